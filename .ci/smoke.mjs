@@ -116,7 +116,7 @@ async function endWhatIsLeft() {
 async function ask(method, path, status, body) {
   const response = await fetch(`${dev.baseUrl}${path}`, {
     method,
-    headers: { 'content-type': 'application/json', ...(dev.apiKey ? { 'x-api-key': dev.apiKey } : {}) },
+    headers: { 'content-type': 'application/json', 'x-api-key': dev.adminApiKey },
     body: body && JSON.stringify(body),
     signal: AbortSignal.timeout(30_000),
   });

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 
 // One after the other within a lane; lanes side by side.
 const LANES = [
-  ['typecheck', 'deps', 'format:check', 'lint'],
+  ['typecheck', 'deps', 'format:check', 'lint', 'audit-dependencies'],
   ['build', 'test:coverage'],
 ];
 // The tests' output is long and its end is what one waits for, so it is not held back.

@@ -1,5 +1,5 @@
 import { removeOrphanedUploads } from '../domain/uploads/receiving';
-import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
+import { ensurePartitions, foldOldPartitions } from '../domain/stock/partitions/partitions';
 import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';

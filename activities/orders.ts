@@ -45,7 +45,11 @@ export interface OrderActivities {
   readOrder(orderId: string): Promise<OrderProgress>;
   beginCharge(request: Omit<BeginChargeRequest, 'gateway' | 'attemptLimit'>): Promise<BeginChargeResult>;
   expireReservation(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
-  requestCancel(request: { orderId: string; reason: string }): Promise<OrderProgress>;
+  requestCancel(request: {
+    orderId: string;
+    reason: string;
+    actor?: string | undefined;
+  }): Promise<OrderProgress>;
   cancelUndelivered(orderId: string): Promise<OrderProgress>;
   concludeCancel(orderId: string): Promise<OrderProgress>;
   requestCut(request: CutRequest): Promise<OrderProgress>;

@@ -1,5 +1,8 @@
 import { removeOldChecks } from '../domain/assurance/retention';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
+import { removeOldMails } from '../domain/identity/accounts/retention';
+import { removeOldSessions } from '../domain/identity/sessions/retention';
+import { removeOldAttempts } from '../domain/identity/throttle/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
@@ -24,6 +27,9 @@ const REMOVERS = {
   carrierEvents: removeOldCarrierEvents,
   gatewayEvents: removeOldGatewayEvents,
   reservations: removeOldReservations,
+  sessions: removeOldSessions,
+  accountMails: removeOldMails,
+  signInAttempts: removeOldAttempts,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

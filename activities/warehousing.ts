@@ -3,7 +3,12 @@ import { forgetSettledBookings } from '../domain/fulfilment/book';
 import { forgetSettledUpdates } from '../domain/fulfilment/carrier-updates';
 import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
-import { settleAllPromised, type SettledUpTo } from '../domain/ordering/promised/settle-promised';
+import { forgetSettledMoves } from '../domain/ordering/promised/re-source';
+import {
+  forgetSettledPromises,
+  settleAllPromised,
+  type SettledUpTo,
+} from '../domain/ordering/promised/settle-promised';
 import { tellOfStoppedReservations } from '../domain/stock/alerts/stopped-reservations';
 import {
   holdBlockedLots,
@@ -49,6 +54,8 @@ export function createWarehousingActivities({
         await forgetSettledBookings(db);
         await forgetSettledUpdates(db);
         await forgetSettledDeliveries(db);
+        await forgetSettledPromises(db);
+        await forgetSettledMoves(db);
       },
       async holdExpiredLots() {
         const context = Context.current();

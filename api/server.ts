@@ -3,18 +3,20 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
+import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
-import { isLoopback } from '../platform/loopback';
 import { openListener, type Listener } from '../platform/database/listener';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
+import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
+import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
 import { paymentRoutes } from './routes/payments';
@@ -38,9 +40,13 @@ import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
+import { userRoutes } from './routes/users';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
+import { createAccounts } from './services/accounts';
+import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
 import { createApiMetrics } from './services/metrics';
@@ -48,12 +54,13 @@ import { createOrderOutcomes } from './services/order-outcomes';
 import { createReservationService } from './services/reservation-service';
 import { createUploadIntake } from './use-cases/upload-intake';
 import { createChangeFeed } from './streams/change-feed';
+import { createStreamSlots } from './streams/stream-slots';
 import { createEngine } from './temporal/engine';
 
 export interface ApiOptions {
   settings: Settings;
   db: Database;
-  /** For the LISTEN connection. */
+  /** For the LISTEN connection, and the pool of reports. */
   databaseUrl: string;
   client: Client;
   names: EngineNames;
@@ -75,10 +82,13 @@ export interface Api {
 const QUEUE_SHARE = 1 / 3;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
-const HEADERS_READ_MS = 30_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
 const UPLOAD_READ_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
+/** Connections that the system keeps until they are taken, as far as it is set up for so many: a burst is not reset. */
+const BACKLOG = 4_096;
+/** How often Node looks for requests that take too long: by default every 30 s. */
+const TIMEOUT_CHECK_MS = 1_000;
 
 /**
  * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, responds with 503 and is not ready until they are back.
@@ -93,36 +103,58 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     log,
   });
   const stopping = new AbortController();
-  const context = createContext(options, listener, stopping.signal);
+  const reports = openReports(options);
+  const context = createContext(options, { listener, reports, stopping: stopping.signal });
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_READ_MS, requestTimeout: UPLOAD_READ_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: settings.REQUEST_HEADER_SECONDS * 1_000,
+      requestTimeout: UPLOAD_READ_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Refused with a problem document, see `browser-guard.ts`.
+      requireHostHeader: false,
+    },
     createApp(context, apiRoutes(context)),
   );
+  guardConnections(server, {
+    maxConnections: settings.HTTP_MAX_CONNECTIONS,
+    log,
+    metrics: context.metrics,
+  });
   const closeUnused = watchUnused(server);
   try {
     await listen(server, settings);
   } catch (error) {
+    await context.keys.close();
     await listener.close();
+    await reports.close();
     throw error;
-  }
-  if (!isLoopback(settings.HOST)) {
-    log.warn({ host: settings.HOST }, 'the API has no sign-in yet and can be reached from other machines');
   }
   if (settings.CARRIER_UPDATES_UNSIGNED === 'allow') {
     log.warn(
       'CARRIER_UPDATES_UNSIGNED is allow: whoever reaches the API may send updates of a carrier without a secret',
     );
   }
-  return {
-    url: urlOf(server),
-    async close() {
-      stopping.abort();
-      await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await context.reservations.close();
-      await context.engine.idle();
-      await listener.close();
-    },
-  };
+  async function close(): Promise<void> {
+    stopping.abort();
+    await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+    await context.reservations.close();
+    await context.keys.close();
+    await context.engine.idle();
+    await listener.close();
+    await reports.close();
+  }
+  let closing: Promise<void> | undefined;
+  return { url: urlOf(server), close: () => (closing ??= close()) };
+}
+
+function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
+  return openDatabase({
+    url: databaseUrl,
+    poolSize: settings.REPORT_POOL_SIZE,
+    applicationName: 'holdfast-reports',
+    log,
+  });
 }
 
 /** Every route of the API. */
@@ -160,11 +192,17 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...jobRoutes(context),
+    ...apiKeyRoutes(context),
+    ...signInRoutes(context),
+    ...userRoutes(context),
     ...operationRoutes(context),
   ];
 }
 
-function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
+function createContext(
+  options: ApiOptions,
+  { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
+): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
   const orderOutcomes = createOrderOutcomes({
@@ -173,18 +211,29 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     read: (orderIds) => readOrders(db, orderIds),
   });
   const admission = createAdmission({
+    what: 'orders',
     limit: settings.ADMISSION_LIMIT,
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const keys = createKeyReader({ db, log });
+  const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
   return {
     settings,
     db,
+    reports,
+    keys,
+    accounts,
+    access: createAccessControl({ db, keys, accounts }),
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
+    streamSlots: createStreamSlots({
+      perProcess: settings.STREAMS,
+      perCaller: settings.STREAMS_PER_CALLER,
+    }),
     orderOutcomes,
     admission,
     reservations,
@@ -193,6 +242,7 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
       reservations,
       orderOutcomes,
       db,
+      reports,
       others: workerMetrics ? [workerMetrics] : [],
     }),
     log,
@@ -205,7 +255,7 @@ function listen(server: Server, { HOST, PORT }: Settings): Promise<void> {
     server.once('error', (cause) =>
       reject(new AppError('PORT_TAKEN', `Cannot listen on ${HOST}:${PORT}: ${cause.message}`, {}, { cause })),
     );
-    server.listen(PORT, HOST, resolve);
+    server.listen({ port: PORT, host: HOST, backlog: BACKLOG }, resolve);
   });
 }
 

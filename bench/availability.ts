@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import autocannon, { type Result } from 'autocannon';
 import { Pool } from 'pg';
 import type { TargetOrder } from './availability-target';
+import { BENCH_HEADERS, insertBenchKey } from './access-key';
 import { fillProducts, fillStock, fillWarehouses } from './fill';
 import { startBenchPostgres } from './servers';
 import { report, rounded } from './windows';
@@ -33,11 +34,14 @@ export async function benchAvailability(): Promise<void> {
     await fillWarehouses(pool, WAREHOUSES);
     await fillProducts(pool, PRODUCTS);
     await fillStock(pool, { products: PRODUCTS, warehouses: WAREHOUSES }, () => undefined);
+    await insertBenchKey(pool);
     await pool.query('vacuum analyze');
     await pool.end();
     const api = await startTarget({ serve: 'api', databaseUrl: server.url });
     targets.push(api);
-    const document: unknown = await (await fetch(`${api.url}/api/v1/inventory/BENCH-1`)).json();
+    const document: unknown = await (
+      await fetch(`${api.url}/api/v1/inventory/BENCH-1`, { headers: BENCH_HEADERS })
+    ).json();
     const bare = await startTarget({ serve: 'bare', document });
     targets.push(bare);
     await compare(api, bare);
@@ -83,6 +87,7 @@ async function load({ url }: Target, seconds: number): Promise<Result> {
       client.setRequests(
         Array.from({ length: PATHS_PER_CONNECTION }, () => ({
           method: 'GET',
+          headers: BENCH_HEADERS,
           path: `/api/v1/inventory/BENCH-${1 + Math.floor(Math.random() * PRODUCTS)}`,
         })),
       );

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { BENCH_HEADERS } from './access-key';
 import { cpuMs, memory } from './process-tree';
 import { startBenchProcesses, type BenchProcesses } from './processes';
 import { stockUp } from './reserve-interactive';
@@ -141,7 +142,7 @@ async function placeOrders(
 async function placeOrder(url: string): Promise<string> {
   const response = await fetch(`${url}/api/v1/orders`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...BENCH_HEADERS, 'content-type': 'application/json' },
     body: JSON.stringify({
       items: [{ sku: `BENCH-${1 + randomInt(SKUS)}`, quantity: 1 }],
       customerId: 'bench',

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { readJob } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { Database } from '../platform/database/database';
+import { BENCH_HEADERS } from './access-key';
 import { startBenchProcesses, type BenchProcesses } from './processes';
 import { report, rounded } from './windows';
 
@@ -127,7 +128,7 @@ async function importFeed({ db, url }: BenchProcesses, file: string): Promise<vo
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {
     method: 'POST',
-    headers: { 'content-type': 'text/csv' },
+    headers: { ...BENCH_HEADERS, 'content-type': 'text/csv' },
     body: Readable.toWeb(createReadStream(file, { highWaterMark: 262_144 })) as ReadableStream,
     duplex: 'half',
   };

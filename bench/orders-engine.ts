@@ -19,6 +19,7 @@ import { createWorkerDeployments } from '../platform/temporal/deployments';
 import { makeCurrent, ownBuild } from '../worker/deployment';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
+import { insertBenchKey } from './access-key';
 import { stockUp } from './reserve-interactive';
 import { startBenchPostgres, startBenchTemporal } from './servers';
 import { createTextbookActivities } from './textbook/activities';
@@ -59,6 +60,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
   await stockUp(db, skus);
   const names = engineNames();
+  await insertBenchKey(db.pool);
   const api = await startApi({ settings, db, databaseUrl, client, names, eagerStart: true, log });
 
   const waiting = new Map<string, string>();

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import { newId } from '../platform/ids';
+import { BENCH_HEADERS } from './access-key';
 import { startBenchEngine, type BenchEngine } from './orders-engine';
 import { percentile, perSecond, report, rounded, runWindow, type Window } from './windows';
 
@@ -96,7 +97,7 @@ async function runHoldfast(engine: BenchEngine): Promise<number> {
   const begun = performance.now();
   const response = await fetch(`${engine.url}/api/v1/orders`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...BENCH_HEADERS, 'content-type': 'application/json' },
     body: JSON.stringify({
       items: [{ sku: `BENCH-${1 + randomInt(SKUS)}`, quantity: 1 }],
       customerId: 'bench',

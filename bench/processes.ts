@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase, type Database } from '../platform/database/database';
 import { choosePort } from '../platform/embedded/ports';
 import { webhookSecretOf } from '../platform/webhook-signature';
+import { insertBenchKey } from './access-key';
 import { startBenchPostgres, startBenchTemporal } from './servers';
 
 export interface BenchProcesses {
@@ -49,6 +50,7 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   };
   try {
     await untilReady(url, [api, worker]);
+    await insertBenchKey(db.pool);
     // The worker gets no work before.
     await succeed(start('deploy'));
   } catch (error) {

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
+import { boundShare } from '../domain/assurance/share-queries';
 import { findInconsistencies } from '../domain/assurance/run-check';
 import { sealLedger } from '../domain/assurance/seals/seal';
 import { CHECK_IDS, type CheckId, type CheckMode } from '../domain/assurance/types';
@@ -34,6 +35,7 @@ export async function benchVerify(): Promise<void> {
     const checkpoint = await timed(() => advanceCheckpoint(db, 'full'));
     await write(db, products, RECENT);
     await db.pool.query('analyze inventory_transactions');
+    await boundShare(db);
     const incremental = await timed(() => checkAll(db, 'incremental'));
     report({
       bench: 'verify',

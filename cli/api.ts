@@ -4,12 +4,13 @@ import { engineNames } from '../workflows/contract/names';
 import { withHomeCarrierSecret } from './carrier-secret';
 import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './service-parts';
 import { logSettingWarnings } from './setting-warnings';
+import { withHomeSigningSecret } from './signing-secret';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
 /** `holdfast api`: HTTP alone. Starts although PostgreSQL or Temporal is away, and responds with 503 until they are there. */
 export async function runApi(given: Settings): Promise<number> {
-  const settings = await withHomeCarrierSecret(given);
+  const settings = await withHomeSigningSecret(await withHomeCarrierSecret(given));
   const log = createLogger(settings.LOG_LEVEL, 'holdfast-api');
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);

@@ -49,7 +49,8 @@ const TRIES_WHEN_BUSY = 10;
 /** Longer than any demo order takes, however slow the machine. */
 const CALL_TIMEOUT_MS = 60_000;
 
-export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoClient {
+/** @param apiKey by which it signs in */
+export function createDemoClient(baseUrl: string, apiKey: string, stopping: AbortSignal): DemoClient {
   const api = `${baseUrl}/api/v1`;
 
   async function call(
@@ -62,6 +63,7 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
       const response = await fetch(`${api}${path}`, {
         method,
         headers: {
+          'X-Api-Key': apiKey,
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
         },
@@ -100,7 +102,11 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
       let lastSeq = 0;
       for (;;) {
         const response = await fetch(`${api}/orders/${orderId}/events`, {
-          headers: { Accept: 'text/event-stream', 'Last-Event-ID': String(lastSeq) },
+          headers: {
+            'X-Api-Key': apiKey,
+            Accept: 'text/event-stream',
+            'Last-Event-ID': String(lastSeq),
+          },
           signal,
         });
         for await (const data of eventData(response)) {

@@ -8,10 +8,15 @@ import type { Output } from './output';
 /**
  * Places the demo orders at once, as a shop would, over HTTP, and prints each one's course when it has ended.
  *
+ * @param at.apiKey of somebody who may place orders and correct stock
  * @returns whether every order ended as it should and the stock is what it should be
  */
-export async function runDemo(baseUrl: string, output: Output, stopping: AbortSignal): Promise<boolean> {
-  const client = createDemoClient(baseUrl, stopping);
+export async function runDemo(
+  at: { baseUrl: string; apiKey: string },
+  output: Output,
+  stopping: AbortSignal,
+): Promise<boolean> {
+  const client = createDemoClient(at.baseUrl, at.apiKey, stopping);
   output.line('\nDemo orders');
   await settleLeftovers(client, output, stopping);
   const courses = DEMO_SCENARIOS.map((scenario) => play(scenario, client));

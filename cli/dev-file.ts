@@ -13,6 +13,12 @@ const devFileSchema = z.object({
   temporalNamespace: z.string(),
   temporalUi: z.string().nullable(),
   pid: z.number().int(),
+  /** Of the embedded database only. */
+  adminApiKey: z.string().optional(),
+  operatorApiKey: z.string().optional(),
+  serviceApiKey: z.string().optional(),
+  publishableKey: z.string().optional(),
+  customer: z.object({ email: z.string(), password: z.string() }).optional(),
 });
 
 const devFileText = z
@@ -34,7 +40,7 @@ function devFilePath(settings: Settings): string {
   return join(settings.HOLDFAST_HOME, 'dev.json');
 }
 
-/** Writes it so that a reader sees all of it or none; for its owner only, since it holds the database's password. */
+/** Writes it so that a reader sees all of it or none; for its owner only, since it holds the database's password and keys. */
 export async function writeDevFile(settings: Settings, content: DevFile): Promise<void> {
   const path = devFilePath(settings);
   await mkdir(settings.HOLDFAST_HOME, { recursive: true });

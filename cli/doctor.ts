@@ -55,7 +55,7 @@ function printSettings(settings: Settings, output: Output): void {
 /** Keys and passwords are only told to be there. */
 export function redact(name: string, value: string | number | boolean | string[]): string {
   const text = String(value);
-  if (/_(API_KEY|SECRETS)$/.test(name)) return '(set, not shown)';
+  if (/_(API_KEY|SECRETS?)$/.test(name)) return '(set, not shown)';
   if (!URL.canParse(text)) return text;
   const url = new URL(text);
   if (url.password) url.password = 'hidden';

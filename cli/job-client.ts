@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { JOB_STATUSES } from '../domain/jobs/types';
 import type { Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
+import { signedInHeaders } from './api-key';
 import { readDevFile } from './dev-file';
 import { eventData } from './event-source';
 
@@ -46,10 +47,13 @@ export async function openJobClient(settings: Settings, given: string | undefine
   const base = given ?? settings.HOLDFAST_URL ?? (await readDevFile(settings))?.baseUrl ?? localUrl(settings);
   const url = `${base.replace(/\/+$/, '')}/api/v1`;
 
+  const signedIn = await signedInHeaders(settings, base);
+
   const client: JobClient = {
     url: base,
     async call(path, init) {
-      const response = await fetch(`${url}${path}`, init).catch((error: unknown) => {
+      const headers = { ...signedIn, ...(init?.headers as Record<string, string> | undefined) };
+      const response = await fetch(`${url}${path}`, { ...init, headers }).catch((error: unknown) => {
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
         throw new AppError(
           'API_UNAVAILABLE',

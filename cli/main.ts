@@ -8,8 +8,10 @@ import { VERSION } from '../platform/version';
 import { DOCTOR_CHECKS, type DoctorCheck } from './doctor-checks';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
 import { addJobCommands } from './job-commands';
+import { addAccessCommands } from './access-commands';
 import { createOutput } from './output';
 import { addOrderCommands } from './order-commands';
+import { addUserCommands } from './user-commands';
 import { addMoneyCommands } from './money-commands';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
@@ -194,6 +196,8 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
   addJobCommands(program, output, finish);
   addMoneyCommands(program, output, finish);
   addOrderCommands(program, output, finish);
+  addAccessCommands(program, output, finish);
+  addUserCommands(program, output, finish);
 
   for (const command of program.commands) command.configureHelp({ sortOptions: true });
   return program;

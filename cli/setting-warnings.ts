@@ -1,3 +1,4 @@
+import { mailFolderOf } from '../integrations/mailer';
 import { carrierSecretsOf, type Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 
@@ -11,7 +12,7 @@ export interface SettingWarning {
 }
 
 export function settingWarnings(settings: Settings): SettingWarning[] {
-  return [...carrierWarnings(settings), ...stripeWarnings(settings)];
+  return [...carrierWarnings(settings), ...stripeWarnings(settings), ...accountWarnings(settings)];
 }
 
 /** Of these parts of the settings, or of all. */
@@ -34,6 +35,26 @@ function carrierWarnings(settings: Settings): SettingWarning[] {
       detail: `no secret is set for the carrier ${carrier}, so its updates are refused and no order is fulfilled`,
       advice: `set CARRIER_WEBHOOK_SECRETS to ${carrier}=whsec_… in API and worker, the same in both`,
     },
+  ];
+}
+
+/** API keys are good without either. */
+function accountWarnings(settings: Settings): SettingWarning[] {
+  const signing: SettingWarning = {
+    severity: 'incomplete',
+    setting: 'SIGNING_KEYS_SECRET',
+    detail: 'no secret is set for the keys of access tokens, so people cannot sign in',
+    advice: 'set SIGNING_KEYS_SECRET to the base64 of 32 random bytes in each API, the same in all',
+  };
+  const mail: SettingWarning = {
+    severity: 'incomplete',
+    setting: 'MAIL_FOLDER',
+    detail: 'no mailer is set up, so mails about accounts wait in the outbox',
+    advice: 'set MAIL_FOLDER in each worker to a folder out of which mails are sent',
+  };
+  return [
+    ...(settings.SIGNING_KEYS_SECRET === undefined ? [signing] : []),
+    ...(mailFolderOf(settings) === undefined ? [mail] : []),
   ];
 }
 

@@ -1,6 +1,8 @@
 import { join, resolve } from 'node:path';
 import { seedCatalogue } from '../domain/demo/seed';
+import { createKey, revokeKey } from '../domain/identity/keys';
 import type { Settings } from '../platform/config';
+import type { Database } from '../platform/database/database';
 import { claimOwnership } from '../platform/embedded/owner';
 import { errorCode } from '../platform/embedded/processes';
 import { isAppError } from '../platform/errors';
@@ -14,6 +16,8 @@ import { engineNames } from '../workflows/contract/names';
 import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
+import { ensureDemoCustomer } from './demo-customer';
+import { ensureDemoKeys, type DemoKeys } from './demo-keys';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
 import type { Output } from './output';
@@ -27,6 +31,7 @@ import {
   type PartContext,
 } from './service-parts';
 import { describeSeed } from './seed';
+import { withOwnSigningSecret } from './signing-secret';
 import { logSettingWarnings } from './setting-warnings';
 import { runService } from './service';
 
@@ -46,15 +51,16 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
   return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
     output.line(`Holdfast ${VERSION}\n`);
     await claimHome({ service, settings, log });
-    const around = { service, settings: await withOwnCarrierSecret(settings), log };
+    const own = await withOwnSigningSecret(await withOwnCarrierSecret(settings));
+    const around = { service, settings: own, log };
     logSettingWarnings(around.settings, log);
     const started = await startEverything(around, options, output);
-    const demoWentRight = options.demo ? await runDemo(started.baseUrl, output, service.stopping) : true;
+    const demoWentRight = options.demo ? await playDemo(started, output, service.stopping) : true;
     if (options.smoke) {
       output.line(demoWentRight ? 'The demo went right.' : 'The demo went wrong.');
       return demoWentRight ? 0 : 1;
     }
-    printFirstSteps(started, output);
+    printFirstSteps(started, settings, output);
     await service.untilStopping();
     return 0;
   });
@@ -68,7 +74,10 @@ async function claimHome({ service, settings }: PartContext): Promise<void> {
 }
 
 interface Started {
+  db: Database;
   baseUrl: string;
+  /** Of the embedded database; null: the database is the user's own, and so are its keys. */
+  keys: DemoKeys | null;
   temporalUi: string | null;
 }
 
@@ -108,7 +117,12 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await useOwnBuild(versions, isOwnServer, output);
   output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
 
+  // On the embedded database alone: another one is reached by others.
+  const keys = settings.DATABASE_URL === undefined ? await ensureDemoKeys(settings, db) : null;
+  const customer = keys && (await ensureDemoCustomer(settings, db));
   await writeDevFile(settings, {
+    ...keys,
+    ...(customer && { customer }),
     baseUrl,
     databaseUrl,
     databaseOwnerUrl: ownerUrl,
@@ -118,8 +132,35 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
     pid: process.pid,
   });
   service.onStop({ name: 'dev.json', stop: () => removeDevFile(settings) });
-  return { baseUrl, temporalUi: servers.uiUrl };
+  return { db, baseUrl, keys, temporalUi: servers.uiUrl };
 }
+
+/** Places the demo orders. On a database of the user's own by a key that ends with the demo, and is written nowhere. */
+async function playDemo(
+  { db, baseUrl, keys }: Started,
+  output: Output,
+  stopping: AbortSignal,
+): Promise<boolean> {
+  if (keys) return runDemo({ baseUrl, apiKey: keys.adminApiKey }, output, stopping);
+  const actor = 'holdfast up';
+  const { id, key } = await createKey(db, {
+    service: 'holdfast-demo',
+    role: 'operator',
+    kind: 'live',
+    scopes: [],
+    label: null,
+    expiresInSeconds: DEMO_SECONDS,
+    actor,
+  });
+  try {
+    return await runDemo({ baseUrl, apiKey: key }, output, stopping);
+  } finally {
+    await revokeKey(db, { id, actor });
+  }
+}
+
+/** Longer than the demo may take. */
+const DEMO_SECONDS = 3_600;
 
 /** Both at once. When one fails, the other is waited for, so that it is known when the parts are stopped. */
 async function startServers(
@@ -153,18 +194,24 @@ function isPortTaken(error: unknown): boolean {
   return isAppError(error, 'PORT_TAKEN') && errorCode(error.cause) === 'EADDRINUSE';
 }
 
-function printFirstSteps({ baseUrl, temporalUi }: Started, output: Output): void {
+function printFirstSteps({ baseUrl, keys, temporalUi }: Started, settings: Settings, output: Output): void {
   output.line();
   output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
   if (temporalUi) output.item('Temporal UI', temporalUi);
+  const dev = join(resolve(settings.HOLDFAST_HOME), 'dev.json');
   output.line('\nTry an order:\n');
+  output.line(
+    keys
+      ? `  KEY=$(node -p "require('${dev}').adminApiKey")`
+      : '  KEY=…   # printed by: holdfast services create NAME --role admin',
+  );
   const order = {
     items: [{ sku: 'LAPTOP-001', quantity: 2 }],
     customerId: 'c-42',
     payment: { method: 'card', token: 'tok_ok' },
   };
   output.line(
-    `  curl -s ${baseUrl}/api/v1/orders -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(order)}'`,
+    `  curl -s ${baseUrl}/api/v1/orders -H "X-Api-Key: $KEY" -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(order)}'`,
   );
   output.line('\nCtrl-C stops everything and keeps the data.');
 }

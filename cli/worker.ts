@@ -24,7 +24,7 @@ export async function runWorker(given: Settings): Promise<number> {
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
     // Stripe's webhook comes to the API, and its secret is set there.
-    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS']);
+    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'MAIL_FOLDER']);
     const around = { service, settings, log };
     const db = openDatabasePart(around, databaseUrl);
     const temporal = await connectTemporalPart(around, target);

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { configError } from './errors';
-import { hostNameOf } from './loopback';
+import { configError, messageOf } from './errors';
+import { hostNameOf, isLoopback } from './loopback';
 import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -30,6 +32,34 @@ const hostNames = list
       if (hostNameOf(name) !== name) context.addIssue(`${name}: must be a host name without a port`);
   });
 
+/** Origins as browsers send them. */
+const origins = list.superRefine((given, context) => {
+  for (const origin of given)
+    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+      context.addIssue(`${origin}: must be an origin, such as https://shop.example`);
+});
+
+const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** Addresses and networks of proxies. */
+const networks = list.superRefine((given, context) => {
+  for (const network of given)
+    if (!NAMED_NETWORKS.includes(network) && !isNetwork(network))
+      context.addIssue(
+        `${network}: must be an address, a network such as 10.0.0.0/8, or ${NAMED_NETWORKS.join(', ')}`,
+      );
+});
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Requests a minute; 0: no limit. */
+const limit = z.coerce.number().int().min(0).max(1_000_000_000);
+
 const carrierName = z.enum(['sandbox']);
 
 const SECRET_OF_CARRIER = /^([a-z]+)=(.*)$/;
@@ -53,6 +83,31 @@ const stripeSecrets = list.superRefine((items, context) => {
     context.addIssue('each must be the signing secret of an endpoint, which begins with whsec_');
 });
 
+/** Whether a text is the base64 of 32 bytes. */
+export function isKey256(text: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(text);
+}
+
+/** The text is not told: it is a secret. */
+const key256 = z.string().refine(isKey256, 'must be the base64 of 32 bytes').optional();
+
+const OPENID_ROLE = /^(.+)=(customer|operator|admin)$/;
+
+/** `value=role`, of the values of a claim. */
+const openIdRoles = list.superRefine((items, context) => {
+  for (const item of items)
+    if (!OPENID_ROLE.test(item))
+      context.addIssue(`${item}: must be value=customer, value=operator or value=admin`);
+});
+
+/** Keys over plain HTTP would be whatever somebody on the way makes of them. */
+const secureUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => !URL.canParse(url) || new URL(url).protocol === 'https:' || isLoopback(new URL(url).hostname),
+    'must be https',
+  );
+
 const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
 
 /** `currency:minor units`, each currency once. */
@@ -72,14 +127,28 @@ export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
   ALLOWED_HOSTS: hostNames,
+  ALLOWED_ORIGINS: origins,
+  TRUSTED_PROXIES: networks,
+  HTTP_MAX_CONNECTIONS: positive.max(1_000_000).default(10_000),
+  REQUEST_HEADER_SECONDS: positive.max(600).default(15),
+  STREAMS: positive.max(1_000_000).default(5_000),
+  STREAMS_PER_CALLER: positive.max(1_000_000).default(2_000),
+  LIMIT_READS: limit.default(300_000),
+  LIMIT_WRITES: limit.default(60_000),
+  LIMIT_REPORTS: limit.default(6_000),
+  LIMIT_UPLOADS: limit.default(600),
+  LIMIT_WEBHOOKS: limit.default(60_000),
   WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
+  HOLDFAST_API_KEY: text,
+  HOLDFAST_API_KEY_FILE: text,
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
+  REPORT_POOL_SIZE: positive.max(100).default(4),
 
   TEMPORAL_ADDRESS: z
     .string()
@@ -94,6 +163,19 @@ export const settingsSchema = z.object({
   TEMPORAL_TLS_SERVER_NAME: text,
   TEMPORAL_CLI_PATH: text,
   WORKER_VERSIONING: z.enum(['on', 'off']).default('on'),
+
+  SIGNING_KEYS_SECRET: key256,
+  SIGNING_KEYS_SECRET_FILE: text,
+  TOKEN_ISSUER: z.string().min(1).default('holdfast'),
+  TOKEN_AUDIENCE: z.string().min(1).default('holdfast-api'),
+  MAIL_FOLDER: text,
+  ACCOUNT_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
+  OIDC_ISSUER: secureUrl.optional(),
+  OIDC_AUDIENCE: text,
+  OIDC_JWKS_URL: secureUrl.optional(),
+  OIDC_ROLE_CLAIM: text,
+  OIDC_ROLES: openIdRoles,
+  OIDC_OTHERWISE: z.enum(['customer', 'refuse']).default('customer'),
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
@@ -141,7 +223,7 @@ export const settingsSchema = z.object({
   FEED_MAX_MB: positive.default(4_096),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
-  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(90),
+  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(30),
   BATCH_RETENTION_DAYS: keptDays.default(90),
   FEED_REJECT_RETENTION_DAYS: keptDays.default(90),
   FEED_RETENTION_DAYS: keptDays.default(400),
@@ -169,6 +251,17 @@ export function carrierSecretsOf(
   carrier: string,
 ): string[] {
   return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
+}
+
+/** Which values of the claim `OIDC_ROLE_CLAIM` give which role. */
+export function openIdRolesOf({
+  OIDC_ROLES: given,
+}: Pick<Settings, 'OIDC_ROLES'>): { value: string; role: 'customer' | 'operator' | 'admin' }[] {
+  return given.map((item) => {
+    const at = item.lastIndexOf('=');
+    // The schema has checked what comes after it.
+    return { value: item.slice(0, at), role: item.slice(at + 1) as 'customer' | 'operator' | 'admin' };
+  });
 }
 
 /** From which total on orders are reviewed, minor units by currency. */
@@ -202,8 +295,10 @@ export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): str
  * @throws AppError `CONFIG_INVALID` whose message names every variable that is wrong and why.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(
-    Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+  const given = withFiles(
+    Object.fromEntries(
+      Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+    ),
   );
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
@@ -211,6 +306,24 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (problems.length > 0) throw configError(problems);
   return settingsSchema.parse(given);
+}
+
+/** Settings that may be in a file, which `<name>_FILE` names: so that they need not be in the environment. */
+const MAY_BE_IN_FILES = ['SIGNING_KEYS_SECRET'] as const satisfies readonly (keyof Settings)[];
+
+/** @throws AppError `CONFIG_INVALID` where a file cannot be read, or the setting is given too */
+function withFiles(given: Record<string, string | undefined>): Record<string, string | undefined> {
+  const read = MAY_BE_IN_FILES.flatMap((name) => {
+    const path = given[`${name}_FILE`];
+    if (path === undefined) return [];
+    if (given[name] !== undefined) throw configError([`${name}_FILE: does not go with ${name}`]);
+    try {
+      return [[name, readFileSync(path, 'utf8').trim()]];
+    } catch (error) {
+      throw configError([`${name}_FILE: ${messageOf(error)}`]);
+    }
+  });
+  return { ...given, ...(Object.fromEntries(read) as Record<string, string>) };
 }
 
 function crossChecks(settings: Settings): string[] {
@@ -221,6 +334,12 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
+  if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
+    problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');
+  if (OIDC_ISSUER === TOKEN_ISSUER) problems.push('OIDC_ISSUER: must not be TOKEN_ISSUER');
+  if (OIDC_ROLES.length > 0 && OIDC_ROLE_CLAIM === undefined)
+    problems.push('OIDC_ROLES: needs OIDC_ROLE_CLAIM, whose values they are');
   const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
   if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
     problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');

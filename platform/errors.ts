@@ -93,6 +93,15 @@ export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03';
 }
 
+/** Of class 22 what our own statements do wrong, whatever they are given: a division by zero, a null where none may be. */
+const OWN_DATA_EXCEPTIONS = new Set(['22012', '22004']);
+
+/** PostgreSQL cannot keep or compare a value: out of range, no such time, a NUL in a text. */
+export function isRefusedValue(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && state.startsWith('22') && !OWN_DATA_EXCEPTIONS.has(state);
+}
+
 /** What was to be written is there already. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505';
@@ -154,6 +163,10 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
   refunds_within_capture: {
     code: 'REFUND_EXCEEDS_CAPTURE',
     message: 'A refund may not exceed what was captured.',
+  },
+  services_one_adopts: {
+    code: 'ADOPTED_BY_ANOTHER',
+    message: 'Another service has what anonymous made.',
   },
 };
 

@@ -1,6 +1,9 @@
 import type { KeptDays } from '../activities/retention';
 import type { Settings } from '../platform/config';
 
+/** Of what has expired or counts for nothing any more nobody needs longer: no settings. */
+const EXPIRED = { sessions: 1, accountMails: 30, signInAttempts: 2 };
+
 /**
  * For how many days each is kept, by the settings. What a request made stays at least as long as its idempotency key, which lets it be
  * sent again; rejects go with their feed at the latest.
@@ -18,6 +21,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     carrierEvents: settings.CARRIER_EVENT_RETENTION_DAYS,
     gatewayEvents: settings.GATEWAY_EVENT_RETENTION_DAYS,
     reservations: longer(settings.RESERVATION_RETENTION_DAYS, keys),
+    ...EXPIRED,
   };
 }
 

@@ -8,7 +8,8 @@ import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
-import { ensurePartitions } from '../domain/stock/retention/retention';
+import { openMailer } from '../integrations/mailer';
+import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
@@ -104,7 +105,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
-  const receivers = createReceivers({ ...context, bookAtOnce: () => booking.book() });
+  const receivers = createReceivers({
+    ...context,
+    mailer: openMailer(settings),
+    accountPagesUrl: settings.ACCOUNT_PAGES_URL,
+    bookAtOnce: () => booking.book(),
+  });
   const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers, log });
   for (const { start } of carriers) start();
 

@@ -10,12 +10,16 @@ import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { OPERATIONS, signIn, type AccessControl } from './access';
 import { browserGuard } from './browser-guard';
+import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
-import { route, type Authentication, type Route } from './route';
+import { idempotencyKey, route, type Authentication, type Route } from './route';
+import { dataHeaders, docsHeaders } from './security-headers';
+import { cutUnreadBody, hasBody } from './unread-body';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -24,8 +28,10 @@ const CLIENT_GONE = 499;
 
 /** What the HTTP application works with. */
 export interface AppContext {
-  settings: Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS'>;
+  settings: LimitSettings &
+    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
   log: Logger;
+  access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
     request(labels: { method: string; route: string; status: number }, seconds: number): void;
@@ -35,18 +41,24 @@ export interface AppContext {
 /** The HTTP application over these routes: the same table is mounted and described. */
 export function createApp(context: AppContext, served: readonly Route[]): Express {
   const routes = [...served, descriptionRoute(() => document)];
-  const document = describeApi(routes);
+  const document = describeApi(routes, context.access.authenticators);
 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  const { TRUSTED_PROXIES: proxies } = context.settings;
+  app.set('trust proxy', proxies.length > 0 ? proxies : false);
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
+  app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
-  for (const each of routes) mount(routerOf(each.path), each, readBody);
+  const limitsOf = createLimits(context.settings);
+  for (const each of routes)
+    mount(routerOf(each.path), each, [admit(context.access, each), ...limitsOf(each)], readBody);
   app.use(
     '/docs',
+    docsHeaders(),
     swaggerUi.serveFiles(document),
     swaggerUi.setup(document, { customSiteTitle: 'Holdfast API' }),
   );
@@ -66,6 +78,7 @@ function descriptionRoute(document: () => unknown): Route {
     {
       methods: ['get'],
       path: '/openapi.json',
+      access: OPERATIONS,
       tag: 'Operations',
       summary: 'This description',
       responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
@@ -99,19 +112,37 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
   };
 }
 
-function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: RequestHandler): void {
+function mount(
+  { router, prefix }: PrefixRouter,
+  mounted: Route,
+  admission: readonly RequestHandler[],
+  readBody: RequestHandler,
+): void {
   const handle: RequestHandler = async (req, res) => {
     const response = await mounted.handle(req, res);
     if (response) send(res, response);
   };
   const steps = [
     nameRoute(mounted.path),
+    ...admission,
     ...senderOf(mounted),
     ...(mounted.upload ? [] : [readBody, ...bodyOf(mounted)]),
     handle,
   ];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
+}
+
+/** Finds out who asks, and refuses who may not, before anything of the body is read. */
+function admit(control: AccessControl, { access }: Route): RequestHandler {
+  return async (req, res, next) => {
+    const context = contextOf(res);
+    context.principal = await signIn(control, access, req);
+    const key = context.principal.adoptsAnonymous ? idempotencyKey(req) : null;
+    context.keyCaller =
+      key === null ? context.principal.caller : await control.keyCallerOf(context.principal, key);
+    next();
+  };
 }
 
 /** Refuses by the headers who may not send a body. */
@@ -151,10 +182,6 @@ function readInTime(seconds: number): RequestHandler {
     });
     next();
   };
-}
-
-function hasBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function bodyOf({ authenticate, bodyLimitBytes, schemas, methods }: Route): readonly RequestHandler[] {

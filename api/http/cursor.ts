@@ -18,6 +18,11 @@ export function cursorOf<Position extends z.ZodType>(position: Position) {
     });
 }
 
+/** As PostgreSQL compares by bytes: JavaScript compares UTF-16, which sorts some letters otherwise. */
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
 function decode(text: string): unknown {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));

@@ -17,6 +17,11 @@ export interface FileResponse {
 export async function sendFile(res: Response, file: FileResponse, signal: AbortSignal): Promise<void> {
   res.status(200).type(file.mediaType);
   res.setHeader('content-disposition', `attachment; filename="${file.name}"`);
+  // Nothing is made of which nothing is sent.
+  if (res.req.method === 'HEAD') {
+    res.end();
+    return;
+  }
   await pipeline(Readable.from(file.pieces), res, { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });

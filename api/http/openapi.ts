@@ -1,16 +1,25 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { VERSION } from '../../platform/version';
+import { limitClassOf } from './limit-classes';
+import type { Access } from './access';
+import type { Authenticator } from './authentication';
 import { PROBLEMS, type ProblemCode } from './problems';
 import type { DocumentedResponse, Method, Route } from './route';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
 /** The OpenAPI 3.1 description of these routes, made from the very schemas that validate their requests. */
-export function describeApi(routes: readonly Route[]): OpenApiDocument {
+export function describeApi(
+  routes: readonly Route[],
+  authenticators: readonly Authenticator[],
+): OpenApiDocument {
   const registry = new OpenAPIRegistry();
+  const schemes = authenticators.map(({ scheme }) => scheme);
+  for (const { name, description } of schemes) registerScheme(registry, name, description);
+  const credentials = schemes.map(({ name }) => ({ [name]: [] }));
   for (const route of routes) {
-    for (const method of route.methods) register(registry, route, method);
+    for (const method of route.methods) register(registry, route, method, credentials);
   }
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -19,7 +28,8 @@ export function describeApi(routes: readonly Route[]): OpenApiDocument {
       version: VERSION,
       description:
         'Durable orders on Temporal and PostgreSQL. Money is in integer minor units, times are RFC 3339 in UTC, errors are ' +
-        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made.',
+        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made. ' +
+        '`RateLimit` tells how many requests of a kind a caller has left in this minute.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -35,10 +45,10 @@ const problemSchema = z
     code: z.string().meta({ description: 'Stable; switch on this' }),
     instance: z.string().meta({ description: 'The request id' }),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    retryAfter: z
-      .int()
-      .optional()
-      .meta({ description: 'With OVERLOADED: seconds until your turn to try again, as in Retry-After' }),
+    retryAfter: z.int().optional().meta({
+      description:
+        'With OVERLOADED and RATE_LIMITED: seconds until your turn to try again, as in Retry-After',
+    }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
@@ -46,7 +56,26 @@ const idempotencyKey = z.string().min(1).max(255).optional().meta({
   description: 'The same key and body gives the first answer again, with `Idempotency-Replayed: true`.',
 });
 
-function register(registry: OpenAPIRegistry, route: Route, method: Method): void {
+function registerScheme(
+  registry: OpenAPIRegistry,
+  name: string,
+  description: Authenticator['scheme']['description'],
+): void {
+  registry.registerComponent('securitySchemes', name, { ...description, type: description.type });
+}
+
+/** Alternatives: any of them is enough. Where none is needed, an empty one says so. */
+function securityOf({ rule }: Access, credentials: Record<string, string[]>[]) {
+  if (rule === 'public') return [{}, ...credentials];
+  return rule === 'roles' || rule === 'signed-in' ? credentials : [];
+}
+
+function register(
+  registry: OpenAPIRegistry,
+  route: Route,
+  method: Method,
+  credentials: Record<string, string[]>[],
+): void {
   const { params, query } = route.schemas;
   registry.registerPath({
     method,
@@ -55,6 +84,8 @@ function register(registry: OpenAPIRegistry, route: Route, method: Method): void
     tags: [route.tag],
     summary: route.summary,
     description: route.description,
+    security: securityOf(route.access, credentials),
+    'x-access': route.access,
     request: {
       params,
       query,
@@ -86,19 +117,26 @@ function problemsOf(route: Route): ProblemCode[] {
   const { params, body } = route.schemas;
   const isRead = route.methods.every((method) => method === 'get');
   const codes: ProblemCode[] = [
+    ...accessProblems(route.access),
     ...(route.problems ?? []),
     // An address with broken escapes is malformed.
     ...(params ? (['NOT_FOUND', 'BAD_REQUEST'] as const) : []),
     ...(body ? (['UNSUPPORTED_MEDIA_TYPE'] as const) : []),
-    ...(isRead
-      ? []
-      : (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'CROSS_SITE_REQUEST'] as const)),
+    ...(isRead ? [] : (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE'] as const)),
+    'CROSS_SITE_REQUEST',
+    ...(limitClassOf(route) === null ? [] : (['RATE_LIMITED'] as const)),
     // Any parameter that is not known.
     'VALIDATION_FAILED',
     'HOST_NOT_SERVED',
     ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
   ];
   return [...new Set(codes)];
+}
+
+function accessProblems({ rule }: Access): readonly ProblemCode[] {
+  if (rule === 'roles' || rule === 'signed-in')
+    return ['NOT_SIGNED_IN', 'NOT_ALLOWED', 'PROVIDER_UNAVAILABLE'];
+  return rule === 'public' ? ['NOT_SIGNED_IN', 'PROVIDER_UNAVAILABLE'] : [];
 }
 
 function problemResponses(codes: readonly ProblemCode[]): Record<string, ResponseConfig> {

@@ -1,4 +1,4 @@
-import { AppError, isAppError, isRetryable } from '../../platform/errors';
+import { AppError, isAppError, isRefusedValue, isRetryable } from '../../platform/errors';
 
 interface ProblemKind {
   status: number;
@@ -11,6 +11,10 @@ interface ProblemKind {
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  NOT_SIGNED_IN: { status: 401, title: 'This needs a sign-in' },
+  SIGN_IN_FAILED: { status: 401, title: 'The sign-in failed' },
+  SESSION_ENDED: { status: 401, title: 'The session has ended' },
+  NOT_ALLOWED: { status: 403, title: 'This is not allowed to you' },
   SIGNATURE_MISSING: { status: 401, title: 'The request is not signed' },
   SIGNATURE_INVALID: { status: 401, title: 'The signature is not by a secret that is set' },
   SIGNATURE_EXPIRED: { status: 401, title: 'The request was signed too long ago, or ahead of time' },
@@ -65,10 +69,17 @@ export const PROBLEMS = {
   ON_HAND_CHANGED: { status: 409, title: 'Another number is on hand than was expected' },
   WAREHOUSE_NOT_CLOSED: { status: 409, title: 'The warehouse is not closed' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
+  SERVICE_HAS_OTHER_ROLE: { status: 409, title: 'The service has another role' },
+  LAST_ADMIN: { status: 409, title: 'Nobody would be left who is an admin' },
+  KEY_ENDED: { status: 409, title: 'The key has ended' },
+  KEY_ROTATED: { status: 409, title: 'Another key has taken its place' },
   DUPLICATE_NAME: { status: 409, title: 'Another has this name' },
   PRECONDITION_FAILED: { status: 412, title: 'It was changed meanwhile' },
   PRECONDITION_REQUIRED: { status: 428, title: 'It is not said what was read' },
   REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  RATE_LIMITED: { status: 429, title: 'This caller asks too often' },
+  TOO_MANY_STREAMS: { status: 429, title: 'This caller has too many streams open', retryAfter: 10 },
   UPLOAD_TOO_SLOW: { status: 408, title: 'The body came too slowly for too long' },
   JOB_ENDED: { status: 409, title: 'The job has ended' },
   QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
@@ -111,6 +122,11 @@ export const PROBLEMS = {
   PRICE_NOT_CHARGEABLE: { status: 422, title: 'The payment gateway cannot charge this price' },
   UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
+  PASSWORD_NOT_RIGHT: { status: 422, title: 'The present password is another one' },
+  MAIL_TOKEN_INVALID: { status: 422, title: 'The token of the mail is not good' },
+  UNKNOWN_SERVICE: { status: 422, title: 'The service is not known' },
+  SCOPES_REQUIRED: { status: 422, title: 'The key could do nothing' },
+  SCOPES_NOT_ALLOWED: { status: 422, title: 'Such a key has other scopes' },
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
   UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
   AMOUNT_OVERFLOW: { status: 422, title: 'An amount is larger than can be told exactly' },
@@ -133,11 +149,14 @@ export const PROBLEMS = {
   FEED_ENCODING_INVALID: { status: 422, title: 'The upload is not in the character set that it should be' },
   FEED_COMPRESSION_INVALID: { status: 422, title: 'The upload cannot be unpacked' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
+  TOO_MANY_ATTEMPTS: { status: 429, title: 'Too many attempts failed', retryAfter: 60 },
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
   OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },
   WEBHOOK_NOT_SET_UP: { status: 503, title: 'No secret is set for this sender', retryAfter: 3_600 },
+  SIGN_IN_NOT_SET_UP: { status: 503, title: 'Nobody can sign in yet', retryAfter: 3_600 },
+  PROVIDER_UNAVAILABLE: { status: 503, title: 'The sign-in provider cannot be reached', retryAfter: 5 },
   UPDATES_FAILED: { status: 503, title: 'Not every update could be applied', retryAfter: 60 },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database cannot be reached', retryAfter: 2 },
 } as const satisfies Record<string, ProblemKind>;
@@ -182,6 +201,11 @@ export function problem(code: ProblemCode, detail: string, members: Record<strin
 
 export function notFound(detail: string): AppError {
   return problem('NOT_FOUND', detail);
+}
+
+/** Nobody is signed in, or by nothing that is good. */
+export function notSignedIn(detail: string): AppError {
+  return problem('NOT_SIGNED_IN', detail);
 }
 
 /**
@@ -252,8 +276,13 @@ function asKnown(error: unknown): KnownProblem {
   if (isRetryable(error)) {
     return { code: 'DATABASE_UNAVAILABLE', detail: 'The database is busy or away. Try again.', members: {} };
   }
+  if (isRefusedValue(error)) return { code: 'VALIDATION_FAILED', detail: REFUSED_VALUE, members: {} };
   return { code: 'INTERNAL', detail: 'The error is in our log, under the request id.', members: {} };
 }
+
+/** Which value it is, PostgreSQL does not tell. */
+const REFUSED_VALUE =
+  'A value of the request is out of the range that can be stored, or has characters that cannot.';
 
 function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(PROBLEMS, code);

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { ANONYMOUS, type Principal } from '../../domain/identity/types';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
 
@@ -13,6 +14,10 @@ export interface RequestContext {
   signal: AbortSignal;
   /** The route's template, for metrics: its values are few, those of paths are not. */
   route: string;
+  /** Who asks: `ANONYMOUS` until `signIn` has seen the request. */
+  principal: Principal;
+  /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
+  keyCaller: string;
 }
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
@@ -46,9 +51,14 @@ export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
 
-/** Who asks. Until there is sign-in everybody is the same caller, and shares one space of idempotency keys. */
-export function callerOf(_req: Request): string {
-  return 'anonymous';
+/** Some proxies name the client with its port. */
+const WITH_PORT = /^(?:\[(.+)\]|([\d.]+))(?::\d+)?$/;
+
+/** The client's address: of the connection, or where that is a trusted proxy what it says in `X-Forwarded-For`. */
+export function addressOf({ ip = '' }: Request): string {
+  const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
+  const address = v6 ?? v4 ?? ip;
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
 }
 
 function validRequestId(given: string | undefined): string | undefined {
@@ -75,6 +85,8 @@ function lazyContext(
       requestId,
       traceparent,
       route: 'unmatched',
+      principal: ANONYMOUS,
+      keyCaller: ANONYMOUS.caller,
       get log() {
         return (child ??= log.child({ requestId, traceparent }));
       },

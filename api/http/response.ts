@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { exactJson } from '../../platform/exact';
-import { notFound, retryAfter, toProblem, type Problem } from './problems';
+import { notFound, retryAfter, toProblem, type Problem, type ProblemCode } from './problems';
 
 /** What a route returns. A status of 400 or above carries a problem document. */
 export interface ApiResponse {
@@ -37,6 +37,16 @@ function textOf(body: unknown): string {
   }
 }
 
+/** How to sign in (RFC 9110, section 11.6.1). Browsers know neither, and so ask nobody for a password. */
+const CHALLENGE = 'Bearer realm="holdfast", ApiKey realm="holdfast"';
+
+/** Signatures of third parties are none of these. */
+const UNSIGNED: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'NOT_SIGNED_IN',
+  'SIGN_IN_FAILED',
+  'SESSION_ENDED',
+]);
+
 /** A problem as a response, so that it can be stored under an idempotency key. */
 export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
   const body = toProblem(error, requestId);
@@ -44,7 +54,10 @@ export function problemResponse(error: unknown, requestId: string): ApiResponse 
   return {
     status: body.status,
     body,
-    headers: seconds === undefined ? {} : { 'retry-after': String(seconds) },
+    headers: {
+      ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
+      ...(UNSIGNED.has(body.code) ? { 'www-authenticate': CHALLENGE } : {}),
+    },
   };
 }
 

@@ -1,11 +1,13 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
+import type { LimitClass } from './limit-classes';
 import { lenientObjects } from './strictness';
-import { callerOf, contextOf, type RequestContext } from './request-context';
+import type { Access } from './access';
+import { contextOf, type RequestContext } from './request-context';
 import type { ApiResponse } from './response';
 
-export type Method = 'get' | 'post' | 'put' | 'patch';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** One possible response of a route, for the description. */
 export interface DocumentedResponse {
@@ -30,6 +32,8 @@ export interface RouteDocs {
   methods: readonly [Method, ...Method[]];
   /** As in OpenAPI: `/orders/{id}`. */
   path: string;
+  /** Who may call it. */
+  access: Access;
   tag: string;
   summary: string;
   description?: string;
@@ -51,6 +55,8 @@ export interface RouteDocs {
   isLenient?: boolean;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;
+  /** By which limit of requests its callers are held. Unless given by its methods; null: by none. */
+  limit?: LimitClass | null;
 }
 
 export interface RouteSchemas {
@@ -64,6 +70,9 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
   params: z.output<S['params']>;
   query: z.output<S['query']>;
   body: z.output<S['body']>;
+  /** The JSON as it was sent. */
+  receivedBody: unknown;
+  /** Of the principal: who makes and changes what the request makes and changes. */
   caller: string;
   idempotencyKey: string | null;
   req: Request;
@@ -108,6 +117,8 @@ export function route<
         requestId: context.requestId,
         traceparent: context.traceparent,
         route: context.route,
+        principal: context.principal,
+        keyCaller: context.keyCaller,
         // These are made when they are first asked for, which most reads never do.
         get log() {
           return context.log;
@@ -117,8 +128,9 @@ export function route<
         },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
         query: parse(queryOf, req.query) as z.output<Q>,
+        receivedBody: givenBody(req, docs),
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
-        caller: callerOf(req),
+        caller: context.principal.caller,
         idempotencyKey: idempotencyKey(req),
         req,
         res,
@@ -177,7 +189,8 @@ function asFieldError(issue: z.core.$ZodIssue): FieldError {
   return { path: issue.path.join('.'), message: issue.message };
 }
 
-function idempotencyKey(req: Request): string | null {
+/** The `Idempotency-Key` of a request, null where it has none. @throws AppError `VALIDATION_FAILED` */
+export function idempotencyKey(req: Request): string | null {
   const given = req.get('idempotency-key');
   if (given === undefined) return null;
   if (IDEMPOTENCY_KEY.test(given)) return given;

@@ -4,7 +4,9 @@ import {
   finishKey,
   fingerprintOf,
   isSameRequest,
+  receivedFingerprintOf,
   releaseKey,
+  renewKey,
   type ClaimedKey,
   type StoredResponse,
 } from '../../platform/database/idempotency';
@@ -14,15 +16,19 @@ import { problemResponse, type ApiResponse } from '../http/response';
 import { idForKey, keyReused, type IdempotencyKey } from './idempotency-key';
 
 interface IdempotentRequest extends Pick<RequestContext, 'requestId' | 'log'>, IdempotencyKey {
-  /** The validated body. */
+  /** The validated body: keys of a version before are compared by it. */
   body: unknown;
+  /** The body as it was received. */
+  receivedBody: unknown;
 }
 
 /**
- * Longer than these requests take as a rule. After it, the process that began is probably gone; should it still run, it can
- * no longer release or finish the key.
+ * A run renews its lease while it works. After so long without that, its process is probably gone; should it still run, it can no longer
+ * release or finish the key.
  */
 const LEASE_SECONDS = 15;
+/** Two that fail do not lose the key. */
+const RENEW_MS = 4_000;
 
 const FINAL_STATUSES = new Set([200, 201, 402, 409, 422]);
 /** Problems that pass: the same request may succeed a moment later. */
@@ -35,9 +41,8 @@ const TRANSIENT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 
 /**
  * Runs `work` once for the request's idempotency key and returns its response, also a problem, to every repeat. `work` must
- * itself be idempotent by its argument: a process that dies half-way, or takes longer than the lease, leaves the key to be
- * claimed again. Without a key, `work`
- * runs every time.
+ * itself be idempotent by its argument: a process that dies half-way, or is paused for longer than the lease, leaves the key to be
+ * claimed again. Without a key, `work` runs every time.
  *
  * @param scope the action and what it acts on: the key is good for nothing else
  * @param subjectId of what the work makes: from `idForKey`
@@ -50,9 +55,16 @@ export async function runOnce(
   work: (subjectId: string) => Promise<ApiResponse>,
   subjectId = idForKey(request, scope),
 ): Promise<ApiResponse> {
-  const { caller, idempotencyKey, body } = request;
+  const { keyCaller, idempotencyKey, body, receivedBody } = request;
   if (idempotencyKey === null) return work(subjectId);
-  const key = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(body), subjectId };
+  const key = {
+    caller: keyCaller,
+    key: idempotencyKey,
+    scope,
+    fingerprint: fingerprintOf(body),
+    received: receivedFingerprintOf(receivedBody),
+    subjectId,
+  };
   const claim = await claimKey(db, key, LEASE_SECONDS);
   if ('existing' in claim) {
     const { existing } = claim;
@@ -61,13 +73,29 @@ export async function runOnce(
     throw problem('IDEMPOTENCY_IN_FLIGHT', 'The first request with this key has no answer yet.');
   }
   const { claimed } = claim;
-  const response = await respond(db, request, claimed, () => work(subjectId));
+  const stopRenewing = renewing(db, request, claimed);
+  const response = await respond(db, request, claimed, () => work(subjectId)).finally(stopRenewing);
   if (!isFinal(response)) {
     await releaseKey(db, claimed);
     return response;
   }
   const stored = await finishKey(db, claimed, response);
   return stored === response ? response : replayed(stored);
+}
+
+/** Renews the lease of a key until the function that is returned is called, or another run has the key. */
+function renewing(db: Queryable, { log }: IdempotentRequest, key: ClaimedKey): () => void {
+  const timer = setInterval(() => {
+    renewKey(db, key).then(
+      (hasKey) => {
+        if (!hasKey) clearInterval(timer);
+      },
+      (error: unknown) => log.warn({ err: error }, 'the lease of an idempotency key could not be renewed'),
+    );
+  }, RENEW_MS);
+  return () => {
+    clearInterval(timer);
+  };
 }
 
 /** The response of `work`. An error that makes a final response becomes one; any other releases the key and is thrown. */
@@ -89,7 +117,8 @@ async function respond(
   }
 }
 
-function isFinal({ status, body }: ApiResponse): boolean {
+/** 202, 429 and 503 are not: the same request may get another answer later. */
+export function isFinal({ status, body }: ApiResponse): boolean {
   return FINAL_STATUSES.has(status) && !(isProblem(body) && TRANSIENT.has(body.code));
 }
 
@@ -99,5 +128,5 @@ function isProblem(body: unknown): body is { code: ProblemCode } {
 
 /** A stored response as it is sent to a repeated request. */
 export function replayed(response: StoredResponse): ApiResponse {
-  return { ...response, headers: { 'idempotency-replayed': 'true' } };
+  return { ...response, headers: { ...response.headers, 'idempotency-replayed': 'true' } };
 }

@@ -4,6 +4,7 @@ import { ATTENTION } from '../../domain/orders/types';
 import { acknowledgeAlert, listAffected, listAlerts } from '../../domain/stock/alerts/list';
 import type { Thresholds } from '../../domain/stock/alerts/types';
 import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
+import { CHANGE_INVENTORY, OPERATORS, READ_INVENTORY } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -45,12 +46,13 @@ const listQuery = z.object({
   orderId: z.uuid().optional(),
 });
 
-export function alertRoutes({ db }: ApiContext): Route[] {
+export function alertRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/alerts`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'List alerts, newest first',
         query: listQuery,
@@ -58,7 +60,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listAlerts(db, { ...filter, after: cursor });
+        const page = await listAlerts(reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -66,6 +68,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/alerts/{id}/acknowledge`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Say that somebody looks after an alert',
         description:
@@ -87,6 +90,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/alerts/{id}/resolve`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Say that what an order needed a person for is done',
         description:
@@ -108,6 +112,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/alerts/{id}/affected`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'List those to whom the units were promised, in the order in which it was settled with them',
         description:
@@ -118,7 +123,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...page } }) => {
-        const found = await listAffected(db, { alertId: params.id, after: cursor, ...page });
+        const found = await listAffected(reports, { alertId: params.id, after: cursor, ...page });
         if (!found) throw notFound('There is no such alert.');
         return okPage(found);
       },
@@ -146,6 +151,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/thresholds`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'When the stock of a product is low, or too much, by location',
         params: skuParams,
@@ -157,6 +163,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
       {
         methods: ['put'],
         path: `${API_BASE}/inventory/{sku}/thresholds`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: "Set a product's thresholds at a location, or at all that have none of their own",
         description: 'Alerts are raised and resolved at once by the new values.',
@@ -178,6 +185,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
       {
         methods: ['put'],
         path: `${API_BASE}/categories/{code}/thresholds`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: "Set what a category's products inherit",
         description:

@@ -1,4 +1,5 @@
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
+import { CHANGE_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
@@ -15,6 +16,7 @@ export function batchRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/batch`,
+        access: CHANGE_INVENTORY,
         tag: 'Inventory',
         summary: 'Change what is on hand in many places',
         description:

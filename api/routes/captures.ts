@@ -1,4 +1,5 @@
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
+import { OPERATORS } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -22,6 +23,7 @@ export function captureRoutes({ db, settings }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/resolve`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Record what was done instead of a capture',
         description:
@@ -48,6 +50,7 @@ export function captureRoutes({ db, settings }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/retry`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Try a capture again now',
         description:

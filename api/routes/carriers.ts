@@ -3,6 +3,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { CARRIER_NAMES } from '../../integrations/carriers';
 import { carrierSecretsOf, type Settings } from '../../platform/config';
 import { verifyWebhook } from '../../platform/webhook-signature';
+import { SIGNATURE } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { notFound, problem } from '../http/problems';
 import { ok } from '../http/response';
@@ -34,7 +35,9 @@ export function carrierRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/carriers/{name}/events`,
+        access: SIGNATURE,
         tag: 'Carriers',
+        limit: 'webhooks',
         summary: "A carrier's updates",
         description:
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. Where some could not be applied, the others are, and the whole call may be sent again. Signed as the Standard Webhooks specification says, with a secret of the carrier.',

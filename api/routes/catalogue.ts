@@ -12,7 +12,9 @@ import { listProducts, readProduct } from '../../domain/catalog/products';
 import type { Versioned, Warehouse } from '../../domain/catalog/types';
 import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
-import { cursorOf } from '../http/cursor';
+import { lockMovedStock } from '../../domain/stock/alerts/thresholds';
+import { CHANGE_CATALOGUE, PUBLIC, READ_CATALOGUE } from '../http/access';
+import { compareBytes, cursorOf } from '../http/cursor';
 import { ifMatchHeader, seenVersions, tagged } from '../http/entity-tag';
 import { okPage, pageIn } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -30,7 +32,7 @@ import {
   productUpdate,
   warehouseUpdate,
 } from '../schemas/catalogue';
-import { line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
+import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
@@ -44,7 +46,7 @@ const minor = z
 
 const productQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ sku: z.string() })).optional(),
+  cursor: cursorOf(z.object({ sku: cursorName })).optional(),
   category: name(50).optional().meta({ description: 'Code of a category' }),
   q: line(100).optional().meta({ description: 'Part of a SKU or name, in any case' }),
   minPriceMinor: minor.optional(),
@@ -58,7 +60,7 @@ const productQuery = z.strictObject({
 
 const codeQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ code: z.string() })).optional(),
+  cursor: cursorOf(z.object({ code: cursorName })).optional(),
 });
 
 const categoryQuery = codeQuery.extend({
@@ -85,7 +87,7 @@ export function catalogueRoutes(context: ApiContext): Route[] {
 }
 
 function productRoutes(context: ApiContext): Route[] {
-  const { db } = context;
+  const { db, reports } = context;
   const path = `${API_BASE}/products`;
   const one = { description: 'The product, with its `ETag`', schema: product };
   return [
@@ -93,6 +95,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
         query: productQuery,
@@ -100,7 +103,7 @@ function productRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listProducts(db, { ...filter, after: cursor?.sku });
+        const page = await listProducts(reports, { ...filter, after: cursor?.sku });
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -108,6 +111,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
         description: 'A SKU that differs from another only by capitals is refused.',
@@ -127,6 +131,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{sku}`,
+        access: PUBLIC,
         tag: TAG,
         summary: 'A product',
         params: skuParams,
@@ -138,6 +143,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{sku}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a product',
         description: 'What was ordered keeps its price and currency.',
@@ -149,13 +155,14 @@ function productRoutes(context: ApiContext): Route[] {
       },
       async ({ params, body, req }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateProduct(db, params.sku, body, seen));
+        return tagged(200, await updateProduct({ db, lockMovedStock }, params.sku, body, seen));
       },
     ),
     route(
       {
         methods: ['post'],
         path: `${path}/{sku}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Take a product out of sale',
         description:
@@ -169,6 +176,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{sku}/restore`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Put an archived product on sale again',
         description: 'Again, it changes nothing.',
@@ -189,6 +197,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List warehouses, by code',
         query: codeQuery,
@@ -198,7 +207,9 @@ function warehouseRoutes(context: ApiContext): Route[] {
       async ({ query: { limit, offset, cursor } }) => {
         // There are few, and the statement reads them all for the planner anyway.
         const all = (await listWarehouses(db)).map(shownWarehouse);
-        const rest = all.filter(({ code }) => cursor === undefined || code > cursor.code).slice(offset);
+        const rest = all
+          .filter(({ code }) => cursor === undefined || compareBytes(code, cursor.code) > 0)
+          .slice(offset);
         return okPage(pageIn(rest, limit, ({ code }) => ({ code })));
       },
     ),
@@ -206,6 +217,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a warehouse, which is open',
         description: 'A code that differs from another only by capitals is refused.',
@@ -225,6 +237,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A warehouse',
         params: codeParams,
@@ -239,6 +252,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a warehouse',
         description: 'It is closed and opened by `/close` and `/open`.',
@@ -265,6 +279,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List categories, by code',
         query: categoryQuery,
@@ -280,6 +295,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a category',
         description: 'A code that differs from another only by capitals is refused.',
@@ -299,6 +315,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A category',
         params: categoryParams,
@@ -310,6 +327,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a category',
         headers: ifMatchHeader,
@@ -327,6 +345,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{code}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Let a category take no further product',
         description: 'Those that are in it stay. Again, it changes nothing.',

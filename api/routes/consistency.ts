@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CHECKS } from '../../domain/assurance/checks/checks';
 import { listFindings } from '../../domain/assurance/findings';
 import { createJob, readJob } from '../../domain/jobs/jobs';
+import { OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -9,7 +10,7 @@ import { notFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey, recordKey } from '../idempotency/idempotency-key';
-import { idParams, pageQuery } from '../schemas/common';
+import { idParams, pageQuery, rowNumber } from '../schemas/common';
 import { checkId, checkList, consistencyRequest, findingPage, severity } from '../schemas/consistency';
 import { jobAcceptedBody } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
@@ -20,19 +21,20 @@ const SCOPE = 'POST /jobs/consistency';
 
 const findingsQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ id: z.int().min(0) })).optional(),
+  cursor: cursorOf(z.object({ id: rowNumber })).optional(),
   check: checkId.optional(),
   severity: severity.optional(),
 });
 
 export function consistencyRoutes(context: ApiContext): Route[] {
-  const { db } = context;
+  const { db, reports } = context;
 
   return [
     route(
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/consistency`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Check that stock, ledger, holds, orders and workflows agree',
         description:
@@ -44,9 +46,10 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED', 'IDEMPOTENCY_KEY_REUSED'],
       },
       async (call) => {
-        const { body, caller } = call;
+        const { body, receivedBody, caller } = call;
         const id = idForKey(call, 'consistency');
-        const isRepeat = await recordKey(context, call, { scope: SCOPE, request: body, subjectId: id });
+        const use = { scope: SCOPE, request: body, received: receivedBody, subjectId: id };
+        const isRepeat = await recordKey(context, call, use);
         const job = await createJob(db, { id, type: 'consistency', input: body, actor: caller });
         return jobAccepted(job, isRepeat);
       },
@@ -55,6 +58,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/consistency/checks`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'All consistency checks, and how what they find is repaired',
         responses: { 200: { description: 'The checks, in the order in which they run', schema: checkList } },
@@ -65,6 +69,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}/findings`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'What a consistency job has found',
         params: idParams,
@@ -76,7 +81,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         const job = await readJob(db, params.id);
         if (job?.type !== 'consistency') throw notFound('There is no such consistency job.');
         const { limit, offset, cursor, check, severity: wanted } = query;
-        const page = await listFindings(db, {
+        const page = await listFindings(reports, {
           jobId: params.id,
           after: cursor?.id,
           limit,

@@ -1,4 +1,5 @@
 import { costOfGoodsSold, costOfShipment, listSold } from '../../domain/warehousing/costing/sold';
+import { READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { invalid, notFound } from '../http/problems';
@@ -11,13 +12,15 @@ import { isAppError } from '../../platform/errors';
 
 const TAG = 'Valuation';
 
-export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
+export function costOfGoodsRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/cost-of-goods-sold`,
+        access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'What the goods cost that left in a period, per currency',
         description:
           'Each unit at the weighted average of its product when it left. Units without a known cost are told apart.',
@@ -25,13 +28,15 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         responses: { 200: { description: 'The totals', schema: costOfGoods } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ query }) => ok(await costOfGoodsSold(db, query).catch(asInvalidPeriod)),
+      async ({ query }) => ok(await costOfGoodsSold(reports, query).catch(asInvalidPeriod)),
     ),
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/cost-of-goods-sold/shipments`,
+        access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'The same by parcel and product, in the order in which they left',
         description: 'The items add up to the totals of the period.',
         query: soldQuery,
@@ -39,7 +44,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ query: { cursor, limit, offset, ...period } }) => {
-        const page = await listSold(db, period, { after: cursor, limit, offset }).catch(asInvalidPeriod);
+        const page = await listSold(reports, period, { after: cursor, limit, offset }).catch(asInvalidPeriod);
         return okPage(page);
       },
     ),
@@ -47,6 +52,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/shipments/{id}/cost`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What the goods of a parcel cost',
         description: 'Nothing before it has left.',

@@ -10,6 +10,7 @@ import {
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { type ProblemCode } from '../http/problems';
@@ -60,6 +61,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/${word}`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         ...docs,
         params: idParams,
@@ -77,6 +79,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: PATH,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Make a sheet to count stock by',
         keyed: true,
@@ -102,6 +105,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: PATH,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'List count sheets, newest first',
         query: z.object({
@@ -113,7 +117,7 @@ export function countRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listSheets(db, { ...filter, after: cursor });
+        const page = await listSheets(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -121,6 +125,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${PATH}/{id}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'A count sheet',
         params: idParams,
@@ -134,6 +139,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${PATH}/{id}/lines`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Note what was counted',
         description:
@@ -172,6 +178,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/submit`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'End the counting',
         description: 'Lines within the tolerance are approved at once; the others await a decision.',
@@ -185,6 +192,7 @@ export function countRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/approve`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Apply variances to the stock',
         description:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { DECIMAL_MARKS, STOCK_MODES } from '../../domain/uploads/types';
+import { CHANGE_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { invalid } from '../http/problems';
 import { route, type Route } from '../http/route';
@@ -36,6 +37,7 @@ export function feedRoutes({ db }: ApiContext, uploads: UploadIntake): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/feed`,
+        access: CHANGE_INVENTORY,
         tag: 'Jobs',
         summary: 'Import an inventory feed',
         description:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import type { GatewayWebhook } from '../../domain/payments/gateway-event-types';
+import { SIGNATURE } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -24,7 +25,9 @@ export function gatewayRoutes(
       {
         methods: ['post'],
         path: `${API_BASE}/gateways/{name}/events`,
+        access: SIGNATURE,
         tag: 'Gateways',
+        limit: 'webhooks',
         summary: "A payment gateway's events",
         description:
           'Repeated, delayed and reordered events are harmless: each is applied once, and what it says of a charge or a refund is looked up at the gateway. What is not about a payment of ours gets 200 as well, since a gateway stops sending to an address that fails. Signed by the gateway.',

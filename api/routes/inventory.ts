@@ -3,6 +3,7 @@ import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { readStock, readStockAsOf, readStockByState } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { AVAILABILITY, CHANGE_INVENTORY, expectAccess, READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asInvalidTime, invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
 import { ok, okJson, okOrNotFound } from '../http/response';
@@ -24,6 +25,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}`,
+        access: AVAILABILITY,
         tag: TAG,
         summary: 'Stock of a product, in total and by location',
         params: skuParams,
@@ -41,7 +43,8 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The stock', schema: stockAt } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ params, query: { asOf, states } }) => {
+      async ({ params, principal, query: { asOf, states } }) => {
+        if (asOf !== undefined || states) expectAccess(READ_INVENTORY, principal);
         if (asOf !== undefined && states) throw invalid([{ path: 'states', message: 'is of now only' }]);
         if (asOf !== undefined) {
           const then = await readStockAsOf(db, params.sku, asOf).catch(asInvalidTime);
@@ -58,6 +61,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/location/{code}`,
+        access: AVAILABILITY,
         tag: TAG,
         summary: 'Stock of a product at one location',
         params: skuParams.extend({ code: warehouseCode }),
@@ -74,6 +78,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/{sku}/adjust`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Change what is on hand at one location',
         description:

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { viewerOf } from '../../domain/identity/rules';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobFile, JobView } from '../../domain/jobs/types';
+import { JOBS, OWN_JOB } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
@@ -31,7 +33,7 @@ const NO_JOB = 'There is no such job.';
 const MEDIA_TYPES: Record<JobFile, string> = { csv: 'text/csv', sql: 'application/sql' };
 
 export function jobRoutes(context: ApiContext): Route[] {
-  const { db } = context;
+  const { db, reports } = context;
 
   async function existing(id: string): Promise<JobView> {
     const found = await readJob(db, id);
@@ -44,14 +46,15 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs`,
+        access: JOBS,
         tag: TAG,
         summary: 'List jobs, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: jobPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query }) => {
-        const page = await listJobs(db, query);
+      async ({ principal, query }) => {
+        const page = await listJobs(reports, { ...query, actors: viewerOf(principal).owners });
         return okPage({ ...page, items: page.items.map(jobBody) });
       },
     ),
@@ -59,6 +62,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'A job',
         params: idParams,
@@ -70,6 +74,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}/events`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'A live stream of a job',
         description:
@@ -80,7 +85,7 @@ export function jobRoutes(context: ApiContext): Route[] {
           200: { description: 'The stream', content: { 'text/event-stream': z.string() } },
           204: { description: 'Nothing is left to stream' },
         },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params, req, res }) => {
         const found = await existing(params.id);
@@ -94,6 +99,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/{id}/cancel`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'Cancel a job',
         description:
@@ -112,12 +118,14 @@ export function jobRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function download({ db }: ApiContext, file: JobFile, summary: string): Route {
+function download({ db, reports }: ApiContext, file: JobFile, summary: string): Route {
   return route(
     {
       methods: ['get'],
       path: `${API_BASE}/downloads/{jobId}.${file}`,
+      access: OWN_JOB,
       tag: TAG,
+      limit: 'reports',
       summary,
       params: z.object({ jobId: uuid }),
       responses: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
@@ -127,7 +135,11 @@ function download({ db }: ApiContext, file: JobFile, summary: string): Route {
       const writer = found?.file === file ? DOWNLOADS[found.type] : undefined;
       if (writer?.file !== file) throw notFound('There is no such file.');
       const name = `${jobId}.${file}`;
-      await sendFile(res, { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(db, jobId) }, signal);
+      await sendFile(
+        res,
+        { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(reports, jobId) },
+        signal,
+      );
       return null;
     },
   );

@@ -1,4 +1,8 @@
+import { ownersOf } from '../../domain/identity/rules';
+import type { Principal } from '../../domain/identity/types';
+import { readReservations } from '../../domain/stock/reservations/views';
 import type { ReservationRequest } from '../../domain/stock/reservations/plan-reservation';
+import { OWN_RESERVATIONS } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
 import type { ApiResponse } from '../http/response';
@@ -27,6 +31,7 @@ export function newReservationRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/{sku}/reserve`,
+        access: OWN_RESERVATIONS,
         tag: RESERVATIONS,
         summary: 'Hold units of a product',
         description:
@@ -49,6 +54,7 @@ export function newReservationRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/reservations`,
+        access: OWN_RESERVATIONS,
         tag: RESERVATIONS,
         summary: 'Hold units of several products, all or nothing',
         keyed: true,
@@ -64,6 +70,14 @@ export function newReservationRoutes(context: ApiContext): Route[] {
         }),
     ),
   ];
+}
+
+/** The id of the hold that a caller calls by this name; of one that was made under it before it was adopted, that one's. */
+async function heldAs(context: ApiContext, principal: Principal, reference: string): Promise<string> {
+  const [own = '', ...adopted] = ownersOf(principal).map((caller) => idOfReference({ caller }, reference));
+  if (adopted.length === 0) return own;
+  const found = await readReservations(context.db, [own, ...adopted]);
+  return found.has(own) ? own : (adopted.find((id) => found.has(id)) ?? own);
 }
 
 interface ReservationBody extends Due {
@@ -83,12 +97,13 @@ function reserve(
     ? { reference, fingerprint: fingerprintOf({ ...wanted, location: location ?? null }) }
     : null;
   return runOnce(context, call, what, async (keyedId) => {
-    const reservationId = reference ? idOfReference(call, reference) : keyedId;
+    const reservationId = reference ? await heldAs(context, call.principal, reference) : keyedId;
     const result = await context.reservations.reserve(
       {
         ...wanted,
         ...checkedDue(call.body),
         reservationId,
+        owner: call.caller,
         kind: 'hold',
         orderId: null,
         warehouse: location ?? null,

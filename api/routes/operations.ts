@@ -4,6 +4,7 @@ import { pingDatabase } from '../../platform/database/database-info';
 import { checkHealth } from '../../platform/telemetry/health';
 import { metricsText } from '../../platform/telemetry/metrics';
 import { VERSION } from '../../platform/version';
+import { OPERATIONS } from '../http/access';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';
 
@@ -35,7 +36,9 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/health',
+        access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'Is it alive, and what it depends on',
         responses: {
           200: { description: 'Everything is up', schema: health },
@@ -60,7 +63,9 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/ready',
+        access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'May it be sent requests',
         responses: {
           200: { description: 'Ready', schema: readiness },
@@ -76,7 +81,9 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/metrics',
+        access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'Metrics for Prometheus',
         responses: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
       },

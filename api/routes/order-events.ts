@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { readOrderEvents } from '../../domain/orders/views';
+import { OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage, pageIn } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { route, type Route } from '../http/route';
-import { idParams, pageQuery } from '../schemas/common';
+import { idParams, pageQuery, smallRowNumber } from '../schemas/common';
 import { eventPage } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { lastEventId } from '../streams/last-event-id';
 import { readFirstEvents, streamOrderEvents } from '../streams/order-event-stream';
 import { orderNotFound } from '../use-cases/saga-update';
 
-const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: z.int().min(0) })).optional() });
+const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: smallRowNumber })).optional() });
 
 export function orderEvents(context: ApiContext): Route[] {
   return [
@@ -19,6 +20,7 @@ export function orderEvents(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/orders/{id}/events`,
+        access: OWN_ORDER,
         tag: 'Orders',
         summary: 'The history of an order, or a live stream of it',
         description:
@@ -33,13 +35,10 @@ export function orderEvents(context: ApiContext): Route[] {
           },
           204: { description: 'Nothing is left to stream' },
         },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params: { id }, query: { limit, offset, cursor }, req, res }) => {
-        if (
-          req.method === 'GET' &&
-          req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream'
-        ) {
+        if (req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
           const after = lastEventId(req.get('last-event-id'));
           const first = await readFirstEvents(context, id, after);
           if (!first) throw orderNotFound();

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { viewerOf } from '../../domain/identity/rules';
 import { listOrders, readOrder } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
+import { ORDERS, OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -29,7 +31,7 @@ import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
-import { placeOrder } from '../use-cases/place-order';
+import { customerOf, placeOrder } from '../use-cases/place-order';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
@@ -60,6 +62,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       {
         methods: ['post'],
         path: `${API_BASE}/orders`,
+        access: ORDERS,
         tag: TAG,
         summary: 'Place an order',
         description:
@@ -88,13 +91,16 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
       (call) => {
         checkToken(call.body.payment?.token, 'payment.token');
-        return placeOrder(context, call);
+        const { body, principal } = call;
+        const customerId = customerOf(principal, body.customerId);
+        return placeOrder(context, { ...call, body: { ...body, customerId } });
       },
     ),
     route(
       {
         methods: ['post'],
         path: `${API_BASE}/orders/{id}/payments`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'Pay an order',
         description:
@@ -131,8 +137,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `POST /orders/${orderId}/payments`,
-          (updateId) =>
-            payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
+          (updateId) => payOrder(context, { ...asked(call), orderId, method: call.body, updateId }),
           idForKey(call, 'pay', orderId),
         );
       },
@@ -141,6 +146,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       {
         methods: ['patch'],
         path: `${API_BASE}/orders/{id}`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'Amend an order before it is booked',
         description:
@@ -185,8 +191,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `PATCH /orders/${orderId}`,
-          (requestId) =>
-            amendOrder(context, { orderId, items, shipTo, requestId, traceparent: call.traceparent }),
+          (requestId) => amendOrder(context, { ...asked(call), orderId, items, shipTo, requestId }),
           idForKey(call, 'amend', orderId),
         );
       },
@@ -195,6 +200,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       {
         methods: ['post', 'put'],
         path: `${API_BASE}/orders/{id}/cancel`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'Cancel an order',
         description:
@@ -223,15 +229,14 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
       (call) => {
         const { id: orderId } = call.params;
-        const { traceparent } = call;
         const { reason = null, items } = call.body;
-        if (!items) return cancelOrder(context, { orderId, reason, traceparent });
+        if (!items) return cancelOrder(context, { ...asked(call), orderId, reason });
         requireKey(call, 'without one a repeat would take out as many units again.');
         return runOnce(
           context,
           call,
           `POST /orders/${orderId}/cancel`,
-          (requestId) => cutItems(context, { orderId, items, reason, requestId, traceparent }),
+          (requestId) => cutItems(context, { ...asked(call), orderId, items, reason, requestId }),
           idForKey(call, 'cut', orderId),
         );
       },
@@ -239,20 +244,26 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
   ];
 }
 
-export function orderReads({ db }: ApiContext): Route[] {
+/** Who asks, and in which trace. */
+function asked({ caller, traceparent }: { caller: string; traceparent: string }) {
+  return { actor: caller, traceparent };
+}
+
+export function orderReads({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/orders`,
+        access: ORDERS,
         tag: TAG,
         summary: 'List orders, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: orderPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query: { cursor, ...filter } }) => {
-        const page = await listOrders(db, { ...filter, after: cursor });
+      async ({ principal, query: { cursor, ...filter } }) => {
+        const page = await listOrders(reports, { ...filter, viewer: viewerOf(principal), after: cursor });
         return okPage(page);
       },
     ),
@@ -260,6 +271,7 @@ export function orderReads({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/orders/{id}`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'An order',
         params: idParams,
@@ -271,6 +283,7 @@ export function orderReads({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/orders/{id}/status`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'The status of an order',
         params: idParams,
@@ -282,6 +295,7 @@ export function orderReads({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/orders/{id}/sourcing`,
+        access: OWN_ORDER,
         tag: TAG,
         summary: 'Why these warehouses',
         params: idParams,

@@ -1,4 +1,5 @@
 import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
+import { OPERATORS } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -14,6 +15,7 @@ export function paymentRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/payments/{id}/resolve`,
+        access: OPERATORS,
         tag: 'Payments',
         summary: 'Record what became of a charge',
         description:

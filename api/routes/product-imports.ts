@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { stageProducts } from '../../domain/product-import/stage';
 import { EMPTY_CELLS } from '../../domain/product-import/types';
 import { DECIMAL_MARKS, PRODUCT_MODES } from '../../domain/uploads/types';
+import { CHANGE_CATALOGUE } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { invalid } from '../http/problems';
 import { route, type Route } from '../http/route';
@@ -42,6 +43,7 @@ export function productImportRoutes({ db }: ApiContext, uploads: UploadIntake): 
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/products`,
+        access: CHANGE_CATALOGUE,
         tag: 'Jobs',
         summary: 'Add and change products in bulk',
         description:

@@ -5,6 +5,7 @@ import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { QualityHoldView, QualityDecision } from '../../domain/warehousing/quality/types';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { type ProblemCode, asNotFound } from '../http/problems';
@@ -38,6 +39,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/${word}`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary,
         keyed: true,
@@ -73,6 +75,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/{sku}/quality-hold`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Take units out of sale',
         description:
@@ -113,6 +116,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: PATH,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'List quality holds, newest first',
         query: z.object({
@@ -125,7 +129,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listQualityHolds(db, { ...filter, after: cursor });
+        const page = await listQualityHolds(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -133,6 +137,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${PATH}/{id}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'A quality hold',
         params: idParams,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { correctReceipt, reverseReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { ok, okOrNotFound } from '../http/response';
@@ -27,6 +28,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/receipts`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Take a delivery in',
         description:
@@ -61,6 +63,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/receipts`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'List receipts, newest first',
         query: z.object({
@@ -74,7 +77,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listReceipts(db, { ...filter, after: cursor });
+        const page = await listReceipts(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -82,6 +85,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/receipts/{id}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'A receipt',
         params: idParams,
@@ -95,6 +99,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/receipts/{id}/reverse`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Take a receipt back as a whole',
         description:
@@ -121,6 +126,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/receipts/{id}/correct`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Correct quantities, costs, lots or serial numbers of a receipt',
         description:

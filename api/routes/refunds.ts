@@ -1,5 +1,6 @@
 import { readOrderStatus } from '../../domain/orders/views';
 import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
+import { OPERATORS } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -26,6 +27,7 @@ export function refundRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/orders/{id}/refunds`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Give money back',
         description:
@@ -69,6 +71,7 @@ export function refundRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/resolve`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Record what was done instead of a refund',
         description:
@@ -88,6 +91,7 @@ export function refundRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/retry`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Try a refund again now',
         description:

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ownersOf, viewerOf } from '../../domain/identity/rules';
 import {
   confirmReservation,
   extendReservation,
@@ -6,10 +7,11 @@ import {
 } from '../../domain/stock/reservations/change-reservation';
 import { shipPart, shipReservation, type PartItem } from '../../domain/stock/reservations/ship-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
+import { OWN_RESERVATION, READ_RESERVATION, OWN_RESERVATIONS } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { NAMING_PROBLEMS, type ProblemCode, asNotFound } from '../http/problems';
+import { NAMING_PROBLEMS, type ProblemCode, asNotFound, notFound } from '../http/problems';
 import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
 import { requireKey, type IdempotencyKey } from '../idempotency/idempotency-key';
@@ -55,15 +57,20 @@ function reservationReads(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/reservations`,
+        access: OWN_RESERVATIONS,
         tag: RESERVATIONS,
         summary: 'List holds that were made without an order, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: reservationPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ caller, query: { cursor, reference, ...filter } }) => {
-        const id = reference === undefined ? undefined : idOfReference({ caller }, reference);
-        const page = await listReservations(context.db, { ...filter, id, after: cursor });
+      async ({ principal, query: { cursor, reference, ...filter } }) => {
+        const ids =
+          reference === undefined
+            ? undefined
+            : ownersOf(principal).map((caller) => idOfReference({ caller }, reference));
+        const { owners } = viewerOf(principal);
+        const page = await listReservations(context.reports, { ...filter, ids, owners, after: cursor });
         return okPage(page);
       },
     ),
@@ -71,6 +78,7 @@ function reservationReads(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/reservations/{id}`,
+        access: READ_RESERVATION,
         tag: RESERVATIONS,
         summary: 'A hold, without an order or of one',
         params: idParams,
@@ -100,6 +108,7 @@ function reservationActions(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/reservations/{id}/${name}`,
+        access: OWN_RESERVATION,
         tag: RESERVATIONS,
         ...docs,
         problems: [...docs.problems, ...KEY_PROBLEMS],
@@ -120,6 +129,7 @@ function reservationActions(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/{sku}/release`,
+        access: OWN_RESERVATIONS,
         tag: RESERVATIONS,
         summary: 'Give back a hold on this product',
         description: 'Safe to repeat. A hold on several products is released by its own address.',
@@ -129,8 +139,10 @@ function reservationActions(context: ApiContext): Route[] {
         responses: { 200: { description: 'The hold afterwards', schema: reservation } },
         problems: ['ALREADY_SHIPPED', 'HOLD_OF_SEVERAL_SKUS', 'HOLD_OF_ORDER', ...KEY_PROBLEMS],
       },
-      (call) => {
+      async (call) => {
         const what = `POST /inventory/${call.params.sku}/release`;
+        if (!(await context.access.isOwned('reservation', call.body.reservationId, call.principal)))
+          throw notFound(NO_RESERVATION);
         return act(context, call, call.body.reservationId, what, (id) =>
           releaseReservation(context, id, call.params.sku),
         );
@@ -189,6 +201,7 @@ function reservationActions(context: ApiContext): Route[] {
       {
         methods: ['patch'],
         path: `${API_BASE}/reservations/{id}`,
+        access: OWN_RESERVATION,
         tag: RESERVATIONS,
         summary: 'Hold more or fewer units',
         description:

@@ -4,6 +4,7 @@ import { cancelReturn } from '../../domain/warehousing/returns/end';
 import { inspectReturn } from '../../domain/warehousing/returns/inspect';
 import { receiveReturn } from '../../domain/warehousing/returns/receive';
 import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { ok, okOrNotFound } from '../http/response';
@@ -36,6 +37,7 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: PATH,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Authorise a return',
         description:
@@ -67,6 +69,7 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/receive`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Note that goods came in',
         description: 'They are on hand only once they are inspected.',
@@ -93,6 +96,7 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/inspect`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Decide what becomes of goods that came in',
         description:
@@ -132,6 +136,7 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/cancel`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Call off a return of which nothing has come in',
         description: 'Safe to repeat.',
@@ -144,12 +149,13 @@ function returnSteps(context: ApiContext): Route[] {
   ];
 }
 
-function returnReads({ db }: ApiContext): Route[] {
+function returnReads({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: PATH,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'List returns, newest first',
         query: z.object({ ...documentQuery, orderId: uuid.optional(), status: returnStatus.optional() }),
@@ -157,7 +163,7 @@ function returnReads({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listReturns(db, { ...filter, after: cursor });
+        const page = await listReturns(reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -165,6 +171,7 @@ function returnReads({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${PATH}/{id}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'A return',
         params: idParams,

@@ -1,6 +1,7 @@
 import { decideReview } from '../../domain/ordering/review';
 import { readOrder } from '../../domain/ordering/views';
 import { REVIEW_DECISIONS } from '../../domain/orders/types';
+import { OPERATORS } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -17,6 +18,7 @@ export function reviewRoutes({ db, settings }: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/orders/{id}/review`,
+        access: OPERATORS,
         tag: 'Orders',
         summary: 'Approve or reject an order',
         description:

@@ -1,4 +1,5 @@
 import { readSafetyStock, setSafetyStock } from '../../domain/stock/safety-stock/safety-stock';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { okOrNotFound } from '../http/response';
@@ -17,6 +18,7 @@ export function safetyStockRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Units of a product that are not promised to customers, by location',
         params: skuParams,
@@ -28,6 +30,7 @@ export function safetyStockRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary:
           'Set how many units are not promised to customers, at a location or at all without their own',

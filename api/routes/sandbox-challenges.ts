@@ -5,6 +5,7 @@ import {
   readChallenge,
   type Challenge,
 } from '../../integrations/sandbox-gateway/challenges';
+import { PUBLIC } from '../http/access';
 import { html, sendPage, type Html } from '../http/html';
 import { notFound } from '../http/problems';
 import { readReturnUrl } from '../http/return-url';
@@ -36,6 +37,7 @@ export function sandboxChallengeRoutes({
       {
         methods: ['get'],
         path: '/sandbox/3ds/{ref}',
+        access: PUBLIC,
         tag: TAG,
         summary: "Where the customer of a sandbox card authenticates: a payment's `nextAction.url`",
         params: z.object({ ref }),
@@ -57,6 +59,7 @@ export function sandboxChallengeRoutes({
       {
         methods: ['post'],
         path: '/sandbox/3ds/{ref}/{answer}',
+        access: PUBLIC,
         tag: TAG,
         summary: 'What that customer says',
         description:

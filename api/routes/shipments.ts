@@ -1,4 +1,5 @@
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { NAMING_PROBLEMS } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
@@ -17,6 +18,7 @@ export function shipmentRoutes({ db, stock }: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_INVENTORY,
         tag,
         summary: 'Which lots and serial numbers are in a parcel',
         params: idParams,
@@ -30,6 +32,7 @@ export function shipmentRoutes({ db, stock }: ApiContext): Route[] {
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag,
         summary: 'Say which lots and serial numbers are in a parcel',
         description:

@@ -5,13 +5,14 @@ import { readLot } from '../../domain/stock/tracking/lot-masters';
 import type { LotMasterView } from '../../domain/stock/tracking/types';
 import { correctLotExpiry, placesOf, recallLot } from '../../domain/warehousing/quality/blocked-lots';
 import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/views';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { pageQuery, skuParams, unitCode, warehouseCode } from '../schemas/common';
+import { pageQuery, rowNumber, skuParams, unitCode, warehouseCode } from '../schemas/common';
 import {
   lotCorrection,
   lotMaster,
@@ -29,7 +30,7 @@ import type { ApiContext } from '../services/context';
 const TAG = 'Lots and serial numbers';
 const NO_PRODUCT = 'There is no such product.';
 
-const positionQuery = { ...pageQuery, cursor: cursorOf(z.object({ id: z.int() })).optional() };
+const positionQuery = { ...pageQuery, cursor: cursorOf(z.object({ id: rowNumber })).optional() };
 
 export function trackingRoutes(context: ApiContext): Route[] {
   return [...trackingChoice(context), ...lotRoutes(context), ...serialRoutes(context)];
@@ -43,6 +44,7 @@ function trackingChoice({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What a product keeps beside counts',
         params: skuParams,
@@ -56,6 +58,7 @@ function trackingChoice({ db }: ApiContext): Route[] {
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Keep a product by lot or by serial number, or no longer',
         description: 'Only while none of it is on hand.',
@@ -96,6 +99,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/${word}`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary,
         description,
@@ -113,13 +117,22 @@ function lotRoutes(context: ApiContext): Route[] {
 
   return [
     route(
-      { methods: ['get'], path, tag: TAG, summary: 'A lot, wherever it is', params, responses },
+      {
+        methods: ['get'],
+        path,
+        access: READ_INVENTORY,
+        tag: TAG,
+        summary: 'A lot, wherever it is',
+        params,
+        responses,
+      },
       async ({ params: { sku, lot } }) => okOrNotFound(await readLot(db, sku, lot), NO_LOT),
     ),
     route(
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Correct the expiry date of a lot',
         description:
@@ -146,6 +159,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/lots`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Lots of a product that are on hand',
         params: skuParams,
@@ -154,7 +168,7 @@ function lotRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        const items = await listLots(db, { sku: params.sku, ...query });
+        const items = await listLots(context.reports, { sku: params.sku, ...query });
         return okOrNotFound(items && { sku: params.sku, items }, NO_PRODUCT);
       },
     ),
@@ -162,6 +176,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/lots/{lot}/movements`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What became of a lot: what a recall asks',
         params,
@@ -171,18 +186,19 @@ function lotRoutes(context: ApiContext): Route[] {
       },
       async ({ params: given, query: { cursor, ...page } }) => {
         const lot = { sku: given.sku, code: given.lot };
-        return okPage(byId(await listLotMovements(db, lot, { ...page, after: cursor?.id })));
+        return okPage(byId(await listLotMovements(context.reports, lot, { ...page, after: cursor?.id })));
       },
     ),
   ];
 }
 
-function serialRoutes({ db }: ApiContext): Route[] {
+function serialRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/serials`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Serial numbers of a product, oldest first',
         params: skuParams,
@@ -195,13 +211,14 @@ function serialRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        return okPage(byId(await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id })));
+        return okPage(byId(await listSerials(reports, { sku: params.sku, ...filter, after: cursor?.id })));
       },
     ),
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/serials/{serial}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Where a serial number is, and what became of it',
         params: z.object({ serial: unitCode }),

@@ -3,6 +3,7 @@ import { cancelTransfer } from '../../domain/stock/transfers/cancel';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { listTransfers, readTransfer } from '../../domain/stock/transfers/views';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -39,6 +40,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/inventory/transfer`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Move stock from one location to another',
         description:
@@ -97,6 +99,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/transfers`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'List transfers, newest first',
         query: listQuery,
@@ -104,7 +107,7 @@ export function transferRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listTransfers(db, { ...filter, after: cursor });
+        const page = await listTransfers(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -112,6 +115,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/transfers/{id}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'A transfer',
         params: idParams,
@@ -125,6 +129,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/transfers/{id}/receive`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Receive what arrived of a transfer, or write off what was lost of it',
         description: 'Without a body: everything that is open arrived.',
@@ -169,6 +174,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/transfers/{id}/cancel`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Call back what is still on its way',
         description: 'It is on hand at the source again. Safe to repeat.',

@@ -5,6 +5,7 @@ import {
   valueStock,
   valuationCsv,
 } from '../../domain/warehousing/costing/valuation';
+import { READ_INVENTORY } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -24,25 +25,29 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'Valuation';
 
-export function valuationRoutes({ db }: ApiContext): Route[] {
+export function valuationRoutes({ reports }: ApiContext): Route[] {
   return [
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'What the stock is worth, per currency',
         query: valuationQuery,
         responses: { 200: { description: 'The totals', schema: valuation } },
         problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ query }) => ok(await valueStock(db, query).catch(asInvalidTime)),
+      async ({ query }) => ok(await valueStock(reports, query).catch(asInvalidTime)),
     ),
     route(
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation/products`,
+        access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'What the stock is worth, product by product',
         description:
           'Products of which there is any unit, by SKU. With `Accept: text/csv` all of them, as a file.',
@@ -57,13 +62,15 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       },
       async ({ query: { cursor, limit, offset, ...request }, req, res, signal }) => {
         if (req.accepts(['application/json', 'text/csv']) === 'text/csv') {
-          const pieces = await valuationCsv(db, request).catch(asInvalidTime);
+          const pieces = await valuationCsv(reports, request).catch(asInvalidTime);
           await sendFile(res, { mediaType: 'text/csv', name: 'valuation.csv', pieces }, signal);
           return null;
         }
-        const page = await listValuedProducts(db, request, { after: cursor?.sku ?? '', limit, offset }).catch(
-          asInvalidTime,
-        );
+        const page = await listValuedProducts(reports, request, {
+          after: cursor?.sku ?? '',
+          limit,
+          offset,
+        }).catch(asInvalidTime);
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -71,7 +78,9 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'What a product is worth, with its cost layers',
         description: 'All units, on hand and on their way between locations.',
         params: skuParams,
@@ -80,7 +89,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        const found = await valueProduct(db, params.sku, query).catch(asInvalidTime);
+        const found = await valueProduct(reports, params.sku, query).catch(asInvalidTime);
         return okOrNotFound(found, 'There is no such product.');
       },
     ),

@@ -2,12 +2,13 @@ import { reSourceWarehouse } from '../../domain/ordering/promised/re-source';
 import { closeWarehouse } from '../../domain/stock/places/close';
 import { openWarehouse } from '../../domain/stock/places/open';
 import { z } from 'zod';
+import { CHANGE_CATALOGUE } from '../http/access';
 import { cursorOf, encodeCursor } from '../http/cursor';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
-import { warehouseCode } from '../schemas/common';
+import { smallRowNumber, warehouseCode } from '../schemas/common';
 import { reSourced, stateChange, warehouseState } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
@@ -18,7 +19,13 @@ const WITHIN_MS = 10_000;
 
 const params = z.object({ code: warehouseCode });
 /** Of what is promised. */
-const position = z.tuple([z.int(), z.int(), z.string().regex(/^-?\d{1,18}$/), z.uuid(), z.int()]);
+const position = z.tuple([
+  smallRowNumber,
+  smallRowNumber,
+  z.string().regex(/^-?\d{1,18}$/),
+  z.uuid(),
+  smallRowNumber,
+]);
 
 /** Closing and opening of warehouses. */
 export function warehouseStateRoutes(context: ApiContext): Route[] {
@@ -27,6 +34,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/close`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Close a warehouse',
         description:
@@ -51,6 +59,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/open`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Open a warehouse',
         description:
@@ -70,6 +79,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/re-source`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Move what is reserved in a closed warehouse to others',
         description:

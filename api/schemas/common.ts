@@ -52,6 +52,14 @@ export const givenTime = storableTime.transform((text) => new Date(text).toISOSt
 /** The time in a cursor, to the microsecond. */
 export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);
 
+/** The number of a row in a cursor, where the column is `int`. Those of `bigint` hold any integer that JSON has exactly. */
+export const smallRowNumber = z.int().min(0).max(2_147_483_647);
+/** The same where the column is `bigint`. */
+export const rowNumber = z.int().min(0);
+
+/** A name in a cursor: as it is stored, not as a client would write it. */
+export const cursorName = line(200);
+
 /** A day as a client gives it. */
 export const date = z.iso
   .date({ abort: true })

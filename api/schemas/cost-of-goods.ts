@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cursorOf } from '../http/cursor';
-import { count, cursorTime, exactTime, money, pageOf, pageQuery, time, uuid } from './common';
+import { count, cursorTime, exactTime, money, pageOf, pageQuery, rowNumber, time, uuid } from './common';
 
 export const soldPeriod = z.object({
   from: exactTime.meta({ description: 'Left at this time or later' }),
@@ -9,7 +9,7 @@ export const soldPeriod = z.object({
 
 export const soldQuery = soldPeriod.extend({
   ...pageQuery,
-  cursor: cursorOf(z.object({ at: cursorTime, id: z.int().min(0) })).optional(),
+  cursor: cursorOf(z.object({ at: cursorTime, id: rowNumber })).optional(),
 });
 
 const uncosted = count.meta({ description: 'Units whose cost nobody knows: they are in no cost' });
@@ -19,7 +19,17 @@ export const costOfGoods = z
     from: time,
     to: time,
     final: z.boolean().meta({ description: 'No transaction is running that may still write before `to`' }),
-    totals: z.array(z.object({ currency: z.string(), units: count, costMinor: money })),
+    totals: z.array(
+      z.object({
+        currency: z.string(),
+        units: count,
+        costMinor: money,
+        correctionMinor: money.meta({
+          description:
+            'What corrections of receipts in the period changed about the cost of units that had left: not in `costMinor`; signed',
+        }),
+      }),
+    ),
     uncosted,
   })
   .meta({ id: 'CostOfGoodsSold' });

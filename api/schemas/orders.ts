@@ -77,7 +77,9 @@ export const items = z
 export const newOrder = z
   .strictObject({
     items,
-    customerId: line(200).meta({ examples: ['c-42'] }),
+    customerId: line(200)
+      .optional()
+      .meta({ examples: ['c-42'], description: 'Needed, but of customers, whose order is their own' }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     sourcing: z.enum(SOURCING_STRATEGIES).optional().meta({
       description:
@@ -414,7 +416,13 @@ export const undecided = z
   .meta({ id: 'UndecidedOrder', description: 'Not decided yet. Its address answers 404 until it is.' });
 
 export const orderEvent = z
-  .object({ seq: count, type: z.string(), at: time, data: z.record(z.string(), z.unknown()) })
+  .object({
+    seq: count,
+    type: z.string(),
+    at: time,
+    actor: z.string().optional().meta({ description: 'The caller who caused it, where somebody did' }),
+    data: z.record(z.string(), z.unknown()),
+  })
   .meta({ id: 'OrderEvent' });
 
 export const eventPage = pageOf('OrderEventPage', orderEvent);

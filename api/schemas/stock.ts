@@ -47,6 +47,10 @@ export const reSourced = z
       description: 'Of which anything was moved by this call, each product of one for itself',
     }),
     units: count.meta({ description: 'That were moved by this call' }),
+    failed: count.meta({
+      description:
+        'Reservations that could not be moved: an alert `work_failed` names each, but those whose rows somebody else kept locked. They stay; call again without a cursor',
+    }),
     nextCursor: z.string().nullable().meta({ description: 'Where to go on; null: all were looked at' }),
   })
   .meta({ id: 'ReSourced' });

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { cursorOf } from '../http/cursor';
-import { count, exactTime, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
+import {
+  count,
+  cursorName,
+  exactTime,
+  line,
+  money,
+  pageOf,
+  pageQuery,
+  time,
+  uuid,
+  warehouseCode,
+} from './common';
 
 export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');
 
@@ -20,7 +31,7 @@ const thenMembers = {
 
 export const valuedProductsQuery = valuationQuery.extend({
   ...pageQuery,
-  cursor: cursorOf(z.object({ sku })).optional(),
+  cursor: cursorOf(z.object({ sku: cursorName })).optional(),
 });
 
 const method = z.enum(['fifo', 'average']);

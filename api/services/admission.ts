@@ -2,9 +2,11 @@ import { overloaded } from '../http/problems';
 import { createRetryAfterEstimate } from './retry-after-estimate';
 
 export interface AdmissionOptions {
-  /** Orders being placed at once. */
+  /** What is admitted, as a refusal names it: `orders`. */
+  what: string;
+  /** How many are under way at once. */
   limit: number;
-  /** Orders that may wait for their turn. */
+  /** How many may wait for their turn. */
   queue: number;
   /** How long one may wait, in milliseconds. */
   maxWaitMs: number;
@@ -47,7 +49,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function refusal(): Error {
-    return overloaded('Too many orders are waiting for their turn.', retryAfterEstimate.retryAfterSeconds());
+    return overloaded(
+      `Too many ${options.what} are waiting for their turn.`,
+      retryAfterEstimate.retryAfterSeconds(),
+    );
   }
 
   function turn(signal: AbortSignal): Promise<void> {

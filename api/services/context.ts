@@ -1,11 +1,15 @@
 import type { OrderRecord } from '../../domain/ordering/views';
 import type { OrderEffects } from '../../domain/orders/effects';
+import type { KeyReader } from '../../domain/identity/key-reader';
 import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
+import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
+import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
+import type { Accounts } from './accounts';
 import type { Admission } from './admission';
 import type { ApiMetrics } from './metrics';
 import type { OrderOutcomes } from './order-outcomes';
@@ -15,10 +19,16 @@ import type { ReservationService } from './reservation-service';
 export interface ApiContext {
   settings: Settings;
   db: Database;
+  /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
+  reports: Database;
+  keys: KeyReader;
+  accounts: Accounts;
+  access: AccessControl;
   stock: StockLedger<OrderEffects>;
   engine: Engine;
   orderChanges: ChangeFeed;
   jobChanges: ChangeFeed;
+  streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;
   reservations: ReservationService;

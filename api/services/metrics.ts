@@ -3,6 +3,7 @@ import { countAttention } from '../../domain/orders/attention';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import type { Database } from '../../platform/database/database';
 import { addProcessMetrics, createMetricsRegistry } from '../../platform/telemetry/metrics';
+import type { RefusedConnection } from '../http/connections';
 import type { Admission } from './admission';
 
 export interface ApiMetrics {
@@ -14,6 +15,8 @@ export interface ApiMetrics {
   /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
+  /** Counts a connection that was refused before there was a request. */
+  refusedConnection(reason: RefusedConnection): void;
   /** Counts an event of a gateway by what became of it: one of a few words. */
   gatewayEvent(labels: { gateway: string; result: string }): void;
 }
@@ -27,6 +30,7 @@ export function createApiMetrics(parts: {
   reservations: { readonly pending: number };
   orderOutcomes: { readonly waiting: number };
   db: Database;
+  reports: Database;
   others: readonly Registry[];
 }): ApiMetrics {
   const registry = createMetricsRegistry('api');
@@ -49,6 +53,12 @@ export function createApiMetrics(parts: {
     name: 'holdfast_order_outcome_wait_seconds',
     help: 'From the start of a saga until the outcome of its order is known.',
     buckets: BUCKETS,
+    registers,
+  });
+  const refusedConnections = new Counter({
+    name: 'holdfast_http_refused_connections_total',
+    help: 'Connections that were refused before there was a request, by reason.',
+    labelNames: ['reason'],
     registers,
   });
   const gatewayEvents = new Counter({
@@ -85,6 +95,11 @@ export function createApiMetrics(parts: {
     'Statements that wait for a connection.',
     () => parts.db.pool.waitingCount,
   );
+  gauge(
+    'holdfast_report_pool_waiting',
+    'Reports and lists that wait for a connection of their pool.',
+    () => parts.reports.pool.waitingCount,
+  );
 
   /** Counted in the database at each scrape: every process of the API shows the same. Nothing while the database is away. */
   const counted = (name: string, help: string, label: string, count: () => Promise<Record<string, number>>) =>
@@ -112,6 +127,7 @@ export function createApiMetrics(parts: {
       requests.observe({ method, route, status: String(status) }, seconds),
     placed: (outcome) => placements.inc({ outcome }),
     outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
+    refusedConnection: (reason) => refusedConnections.inc({ reason }),
     gatewayEvent: (labels) => gatewayEvents.inc(labels),
     streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of order events.', registers }),
   };

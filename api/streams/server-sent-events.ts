@@ -1,15 +1,24 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
+import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
+import type { StreamSlots } from './stream-slots';
 
 /** What EventSource waits before it connects again. */
 const RETRY_MS = 1_000;
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
 
 /** What a stream of events works with. */
 export interface StreamContext {
   /** Aborted when the API stops. */
   stopping: AbortSignal;
+  streamSlots: StreamSlots;
   metrics: { streams: { inc(): void; dec(): void } };
 }
 
@@ -23,9 +32,11 @@ export interface EventStream {
 }
 
 /**
- * Responds with a stream of server-sent events that `send` writes, until it returns, the client leaves or the API stops.
+ * Responds with a stream of server-sent events that `send` writes, until it returns, the client leaves or the API stops. To HEAD with
+ * its headers alone.
  *
  * @param watch calls its argument when there may be something new, until the function that it returned is called
+ * @throws AppError `TOO_MANY_STREAMS`, `OVERLOADED`
  */
 export async function sendEventStream(
   context: StreamContext,
@@ -33,6 +44,11 @@ export async function sendEventStream(
   watch: (onChange: () => void) => () => void,
   send: (stream: EventStream) => Promise<void>,
 ): Promise<void> {
+  if (res.req.method === 'HEAD') {
+    res.writeHead(200, HEADERS).end();
+    return;
+  }
+  const freeSlot = context.streamSlots.take(limitedCaller(res.req, res));
   const { signal: gone, log } = contextOf(res);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
@@ -46,11 +62,7 @@ export async function sendEventStream(
     if (!res.write(text)) await once(res, 'drain', { signal: stop });
   };
   try {
-    res.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-    });
+    res.writeHead(200, HEADERS);
     await write(`retry: ${RETRY_MS}\n\n`);
     await send({ change, stop, write });
   } catch (error) {
@@ -59,6 +71,7 @@ export async function sendEventStream(
   } finally {
     stop.removeEventListener('abort', onChange);
     unwatch();
+    freeSlot();
     context.metrics.streams.dec();
     res.end();
   }

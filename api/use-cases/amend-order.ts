@@ -22,6 +22,8 @@ export interface AmendOrder {
   shipTo: ShipTo | null;
   /** The same request again is the same amendment. */
   requestId: string;
+  /** Who asks for it. */
+  actor: string;
   traceparent: string;
 }
 

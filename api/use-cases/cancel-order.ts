@@ -13,6 +13,8 @@ import { updateSaga, orderNotFound } from './saga-update';
 export interface CancelOrder {
   orderId: string;
   reason: string | null;
+  /** Who asks for it. */
+  actor: string;
   traceparent: string;
 }
 
@@ -24,12 +26,12 @@ export interface CancelOrder {
  */
 export async function cancelOrder(
   context: ApiContext,
-  { orderId, reason, traceparent }: CancelOrder,
+  { orderId, reason, actor, traceparent }: CancelOrder,
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isCancelled(before) && !isUnderWay(before)) return ok(before);
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
-    context.engine.cancel(orderId, { reason }),
+    context.engine.cancel(orderId, { reason, actor }),
   );
   if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();
   const after = await readView(context, orderId);

@@ -12,6 +12,8 @@ export interface CutItems {
   reason: string | null;
   /** The same request again is the same cut. */
   requestId: string;
+  /** Who asks for it. */
+  actor: string;
   traceparent: string;
 }
 

@@ -12,6 +12,8 @@ export interface PayOrder {
   method: PaymentMethod;
   /** The same id is the same charge, whoever sends it and however often. */
   updateId: string;
+  /** Who pays. */
+  actor: string;
   traceparent: string;
 }
 
@@ -31,10 +33,10 @@ const REFUSAL_DETAILS: Readonly<Record<PayRefusal, string>> = {
  */
 export async function payOrder(
   context: ApiContext,
-  { orderId, method, updateId, traceparent }: PayOrder,
+  { orderId, method, updateId, actor, traceparent }: PayOrder,
 ): Promise<ApiResponse> {
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
-    context.engine.pay(orderId, { ...method, updateId }),
+    context.engine.pay(orderId, { ...method, updateId, actor }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
   if (payment) return attemptResponse(orderId, payment);

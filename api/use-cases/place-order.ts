@@ -7,19 +7,23 @@ import {
   fingerprintOf,
   finishKey,
   isSameRequest,
+  receivedFingerprintOf,
   refuseKey,
   startKey,
   type KeyEntry,
   type KeyId,
   type NewKey,
+  type StoredResponse,
 } from '../../platform/database/idempotency';
+import type { Principal } from '../../domain/identity/types';
 import { reviewedFrom, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
 import { orderPath } from '../http/paths';
+import { invalid, problem } from '../http/problems';
 import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
-import { replayed } from '../idempotency/run-once';
+import { isFinal, replayed } from '../idempotency/run-once';
 import type { NewOrder } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { unavailable } from '../temporal/engine';
@@ -33,9 +37,26 @@ import {
 
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
-  body: NewOrder;
-  caller: string;
+  body: NewOrder & { customerId: string };
+  receivedBody: unknown;
+  /** Who places it. */
+  principal: Principal;
+  keyCaller: string;
   idempotencyKey: string | null;
+}
+
+/**
+ * Whose order it is: a customer's own, whoever else's is named by services and operators.
+ *
+ * @throws AppError `NOT_ALLOWED` where a customer names another, `VALIDATION_FAILED` where one must be named
+ */
+export function customerOf({ role, id }: Principal, named: string | undefined): string {
+  if (role === 'customer') {
+    if (named === undefined || named === id) return id;
+    throw problem('NOT_ALLOWED', 'You can order for yourself only: leave customerId out.');
+  }
+  if (named === undefined) throw invalid([{ path: 'customerId', message: 'is required' }]);
+  return named;
 }
 
 const SCOPE = 'POST /orders';
@@ -94,17 +115,29 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, caller, idempotencyKey }: Placement,
+  { body, receivedBody, principal, keyCaller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
-  const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
+  const wish = {
+    ...body,
+    owner: principal.caller,
+    capture: body.capture ?? settings.CAPTURE,
+    review: reviewTermsOf(settings),
+  };
   if (idempotencyKey === null) {
     return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
-  const orderId = derivedId('order', caller, idempotencyKey);
+  const orderId = derivedId('order', keyCaller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
     order: { ...wish, orderId, fingerprint },
-    wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+    wanted: {
+      caller: keyCaller,
+      key: idempotencyKey,
+      scope: SCOPE,
+      fingerprint,
+      received: receivedFingerprintOf(receivedBody),
+      subjectId: orderId,
+    },
   };
 }
 
@@ -211,7 +244,7 @@ async function conclude(
   const response =
     result.outcome === 'reserved' ? result.response : problemResponse(result.error, placement.requestId);
   context.metrics.placed(result.outcome);
-  if (!key) return response;
+  if (!key || !isFinal(response)) return response;
   try {
     const stored = await finishKey(context.db, key, response);
     return stored === response ? response : withLocation(order.orderId, replayed(stored));
@@ -222,15 +255,12 @@ async function conclude(
   }
 }
 
-function replay(
-  context: ApiContext,
-  orderId: string,
-  stored: { status: number; body: unknown },
-): ApiResponse {
+function replay(context: ApiContext, orderId: string, stored: StoredResponse): ApiResponse {
   context.metrics.placed('replayed');
   return withLocation(orderId, replayed(stored));
 }
 
+/** Keys of a version before have no headers. */
 function withLocation(orderId: string, response: ApiResponse): ApiResponse {
   if (response.status !== 201) return response;
   return { ...response, headers: { ...response.headers, location: orderPath(orderId) } };

@@ -101,7 +101,12 @@ export function createUploadIntake(context: ApiContext): UploadIntake {
       uploads += 1;
       try {
         const jobId = idForKey(call, name);
-        await recordKey(context, call, { scope, request: { ...request, ...content }, subjectId: jobId });
+        await recordKey(context, call, {
+          scope,
+          request: { ...request, ...content },
+          received: { query: req.query, ...content },
+          subjectId: jobId,
+        });
         const { job, isNew } = await stage({ jobId, ...content, source });
         return jobAccepted(job, !isNew);
       } finally {

@@ -15,7 +15,7 @@ import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
-import { moveShare } from './share-queries';
+import { boundShare, moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import {
@@ -73,6 +73,7 @@ export async function beginConsistencyJob(db: Database, jobId: string): Promise<
   if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
   const { mode, checks } = consistencyInput.parse(await readJobInput(db, jobId));
   const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
+  if (mode === 'incremental') await boundShare(db);
   await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });
   return plan;
 }

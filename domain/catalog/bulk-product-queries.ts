@@ -9,7 +9,8 @@ export function selectSkus(on: Queryable, skus: readonly string[]): Promise<Foun
   return many<FoundSku>(
     on,
     'catalog.find_skus',
-    `select g.sku as given, m.id, coalesce(i.alike, 0)::int as alike, m.lot_tracked as lots, m.serialised as serials
+    `select g.sku as given, m.id, coalesce(i.alike, 0)::int as alike, m.lot_tracked as lots, m.serialised as serials,
+            m.category_id as "categoryId"
      from unnest($1::text[]) g (sku)
      left join products p on p.sku = g.sku
      left join lateral (select case when count(*) = 1 then min(q.id) end as id, count(*) as alike

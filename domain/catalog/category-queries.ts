@@ -1,4 +1,5 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { BYTEWISE } from '../../platform/database/pages';
 import type { CategoryView, Seen, Versioned } from './types';
 
 export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
@@ -16,7 +17,7 @@ export function selectCategory(on: Queryable, code: string): Promise<CategoryRow
   );
 }
 
-/** Categories after one, by code. */
+/** Categories after one, by the bytes of their code. */
 export function selectCategories(
   on: Queryable,
   page: { after: string | null; limit: number; offset: number; archived: boolean },
@@ -25,7 +26,7 @@ export function selectCategories(
     on,
     'catalog.categories',
     `select code, name, archived from categories
-     where archived = $4 and ($1::text is null or code > $1) order by code limit $2 offset $3`,
+     where archived = $4 and ($1::text is null or code ${BYTEWISE} > $1) order by code ${BYTEWISE} limit $2 offset $3`,
     [page.after, page.limit, page.offset, page.archived],
   );
 }

@@ -3,9 +3,15 @@ import { AppError } from '../../platform/errors';
 import { selectCategory } from './category-queries';
 import { refuseAlike, refuseUpdate } from './changes';
 import { lockName } from './name-lock-queries';
-import { insertProduct, selectAlike, updateProductActive, updateProductFields } from './product-queries';
+import {
+  insertProduct,
+  selectAlike,
+  selectBefore,
+  updateProductActive,
+  updateProductFields,
+} from './product-queries';
 import { readProduct } from './products';
-import type { ProductFields, ProductView, Seen, Versioned } from './types';
+import type { CategoryMove, ProductFields, ProductView, Seen, Versioned } from './types';
 
 /**
  * Adds a product.
@@ -33,24 +39,35 @@ export function createProduct(
   });
 }
 
+export interface ProductEditing {
+  db: Database;
+  /** Locks the stock rows that follow products into other categories, before the products are locked. */
+  lockMovedStock(tx: Transaction, moves: readonly CategoryMove[]): Promise<void>;
+}
+
 /**
  * Changes a product. Placed orders keep their prices and their currency.
  *
  * @throws AppError `NOT_FOUND`, `PRECONDITION_FAILED`, `UNKNOWN_CATEGORY`
  */
-export function updateProduct(
-  db: Database,
+export async function updateProduct(
+  { db, lockMovedStock }: ProductEditing,
   sku: string,
   fields: ProductFields,
   seen: Seen,
 ): Promise<Versioned<ProductView>> {
-  return db.retrying(async (tx) => {
-    const before = await readProduct(tx, sku);
-    const categoryId = await categoryIdOf(tx, fields, before?.category ?? null);
-    const updated = await updateProductFields(tx, sku, fields, categoryId, seen);
-    if (updated === 0) refuseUpdate('product', await readProduct(tx, sku), seen);
-    return existing(tx, sku);
-  });
+  for (;;) {
+    const updated = await db.retrying(async (tx) => {
+      const before = await selectBefore(tx, sku);
+      if (!before || (seen !== null && !seen.includes(before.version))) refuseUpdate('product', before, seen);
+      const categoryId = await categoryIdOf(tx, fields, before.category);
+      if (categoryId !== before.categoryId) await lockMovedStock(tx, [{ productId: before.id, categoryId }]);
+      const count = await updateProductFields(tx, sku, fields, categoryId, before.version);
+      return count === 0 ? null : existing(tx, sku);
+    });
+    // Null: it was changed between the two statements.
+    if (updated) return updated;
+  }
 }
 
 /**

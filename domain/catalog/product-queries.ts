@@ -6,7 +6,8 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
-import type { ProductFields, ProductFilter, Seen } from './types';
+import { BYTEWISE } from '../../platform/database/pages';
+import type { ProductFields, ProductFilter } from './types';
 
 export interface ProductRow {
   sku: string;
@@ -33,18 +34,18 @@ export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | 
   );
 }
 
-/** Products that are sold, or those that are not, by SKU; one more than asked for, to tell whether there are more. */
+/** Products that are sold, or those that are not, by the bytes of their SKU; one more than asked for, to tell whether there are more. */
 export function selectProducts(db: Database, filter: ProductFilter): Promise<ProductRow[]> {
   const query = db
     .builder('products as p')
     .leftJoin('categories as c', 'c.id', 'p.category_id')
     .select(db.builder.raw(COLUMNS))
     .where('p.active', filter.archived !== true)
-    .orderBy('p.sku')
+    .orderByRaw(`p.sku ${BYTEWISE}`)
     .limit(filter.limit + 1)
     .offset(filter.offset);
   if (filter.category !== undefined) void query.where('c.code', filter.category);
-  if (filter.after !== undefined) void query.where('p.sku', '>', filter.after);
+  if (filter.after !== undefined) void query.whereRaw(`p.sku ${BYTEWISE} > ?`, [filter.after]);
   if (filter.q !== undefined) {
     const pattern = `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
     void query.whereRaw('(p.sku ilike ? or p.name ilike ?)', [pattern, pattern]);
@@ -85,21 +86,35 @@ export function insertProduct(
   );
 }
 
-/** Returns 0 where there is no such product, or its version is none of these. */
+/** A product as it is, before it is changed. */
+export function selectBefore(
+  on: Queryable,
+  sku: string,
+): Promise<{ id: number; version: number; categoryId: number | null; category: string | null } | undefined> {
+  return maybeOne(
+    on,
+    'catalog.product_before',
+    `select p.id, p.version, c.id as "categoryId", c.code as category
+     from products p left join categories c on c.id = p.category_id where p.sku = $1`,
+    [sku],
+  );
+}
+
+/** Returns 0 where there is no such product, or it has another version. */
 export function updateProductFields(
   tx: Transaction,
   sku: string,
   { name, description, priceMinor, currency }: ProductFields,
   categoryId: number | null,
-  seen: Seen,
+  version: number,
 ): Promise<number> {
   return execute(
     tx,
     'catalog.update_product',
     `update products set name = $2, description = $3, category_id = $4, price_minor = $5, currency = $6,
        version = version + 1, updated_at = clock_timestamp()
-     where sku = $1 and ($7::int[] is null or version = any ($7::int[]))`,
-    [sku, name, description, categoryId, priceMinor, currency, seen],
+     where sku = $1 and version = $7`,
+    [sku, name, description, categoryId, priceMinor, currency, version],
   );
 }
 

@@ -113,6 +113,14 @@ export interface FoundSku {
   /** What the product keeps beside counts; null where there is none. */
   lots: boolean | null;
   serials: boolean | null;
+  /** Null also where it is in none. */
+  categoryId: number | null;
+}
+
+/** A product that goes to another category, or to none. */
+export interface CategoryMove {
+  productId: number;
+  categoryId: number | null;
 }
 
 export interface FoundCategory {

@@ -1,13 +1,14 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { BYTEWISE } from '../../platform/database/pages';
 import type { Seen, Versioned, Warehouse, WarehouseFields } from './types';
 
-/** All warehouses, also inactive ones, by code. */
+/** All warehouses, also inactive ones, by the bytes of their code. */
 export function selectWarehouses(on: Queryable): Promise<Warehouse[]> {
   return many<Warehouse>(
     on,
     'catalog.warehouses',
     `select id, code, name, type, address, latitude, longitude, region, priority, active, opening
-     from warehouses order by code`,
+     from warehouses order by code ${BYTEWISE}`,
   );
 }
 

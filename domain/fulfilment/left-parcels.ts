@@ -1,5 +1,6 @@
 import type { Transaction } from '../../platform/database/database';
 import { raiseAttention, resolveAttention } from '../orders/attention';
+import { SHOWN_IN_DETAILS } from '../stock/alerts/alerts';
 import { countAsGone } from '../stock/ledger/stock-ledger';
 import { blockedUnitsOf } from '../stock/tracking/packing';
 import type { FilledShipment, ShipmentRow } from './queries';
@@ -76,7 +77,9 @@ export async function raiseBlockedLeft(tx: Transaction, shipments: readonly Ship
       const items = blocked.filter((item) => item.shipmentId === shipmentId);
       if (items.length === 0) return [];
       const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
-      const named = items.map(({ sku, lot, serial }) => `${sku} ${lot ?? serial ?? ''}`.trim()).join(', ');
+      const shown = items.slice(0, SHOWN_IN_DETAILS);
+      const names = shown.map(({ sku, lot, serial }) => `${sku} ${lot ?? serial ?? ''}`.trim());
+      const named = [...names, ...(items.length > shown.length ? ['…'] : [])].join(', ');
       return [
         {
           orderId,
@@ -90,7 +93,8 @@ export async function raiseBlockedLeft(tx: Transaction, shipments: readonly Ship
             carrier,
             trackingNumber,
             units,
-            items: items.map(({ shipmentId: _, ...item }) => item),
+            items: shown.map(({ shipmentId: _, ...item }) => item),
+            total: items.length,
           },
         },
       ];

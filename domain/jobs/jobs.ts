@@ -7,6 +7,7 @@ import {
   insertJob,
   markCancel,
   selectJob,
+  selectJobActor,
   selectJobs,
   selectResting,
   startRunning,
@@ -108,10 +109,23 @@ export async function readJob(on: Queryable, id: string): Promise<JobView | null
   return row ? asView(row) : null;
 }
 
+/** Who started a job; null: there is none. */
+export async function readJobActor(on: Queryable, id: string): Promise<string | null> {
+  return (await selectJobActor(on, id))?.actor ?? null;
+}
+
 /** Jobs, newest first. `next` is where the next page begins; null: there is none. */
 export async function listJobs(
   on: Database,
-  filter: { type?: JobType; status?: JobStatus; limit: number; cursor?: PagePosition; offset?: number },
+  filter: {
+    type?: JobType;
+    status?: JobStatus;
+    /** Who started them; null or absent: everybody. */
+    actors?: readonly string[] | null;
+    limit: number;
+    cursor?: PagePosition;
+    offset?: number;
+  },
 ): Promise<Page<JobView>> {
   const { limit, cursor, offset = 0, ...rest } = filter;
   const found = await selectJobs(on, { ...rest, limit, offset, after: cursor });

@@ -37,14 +37,25 @@ export function selectJob(on: Queryable, id: string): Promise<JobRow | undefined
   return maybeOne<JobRow>(on, 'jobs.by_id', `select ${COLUMNS} from jobs where id = $1`, [id]);
 }
 
+/** Who started a job. */
+export function selectJobActor(on: Queryable, id: string): Promise<{ actor: string } | undefined> {
+  return maybeOne(on, 'jobs.actor', 'select actor from jobs where id = $1', [id]);
+}
+
 /** Newest first; one more than asked for, to tell whether there are more. */
 export function selectJobs(
   on: Database,
-  filter: PageRequest & { type?: JobType | undefined; status?: JobStatus | undefined },
+  filter: PageRequest & {
+    type?: JobType | undefined;
+    status?: JobStatus | undefined;
+    /** Who started them; null or absent: everybody. */
+    actors?: readonly string[] | null;
+  },
 ): Promise<JobRow[]> {
   const query = on.builder.select(on.builder.raw(COLUMNS)).from('jobs');
   if (filter.type) void query.where('type', filter.type);
   if (filter.status) void query.where('status', filter.status);
+  if (filter.actors) void query.whereIn('actor', filter.actors);
   return on.list<JobRow>(newestFirst(query, { time: 'created_at', id: 'id' }, filter));
 }
 

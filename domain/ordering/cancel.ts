@@ -31,11 +31,12 @@ const LOOK_AGAIN_SECONDS = 15;
  */
 export async function requestCancel(
   db: Database,
-  { orderId, reason }: { orderId: string; reason: string },
+  request: { orderId: string; reason: string; actor?: string | undefined },
 ): Promise<OrderProgress> {
+  const { orderId } = request;
   await db.retrying(async (tx) => {
     await clearStopRefusals(tx, orderId);
-    if (await recordCancelRequest(tx, orderId, reason))
+    if (await recordCancelRequest(tx, request))
       await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
   });
   return existingProgress(db, orderId);

@@ -136,7 +136,7 @@ export async function actOnLapse(
         why: `The gateway is about to drop the authorisation: ${what}.`,
       })),
     );
-    if (action === 'cancel') await recordCancelRequest(tx, orderId, 'its authorisation lapses');
+    if (action === 'cancel') await recordCancelRequest(tx, { orderId, reason: 'its authorisation lapses' });
     await appendEvents(tx, events);
   });
   return existingProgress(db, orderId);

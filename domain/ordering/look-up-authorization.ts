@@ -89,7 +89,7 @@ async function lose(
   await loseAuthorization(tx, paymentId);
   await raiseAttention(tx, [{ orderId, kind: 'authorization_lost', about: paymentId, why }]);
   await appendEvents(tx, [{ orderId, type: 'authorization_lost', data: { paymentId, reason: why } }]);
-  if (isOpen) await recordCancelRequest(tx, orderId, 'its authorisation is lost');
+  if (isOpen) await recordCancelRequest(tx, { orderId, reason: 'its authorisation is lost' });
 }
 
 function whyLost(found: Found): string {

@@ -78,6 +78,7 @@ function asReservationRequest(order: OrderInput): OrderReservationRequest {
     kind: 'order',
     orderId: order.orderId,
     order,
+    owner: order.owner,
     lines: order.items,
     shipTo: order.shipTo,
     sourcing: order.sourcing,

@@ -43,6 +43,8 @@ export interface BeginChargeRequest {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** The caller who pays; absent: nobody in particular. */
+  actor?: string | undefined;
 }
 
 export type BeginChargeResult =
@@ -66,7 +68,7 @@ export async function beginCharge(db: Database, request: BeginChargeRequest): Pr
 type Begun = { begun: true; paymentId: string; status: PaymentStatus } | { begun: false; code: PayRefusal };
 
 async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Promise<Begun> {
-  const { orderId, updateId, gateway } = request;
+  const { orderId, updateId, gateway, actor } = request;
   const reservations = await lockOrderReservations(tx, orderId);
   const payments = await readOrderPayments(tx, orderId);
   const earlier = payments.find((payment) => payment.updateId === updateId);
@@ -111,7 +113,8 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
     },
   ]);
   await storePaymentMethod(tx, orderId, method);
-  await appendEvents(tx, [{ orderId, type: 'payment_started', data: { paymentId, amountMinor, attempt } }]);
+  const data = { paymentId, amountMinor, attempt };
+  await appendEvents(tx, [{ orderId, type: 'payment_started', actor, data }]);
   return { begun: true, paymentId, status: 'pending' };
 }
 

@@ -1,6 +1,6 @@
 import type { NewItem, NewOrder } from '../orders/create';
 import { orderPaymentId } from '../orders/ids';
-import { isCapturedLater, isReviewed, NO_CURRENCY, priceOf } from '../orders/rules';
+import { isCapturedLater, isReviewed, NO_CURRENCY, ownerOf, priceOf } from '../orders/rules';
 import type { NewEvent, OrderInput } from '../orders/types';
 import type { NewPayment } from '../payments/types';
 import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
@@ -25,6 +25,7 @@ export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
   return {
     id: order.orderId,
     customerId: order.customerId,
+    owner: ownerOf(order),
     status: plan.outcome === 'reserved' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
     fulfilment: order.fulfilment,
     currency: currencyOf(plan),
@@ -126,6 +127,7 @@ export function eventsOf(plan: OrderPlan): NewEvent[] {
     {
       orderId,
       type: 'order_placed',
+      actor: order.owner,
       data: { items: lines, fulfilment: order.fulfilment, customerId: order.customerId },
     },
   ];

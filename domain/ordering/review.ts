@@ -120,7 +120,7 @@ async function follow(tx: Transaction, { orderId, outcome, carrier, reservations
     if (terms && !isCapturedLater(terms))
       await appendEvents(tx, await planWholeCapture(tx, orderId, { reservations }));
   } else {
-    await recordCancelRequest(tx, orderId, REJECTED);
+    await recordCancelRequest(tx, { orderId, reason: REJECTED });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { many, type Database, type Queryable } from '../../platform/database/database';
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
@@ -8,6 +9,7 @@ import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/view-types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
+import type { Viewer } from '../identity/rules';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';
 import type { AmendmentRow } from './amendments/views';
 import { AMENDMENT_JSON } from './amendments/view-sql';
@@ -105,6 +107,8 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
 }
 
 export interface OrderFilter extends PageRequest {
+  /** Whose orders; everybody's unless given. */
+  viewer?: Viewer;
   status?: OrderStatus;
   /** `open`: those that can be decided about, since money of them is authorised. */
   review?: ReviewStatus;
@@ -125,6 +129,7 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
   if (filter.customerId !== undefined) void query.where('o.customer_id', filter.customerId);
   if (filter.from !== undefined) void query.where('o.created_at', '>=', filter.from);
   if (filter.to !== undefined) void query.where('o.created_at', '<', filter.to);
+  if (filter.viewer) seenBy(query, filter.viewer);
   if (filter.sku !== undefined) {
     void query.whereRaw(
       `o.id in (select i.order_id from order_items i join products p on p.id = i.product_id where p.sku = ?)`,
@@ -132,4 +137,11 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
     );
   }
   return db.list<OrderRow>(newestFirst(query, { time: 'o.created_at', id: 'o.id' }, filter));
+}
+
+/** Only orders that somebody sees: those of its customer, or those that these owners placed. */
+function seenBy(query: Knex.QueryBuilder, { owners, customerId }: Viewer): void {
+  if (owners === null) return;
+  if (customerId !== null) void query.where('o.customer_id', customerId);
+  else void query.whereIn('o.owner', owners);
 }

@@ -10,12 +10,11 @@ import { resolveReviewAttention } from './review';
  */
 export async function recordCancelRequest(
   tx: Transaction,
-  orderId: string,
-  reason: string,
+  { orderId, reason, actor }: { orderId: string; reason: string; actor?: string | undefined },
 ): Promise<boolean> {
   const opened = await openCancelRequest(tx, orderId, reason);
   if (!opened) return false;
-  await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+  await appendEvents(tx, [{ orderId, type: 'cancel_requested', actor, data: { reason } }]);
   if (opened.endedReview) await resolveReviewAttention(tx, [orderId]);
   return true;
 }

@@ -6,6 +6,8 @@ import { listOf } from '../../platform/database/list-parameter';
 export interface NewOrder {
   id: string;
   customerId: string;
+  /** The caller who placed it. */
+  owner: string;
   status: OrderStatus;
   fulfilment: Fulfilment;
   currency: string;
@@ -32,14 +34,14 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
     'orders.insert',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
                          failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details, backorder_until,
-                         review_status, capture)
+                         review_status, capture, owner)
      select id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-            details, clock_timestamp() + make_interval(secs => wait), case when reviewed then 'open' end, capture
+            details, clock_timestamp() + make_interval(secs => wait), case when reviewed then 'open' end, capture, owner
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
                  $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[], $17::bool[],
-                 $18::text[])
+                 $18::text[], $19::text[])
        as o (id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-             details, wait, reviewed, capture)`,
+             details, wait, reviewed, capture, owner)`,
     [
       orders.map((o) => o.id),
       orders.map((o) => o.customerId),
@@ -61,6 +63,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => o.backorderSeconds),
       orders.map((o) => o.isReviewed),
       orders.map((o) => o.capture),
+      orders.map((o) => o.owner),
     ],
   );
 }
@@ -71,8 +74,8 @@ export async function insertTombstone(tx: Transaction, order: NewOrder): Promise
     tx,
     'orders.insert_tombstone',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
-                         failure_code, failure_detail, input)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                         failure_code, failure_detail, input, owner)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      on conflict (id) do nothing`,
     [
       order.id,
@@ -86,6 +89,7 @@ export async function insertTombstone(tx: Transaction, order: NewOrder): Promise
       order.failureCode,
       order.failureDetail,
       JSON.stringify(order.input),
+      order.owner,
     ],
   );
   return made > 0;

@@ -9,7 +9,7 @@ import {
   type PlacedOrder,
 } from './create-queries';
 import { appendEvents } from './events';
-import { NO_CURRENCY } from './rules';
+import { NO_CURRENCY, ownerOf } from './rules';
 import type { OrderInput } from './types';
 
 export type { NewItem, NewOrder, PlacedOrder };
@@ -37,6 +37,7 @@ export async function createFailedOrder(
   const made = await insertTombstone(tx, {
     id: orderId,
     customerId: order.customerId,
+    owner: ownerOf(order),
     status: 'failed',
     fulfilment: order.fulfilment,
     currency: NO_CURRENCY,

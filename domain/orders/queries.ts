@@ -13,8 +13,8 @@ export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Prom
     tx,
     'orders.insert_events',
     `with added as (
-       select t.order_id, t.type, t.data, t.n, row_number() over (partition by t.order_id order by t.n) as place
-       from unnest($1::uuid[], $2::text[], $3::jsonb[]) with ordinality as t (order_id, type, data, n)
+       select t.order_id, t.type, t.data, t.actor, t.n, row_number() over (partition by t.order_id order by t.n) as place
+       from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[]) with ordinality as t (order_id, type, data, actor, n)
      ), locked as (
        select id from orders where id in (select order_id from added) order by id for no key update
      ), bumped as (
@@ -23,12 +23,13 @@ export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Prom
        where o.id = l.id and c.order_id = o.id
        returning o.id, o.event_seq - c.count as base
      )
-     insert into order_events (order_id, seq, type, data)
-     select a.order_id, b.base + a.place, a.type, a.data from added a join bumped b on b.id = a.order_id`,
+     insert into order_events (order_id, seq, type, data, actor)
+     select a.order_id, b.base + a.place, a.type, a.data, a.actor from added a join bumped b on b.id = a.order_id`,
     [
       events.map((e) => e.orderId),
       events.map((e) => e.type),
       events.map((e) => JSON.stringify(e.data ?? {})),
+      events.map((e) => e.actor ?? null),
     ],
   );
 }

@@ -1,4 +1,4 @@
-import type { CaptureMode, ItemStatus, OrderStatus, PricedUnits, ReviewTerms } from './types';
+import type { CaptureMode, ItemStatus, OrderInput, OrderStatus, PricedUnits, ReviewTerms } from './types';
 
 /** Every change of an order's status that may happen. */
 export const ORDER_TRANSITIONS: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
@@ -70,4 +70,9 @@ export function isCapturedLater({
   isReviewOpen: boolean;
 }): boolean {
   return isReviewOpen || capture === 'on_shipment';
+}
+
+/** The caller who placed an order. */
+export function ownerOf({ owner = 'anonymous' }: Pick<OrderInput, 'owner'>): string {
+  return owner;
 }

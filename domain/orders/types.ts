@@ -79,6 +79,8 @@ export interface PaymentMethod {
 export interface OrderInput {
   orderId: string;
   customerId: string;
+  /** The caller who placed it; absent before there was sign-in. */
+  owner?: string | undefined;
   /** Merged: each SKU once. Quantities are whole units, at least 1. */
   items: { sku: string; quantity: number }[];
   shipTo: ShipTo | null;
@@ -101,6 +103,8 @@ export interface OrderEvent {
   seq: number;
   type: string;
   at: string;
+  /** The caller who caused it, where somebody did. */
+  actor?: string;
   data: Record<string, unknown>;
 }
 
@@ -108,6 +112,8 @@ export interface OrderEvent {
 export interface NewEvent {
   orderId: string;
   type: string;
+  /** The caller who caused it; absent: nobody in particular. */
+  actor?: string | undefined;
   data?: Record<string, unknown>;
 }
 

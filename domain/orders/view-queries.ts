@@ -33,7 +33,8 @@ export function selectOrderEvents(
     on,
     'orders.events',
     `select o.status, coalesce((
-       select json_agg(json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'data', e.data) order by e.seq)
+       select json_agg(json_strip_nulls(json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor))::jsonb
+         || jsonb_build_object('data', e.data) order by e.seq)
        from (select * from order_events where order_id = o.id and seq > $2 order by seq limit $3 offset $4) e), '[]') as items
      from orders o where o.id = $1`,
     [orderId, page.after, page.limit, page.offset],

@@ -1,11 +1,11 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError, isSubjectsOwn, type AppError } from '../../platform/errors';
-import { findCategories, findSkus, lockSkusAndProducts, writeProducts } from '../catalog/bulk-products';
+import { findCategories, lockSkusAndProducts, writeProducts } from '../catalog/bulk-products';
 import { updateTracking } from '../catalog/products';
 import type { ChangedProduct, NewStoredProduct } from '../catalog/types';
-import { trackingRefusal } from '../stock/tracking/set-tracking';
 import { advanceLane, lockLane } from '../uploads/uploads';
 import { PRODUCT_MODES, type UploadCounts } from '../uploads/types';
+import { lockFollowingStock } from './lock-stock';
 import { rejectRows, selectRows, type Refusal, type StagedRow } from './queries';
 import { decide, reasonOf, type Decision } from './rules';
 import type { ProductMode } from './types';
@@ -93,8 +93,8 @@ interface DecidedRow {
 }
 
 /**
- * Locks what the rows are about (stock of products whose tracking is to change, then names, then products: the order in which others
- * lock them), and decides each.
+ * Locks what the rows are about (stock that follows their products, then names, then products: the order in which others lock them), and
+ * decides each.
  */
 async function decideRows(
   tx: Transaction,
@@ -102,7 +102,7 @@ async function decideRows(
   mode: ProductMode,
 ): Promise<DecidedRow[]> {
   if (rows.length === 0) return [];
-  const refusals = await lockForTracking(tx, rows);
+  const { moves, refusals } = await lockFollowingStock(tx, rows);
   const { found, products } = await lockSkusAndProducts(
     tx,
     rows.map(({ sku }) => sku),
@@ -117,41 +117,21 @@ async function decideRows(
     const product = id === null ? null : (products.get(id) ?? null);
     const known = { product, alike: id === null ? alike : 0, categoryOf };
     const decision = decide(row, known, mode);
-    if (decision.is !== 'changed' || !decision.changesTracking || id === null)
-      return { row, productId: id, decision };
+    if (decision.is !== 'changed' || id === null) return { row, productId: id, decision };
+    if (decision.changesCategory && moves.get(id) !== decision.product.categoryId)
+      throw new ChangedMeanwhile();
+    if (!decision.changesTracking) return { row, productId: id, decision };
     const refusal = refusals.get(id);
-    // Not among them: it was changed between the two reads, and is done again.
     if (refusal === undefined) throw new ChangedMeanwhile();
     return { row, productId: id, decision: refusal ? refused(refusal) : decision };
   });
 }
 
-/** A product began or ended to be tracked while its rows were decided: they are rolled back and decided again. */
+/** A product was changed between the two reads, and its stock is not locked: the rows are rolled back and decided again. */
 class ChangedMeanwhile extends Error {}
 
 function refused({ message }: AppError): Decision {
   return { is: 'rejected', code: 'PRODUCT_HAS_STOCK', reason: message };
-}
-
-/** By product: why its tracking cannot change, or null where it can. Of those whose rows say another one than they have. */
-async function lockForTracking(
-  tx: Transaction,
-  rows: readonly StagedRow[],
-): Promise<ReadonlyMap<number, AppError | null>> {
-  const wanted = new Map(
-    rows.flatMap(({ sku, fields }) => (fields.tracking ? [[sku, fields.tracking]] : [])),
-  );
-  const found = wanted.size === 0 ? [] : await findSkus(tx, [...wanted.keys()]);
-  const switched = found.flatMap(({ given, id, lots, serials }) => {
-    const tracking = wanted.get(given);
-    const isSame = tracking?.lots === lots && tracking.serials === serials;
-    return id === null || isSame ? [] : [{ productId: id, sku: given }];
-  });
-  const refusals = new Map<number, AppError | null>();
-  for (const product of switched.sort((a, b) => a.productId - b.productId)) {
-    refusals.set(product.productId, await trackingRefusal(tx, product));
-  }
-  return refusals;
 }
 
 async function write(tx: Transaction, decided: readonly DecidedRow[]): Promise<void> {

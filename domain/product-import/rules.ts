@@ -249,6 +249,7 @@ export type Decision =
       product: NewStoredProduct;
       /** What clients see of the product changes. */
       changesShown: boolean;
+      changesCategory: boolean;
       /** What it keeps beside counts changes. */
       changesTracking: boolean;
     };
@@ -297,12 +298,12 @@ export function decide(
     serials: fields.tracking?.serials ?? product?.serials ?? false,
   };
   if (!product) return { is: 'added', product: decided };
-  const changesShown =
-    (category?.code ?? null) !== product.category || SHOWN.some((field) => decided[field] !== product[field]);
+  const changesCategory = (category?.code ?? null) !== product.category;
+  const changesShown = changesCategory || SHOWN.some((field) => decided[field] !== product[field]);
   const changesTracking = decided.lots !== product.lots || decided.serials !== product.serials;
   if (!changesShown && !changesTracking) return { is: 'unchanged' };
   if (mode === 'create') return { is: 'rejected', code: 'SKU_EXISTS' };
-  return { is: 'changed', product: decided, changesShown, changesTracking };
+  return { is: 'changed', product: decided, changesShown, changesCategory, changesTracking };
 }
 
 const SHOWN = ['name', 'description', 'priceMinor', 'currency', 'active'] as const;

@@ -22,7 +22,10 @@ export interface KeyId {
 export interface NewKey extends KeyId {
   /** What the key is for. The same key for something else is refused. */
   scope: string;
+  /** Of the request as it was understood: keys of the version before have nothing else. */
   fingerprint: string;
+  /** Of the request as it was received, from `receivedFingerprintOf`. */
+  received: string;
   /** What the request makes: an order, a payment's update, a ledger effect. */
   subjectId: string;
 }
@@ -31,6 +34,7 @@ export interface NewKey extends KeyId {
 export interface StoredResponse {
   status: number;
   body: unknown;
+  headers?: Readonly<Record<string, string>>;
 }
 
 export const KEY_STATES = ['accepted', 'started', 'done'] as const;
@@ -39,6 +43,8 @@ export type KeyState = (typeof KEY_STATES)[number];
 export interface KeyEntry {
   scope: string;
   fingerprint: string;
+  /** Null: a version before has written the key. */
+  received: string | null;
   state: KeyState;
   /** Set when `state` is `done`. */
   response: StoredResponse | null;
@@ -47,14 +53,27 @@ export interface KeyEntry {
 interface KeyRow {
   scope: string;
   fingerprint: string;
+  received: string | null;
   state: KeyState;
   status: number | null;
   body: unknown;
+  headers: Record<string, string> | null;
 }
 
 /** SHA-256 of a value's JSON with sorted member names: the same request has the same fingerprint however it was written. */
 export function fingerprintOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+/** Of how `receivedFingerprintOf` makes it. Fingerprints of two versions cannot be compared. */
+const RECEIVED_VERSION = 2;
+
+/**
+ * The same of a request as it was received, before it was understood: a later version, which knows more fields and defaults, makes the
+ * same of it.
+ */
+export function receivedFingerprintOf(value: unknown): string {
+  return `${RECEIVED_VERSION}:${fingerprintOf(value)}`;
 }
 
 function canonicalJson(value: unknown): string {
@@ -65,9 +84,13 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** True when a key that is there was made by the same request. */
+/**
+ * True when a key that is there was made by the same request: it was received alike, whatever another version made of it, or it is
+ * understood alike, with its defaults written out or not.
+ */
 export function isSameRequest(entry: KeyEntry, request: NewKey): boolean {
-  return entry.scope === request.scope && entry.fingerprint === request.fingerprint;
+  if (entry.scope !== request.scope) return false;
+  return entry.received === request.received || entry.fingerprint === request.fingerprint;
 }
 
 /**
@@ -78,15 +101,16 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
   const added = await execute(
     on,
     'idempotency.accept',
-    `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id)
-     values ($1, $2, $3, $4, $5) on conflict (caller, key) do nothing`,
-    [request.caller, request.key, request.scope, request.fingerprint, request.subjectId],
+    `insert into idempotency_keys (caller, key, scope, fingerprint, received, subject_id)
+     values ($1, $2, $3, $4, $6, $5) on conflict (caller, key) do nothing`,
+    [request.caller, request.key, request.scope, request.fingerprint, request.subjectId, request.received],
   );
   if (added === 1) {
     return {
       isNew: true,
       scope: request.scope,
       fingerprint: request.fingerprint,
+      received: request.received,
       state: 'accepted',
       response: null,
     };
@@ -100,8 +124,8 @@ export interface ClaimedKey extends KeyId {
 }
 
 /**
- * Takes the key for one run of its request: it is new, its last run ended without a response, or it began more than
- * `leaseSeconds` ago. Otherwise returns what is there.
+ * Takes the key for one run of its request: it is new, its last run ended without a response, or has not renewed its lease for
+ * `leaseSeconds`. Otherwise returns what is there.
  */
 export async function claimKey(
   on: Queryable,
@@ -113,15 +137,37 @@ export async function claimKey(
   const taken = await execute(
     on,
     'idempotency.claim',
-    `insert into idempotency_keys as k (caller, key, scope, fingerprint, subject_id, state, claim)
-     values ($1, $2, $3, $4, $5, 'started', $7)
+    `insert into idempotency_keys as k (caller, key, scope, fingerprint, received, subject_id, state, claim)
+     values ($1, $2, $3, $4, $8, $5, 'started', $7)
      on conflict (caller, key) do update set state = 'started', claim = excluded.claim, updated_at = clock_timestamp()
-     where k.scope = excluded.scope and k.fingerprint = excluded.fingerprint
+     where k.scope = excluded.scope
+       and (k.received = excluded.received or k.fingerprint = excluded.fingerprint)
        and (k.state = 'accepted'
             or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
-    [caller, key, request.scope, request.fingerprint, request.subjectId, leaseSeconds, claim],
+    [
+      caller,
+      key,
+      request.scope,
+      request.fingerprint,
+      request.subjectId,
+      leaseSeconds,
+      claim,
+      request.received,
+    ],
   );
   return taken === 1 ? { claimed: { caller, key, claim } } : { existing: await readKey(on, request) };
+}
+
+/** Tells that the run that has the key goes on. Returns whether it still has it. */
+export async function renewKey(on: Queryable, { caller, key, claim }: ClaimedKey): Promise<boolean> {
+  const renewed = await execute(
+    on,
+    'idempotency.renew',
+    `update idempotency_keys set updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state = 'started' and claim = $3`,
+    [caller, key, claim],
+  );
+  return renewed === 1;
 }
 
 /** Gives a claimed key back without a response: the same request may run again. Does nothing when another run has the key. */
@@ -162,9 +208,9 @@ export async function refuseKey(
   const refused = await execute(
     on,
     'idempotency.refuse',
-    `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
+    `update idempotency_keys set state = 'done', status = $3, body = $4, headers = $5, updated_at = clock_timestamp()
      where caller = $1 and key = $2 and state = 'accepted'`,
-    [id.caller, id.key, response.status, JSON.stringify(response.body)],
+    [id.caller, id.key, ...storedValues(response)],
   );
   return refused === 1 ? response : (await readKey(on, id)).response;
 }
@@ -182,13 +228,17 @@ export async function finishKey(
   const stored = await execute(
     on,
     'idempotency.finish',
-    `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
+    `update idempotency_keys set state = 'done', status = $3, body = $4, headers = $5, updated_at = clock_timestamp()
      where caller = $1 and key = $2 and (
-       (state <> 'done' and claim is not distinct from $5)
-       or (state = 'done' and claim <> $5 and status >= 400 and $3 < 400))`,
-    [id.caller, id.key, response.status, JSON.stringify(response.body), 'claim' in id ? id.claim : null],
+       (state <> 'done' and claim is not distinct from $6)
+       or (state = 'done' and claim <> $6 and status >= 400 and $3 < 400))`,
+    [id.caller, id.key, ...storedValues(response), 'claim' in id ? id.claim : null],
   );
   return stored === 1 ? response : ((await readKey(on, id)).response ?? response);
+}
+
+function storedValues({ status, body, headers }: StoredResponse): unknown[] {
+  return [status, JSON.stringify(body), headers ? JSON.stringify(headers) : null];
 }
 
 /**
@@ -211,12 +261,14 @@ export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null
   const row = await maybeOne<KeyRow>(
     on,
     'idempotency.read',
-    'select scope, fingerprint, state, status, body from idempotency_keys where caller = $1 and key = $2',
+    `select scope, fingerprint, received, state, status, body, headers from idempotency_keys
+     where caller = $1 and key = $2`,
     [id.caller, id.key],
   );
   if (!row) return null;
-  const { scope, fingerprint, state, status, body } = row;
-  return { scope, fingerprint, state, response: status === null ? null : { status, body } };
+  const { status, body, headers, ...entry } = row;
+  const response = status === null ? null : { status, body, ...(headers && { headers }) };
+  return { ...entry, response };
 }
 
 /** Removes keys that nobody has used for so long. The same request, sent again after that, is decided anew. */

@@ -10,13 +10,17 @@ export interface OutboxTopics {}
 
 export type OutboxTopic = keyof OutboxTopics;
 
-export interface OutboxMessage {
+/** That a message was taken: with `attempts` it is told from later claims of the same message. */
+export interface Claim {
   id: number;
+  /** How many times it was claimed before this one. */
+  attempts: number;
+}
+
+export interface OutboxMessage extends Claim {
   /** Any text: it may have been sent by another version of the program. */
   topic: string;
   key: string;
-  /** How many times it was claimed before this one. */
-  attempts: number;
 }
 
 /**
@@ -57,8 +61,8 @@ export async function enqueueOnce(
 }
 
 /**
- * Takes up to `limit` messages for `leaseSeconds`. A relay that dies does not finish them: they are ready again
- * when the lease runs out. Receivers only cause rows to be read again, so a second delivery is harmless.
+ * Takes up to `limit` messages for `leaseSeconds`, which `postpone` extends. A relay that dies does not finish them: they are ready
+ * again when the lease runs out. Receivers only cause rows to be read again, so a second delivery is harmless.
  *
  * `statement_timestamp()`, since an index is not searched by `clock_timestamp()`: with many messages postponed, the scan
  * would read them all to find that none is ready.
@@ -76,19 +80,24 @@ export function claim(on: Queryable, limit: number, leaseSeconds: number): Promi
   );
 }
 
-/** Removes delivered messages. */
+/** Removes delivered messages. Also those that another relay has claimed meanwhile: they are delivered. */
 export async function finish(on: Queryable, ids: readonly number[]): Promise<void> {
   if (ids.length > 0)
     await execute(on, 'outbox.finish', 'delete from outbox where id = any ($1::bigint[])', [ids]);
 }
 
-/** Puts messages back, to be ready again in `seconds`. */
-export async function postpone(on: Queryable, ids: readonly number[], seconds: number): Promise<void> {
-  if (ids.length === 0) return;
+/**
+ * Has messages ready again in `seconds`: puts them back, or leaves them to who has claimed them for longer. Not those that another relay has
+ * claimed meanwhile, since the lease ran out: their time is that relay's.
+ */
+export async function postpone(on: Queryable, claims: readonly Claim[], seconds: number): Promise<void> {
+  if (claims.length === 0) return;
   await execute(
     on,
     'outbox.postpone',
-    `update outbox set available_at = clock_timestamp() + make_interval(secs => $2) where id = any ($1::bigint[])`,
-    [ids, seconds],
+    `update outbox o set available_at = clock_timestamp() + make_interval(secs => $3)
+     from unnest($1::bigint[], $2::int[]) as c (id, attempts)
+     where o.id = c.id and o.attempts = c.attempts + 1`,
+    [claims.map(({ id }) => id), claims.map(({ attempts }) => attempts), seconds],
   );
 }

@@ -19,6 +19,12 @@ export interface Page<Item> {
   next: PagePosition | null;
 }
 
+/**
+ * Behind a text by which a list is sorted and its cursor compared: by the bytes of its UTF-8, in every database. Another collation may
+ * change with the operating system's, and then a cursor leaves rows out or shows them twice.
+ */
+export const BYTEWISE = 'collate "C"';
+
 /** SQL of a time as RFC 3339 in UTC, with milliseconds. */
 export function utc(time: string): string {
   return `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -6,6 +6,7 @@ import { openTestApi, type TestApi } from '../api/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { readAlerts } from './alert-rows';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 interface AlertBody {
   id: string;
@@ -143,7 +144,7 @@ describe('acknowledging', () => {
     const first = await acknowledge(id, { note: 'ordered more' });
     expect(first).toMatchObject({
       status: 200,
-      body: { id, status: 'acknowledged', note: 'ordered more', acknowledgedBy: 'anonymous' },
+      body: { id, status: 'acknowledged', note: 'ordered more', acknowledgedBy: ADMIN_CALLER },
     });
     const again = await acknowledge(id, { note: 'me too' });
     expect([again.status, again.body]).toEqual([200, first.body]);
@@ -192,7 +193,7 @@ describe('resolving by hand', () => {
     const first = await resolve(id, note);
     expect(first).toMatchObject({
       status: 200,
-      body: { id, status: 'resolved', resolvedBy: 'anonymous', resolution: note.note },
+      body: { id, status: 'resolved', resolvedBy: ADMIN_CALLER, resolution: note.note },
     });
     expect((await resolve(id, { note: 'me too' })).body).toEqual(first.body);
     expect((await test.call('GET', `/orders/${orderId}`)).body).toMatchObject({ attention: [] });
@@ -200,7 +201,7 @@ describe('resolving by hand', () => {
       orderId,
     ]);
     expect(rows).toEqual([
-      { type: 'attention_resolved', data: { kind: 'left_after_stop', about, by: 'anonymous', ...note } },
+      { type: 'attention_resolved', data: { kind: 'left_after_stop', about, by: ADMIN_CALLER, ...note } },
     ]);
   });
 

@@ -32,6 +32,7 @@ it('totals are those of all stock, reservations and alerts', async () => {
     body: { location: 'LON', lowStock: 5, overstock: null },
   });
   const { asOf, ...totals } = await reader().read();
+  expect(asOf).toMatch(/\.\d{6}Z$/);
   expect(Math.abs(Date.parse(asOf) - Date.now())).toBeLessThan(60_000);
   expect(totals).toEqual({
     products: 2,

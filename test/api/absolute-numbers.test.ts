@@ -3,6 +3,7 @@ import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { callApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -84,7 +85,7 @@ describe('an absolute number', () => {
     );
     const feed = await fetch(`${stack.url}/jobs/feed?asOf=${inAnHour()}`, {
       method: 'POST',
-      headers: { 'content-type': 'text/csv' },
+      headers: { ...AS_ADMIN, 'content-type': 'text/csv' },
       body: `sku,location,quantity\n${sku},AMS,9\n`,
     });
     expect([feed.status, await feed.json()]).toMatchObject([422, { code: 'ASOF_IN_FUTURE' }]);
@@ -107,7 +108,7 @@ describe('an absolute number', () => {
 it('a delta feed has no time', async () => {
   const reply = await fetch(`${stack.url}/jobs/feed?mode=delta&asOf=2026-01-01T00:00:00Z`, {
     method: 'POST',
-    headers: { 'content-type': 'text/csv' },
+    headers: { ...AS_ADMIN, 'content-type': 'text/csv' },
     body: 'sku,location,quantity\nX,AMS,9\n',
   });
   expect([reply.status, await reply.json()]).toMatchObject([422, { errors: [{ path: 'asOf' }] }]);
@@ -124,4 +125,20 @@ it('counted again after a clerk booked the breakage, nothing is off; the same re
   expect((await call('POST', `${sheet}/submit`)).body['status']).toBe('closed');
   expect((await call('POST', `${sheet}/approve`)).status).toBe(200);
   expect(await onHand(sku)).toBe(8);
+});
+
+it('the time of a count comes back as it is kept: sent back as `asOf` it is that time, not an earlier one', async () => {
+  const sku = await product();
+  const sheet = await sheetOf(sku);
+  const { body } = await call('PUT', `${sheet}/lines`, { sku, counted: 8 });
+  const [line] = body['lines'] as { countedAt: string }[];
+  expect(line?.countedAt).toMatch(/\.\d{6}Z$/);
+  await call('POST', `${sheet}/submit`);
+  expect((await call('POST', `${sheet}/approve`)).status).toBe(200);
+  expect(await adjust(sku, { setTo: 7, asOf: line?.countedAt })).toMatchObject({
+    status: 200,
+    body: { onHand: 7, outcome: 'applied' },
+  });
+  const { body: ledger } = await call('GET', `/inventory/${sku}/transactions?limit=2`);
+  expect(ledger['items']).toMatchObject([{ asOf: line?.countedAt }, { asOf: line?.countedAt }]);
 });

@@ -14,7 +14,7 @@ function held() {
 
 describe('the admission queue', () => {
   it('lets so many in, makes the next wait, and refuses when the queue is full', async () => {
-    const admission = createAdmission({ limit: 1, queue: 1, maxWaitMs: 5_000 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 1, maxWaitMs: 5_000 });
     const first = held();
     const running = admission.run(never, first.work);
     const queued = admission.run(never, () => Promise.resolve('second'));
@@ -31,7 +31,7 @@ describe('the admission queue', () => {
   });
 
   it('serves first come, first served, and no later one overtakes', async () => {
-    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 10, maxWaitMs: 5_000 });
     const first = held();
     const order: number[] = [];
     const all = [admission.run(never, first.work)];
@@ -44,7 +44,7 @@ describe('the admission queue', () => {
   });
 
   it('forgets a request whose client left, without ever beginning its work', async () => {
-    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 10, maxWaitMs: 5_000 });
     const first = held();
     const running = admission.run(never, first.work);
     const leaving = new AbortController();
@@ -59,7 +59,7 @@ describe('the admission queue', () => {
   });
 
   it('refuses a request whose turn does not come in time, without ever beginning its work', async () => {
-    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 20 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 10, maxWaitMs: 20 });
     const first = held();
     const running = admission.run(never, first.work);
     await expect(admission.run(never, () => Promise.resolve())).rejects.toMatchObject({ code: 'OVERLOADED' });
@@ -69,7 +69,7 @@ describe('the admission queue', () => {
   });
 
   it('refuses at once whose turn cannot come in time, by the speed at which turns end, until the queue is gone', async () => {
-    const admission = createAdmission({ limit: 1, queue: 1_000, maxWaitMs: 5_000 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 1_000, maxWaitMs: 5_000 });
     const enter = <T>(work: () => Promise<T>) => admission.run(new AbortController().signal, work);
     const turns = Array.from({ length: 10 }, () => enter(() => delay(100)));
     const end = held();
@@ -93,7 +93,7 @@ describe('the admission queue', () => {
   });
 
   it('gives the place on when work fails', async () => {
-    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    const admission = createAdmission({ what: 'orders', limit: 1, queue: 10, maxWaitMs: 5_000 });
     await expect(admission.run(never, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
     await expect(admission.run(never, () => Promise.resolve('next'))).resolves.toBe('next');
   });

@@ -4,6 +4,7 @@ import { expectInvariants } from '../support/invariants';
 import { inDays } from '../tracking/support';
 import { callStock, receiptOf as receipt } from './stock-support';
 import { openTestApi, type TestApi } from './support';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -67,7 +68,7 @@ it('a mistyped expiry is corrected, by whom and why is kept, and the lot is rece
           before: inDays(3_650),
           after: inDays(30),
           reason: 'mistyped',
-          actor: 'anonymous',
+          actor: ADMIN_CALLER,
         },
       ],
     },
@@ -117,7 +118,7 @@ it('a recall of a lot holds it everywhere until it is ended', async () => {
   const at = `/inventory/${sku}/lots/l`;
   expect(await call('POST', `${at}/recall`, { reason: 'supplier' })).toMatchObject({
     status: 200,
-    body: { code: 'L', held: 5, recall: { reason: 'supplier', by: 'anonymous' } },
+    body: { code: 'L', held: 5, recall: { reason: 'supplier', by: ADMIN_CALLER } },
   });
   await receive(sku, 'L', 10, 2);
   expect(await stockOf(sku)).toMatchObject({ onHand: 7, available: 0 });

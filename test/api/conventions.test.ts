@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { newId } from '../../platform/ids';
 import { openTestApi, order, type TestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let test: TestApi;
 
@@ -48,7 +49,7 @@ describe('errors', () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const sent = httpRequest(
         `${test.api.url}/api/v1/orders`,
-        { method: 'POST', headers: { 'content-type': 'application/json' } },
+        { method: 'POST', headers: { ...AS_ADMIN, 'content-type': 'application/json' } },
         (response) => {
           response.resume();
           response.once('end', () => resolve(response.statusCode));
@@ -69,7 +70,10 @@ describe('errors', () => {
     }>((resolve, reject) => {
       const sent = httpRequest(
         `${test.api.url}/api/v1/orders`,
-        { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': '100' } },
+        {
+          method: 'POST',
+          headers: { ...AS_ADMIN, 'content-type': 'application/json', 'content-length': '100' },
+        },
         (response) => {
           const headers = new Headers(response.headers as Record<string, string>);
           let text = '';

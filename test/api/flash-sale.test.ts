@@ -5,6 +5,7 @@ import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { openTestApi, type Reply, type TestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 const OVERLOADED = '503 OVERLOADED with Retry-After';
 
@@ -26,6 +27,7 @@ const reserve = (sku: string, init: { key?: string; signal?: AbortSignal } = {})
     method: 'POST',
     body: JSON.stringify({ quantity: 1 }),
     headers: {
+      ...AS_ADMIN,
       'content-type': 'application/json',
       ...(init.key === undefined ? {} : { 'idempotency-key': init.key }),
     },
@@ -54,7 +56,7 @@ function ask(sku: string, agent: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest(
       `${test.api.url}/api/v1/inventory/${sku}/reserve`,
-      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+      { method: 'POST', agent, headers: { ...AS_ADMIN, 'content-type': 'application/json' } },
       (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => (text += part));

@@ -6,15 +6,18 @@ import {
   isSameRequest,
   refuseKey,
   releaseKey,
+  renewKey,
   startKey,
   type ClaimedKey,
   type NewKey,
 } from '../../platform/database/idempotency';
 import { runOnce } from '../../api/idempotency/run-once';
 import type { ApiResponse } from '../../api/http/response';
+import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
 
 let shop: TestShop;
 
@@ -29,6 +32,7 @@ function request(more: Partial<NewKey> = {}): NewKey {
     key: newId(),
     scope: 'POST /orders',
     fingerprint: 'f',
+    received: '2:f',
     subjectId: newId(),
     ...more,
   };
@@ -54,7 +58,7 @@ describe('the store of idempotency keys', () => {
   it('tells another body and another purpose apart', async () => {
     const wanted = request();
     const entry = await acceptKey(shop.db, wanted);
-    expect(isSameRequest(entry, { ...wanted, fingerprint: 'other' })).toBe(false);
+    expect(isSameRequest(entry, { ...wanted, fingerprint: 'other', received: '2:other' })).toBe(false);
     expect(isSameRequest(entry, { ...wanted, scope: 'POST /other' })).toBe(false);
   });
 
@@ -140,7 +144,9 @@ describe('the store of idempotency keys', () => {
   it('does not lend a key for another body', async () => {
     const wanted = request();
     await releaseKey(shop.db, await claimed(wanted));
-    expect(await claimKey(shop.db, { ...wanted, fingerprint: 'other' }, 15)).toMatchObject({
+    expect(
+      await claimKey(shop.db, { ...wanted, fingerprint: 'other', received: '2:other' }, 15),
+    ).toMatchObject({
       existing: { fingerprint: 'f' },
     });
   });
@@ -158,7 +164,14 @@ describe('a request that takes longer than its lease', () => {
     const run = (work: () => Promise<ApiResponse>) =>
       runOnce(
         { db: shop.db },
-        { caller: 'anonymous', idempotencyKey: key, body: {}, requestId: newId(), log: testLogger() },
+        {
+          keyCaller: 'anonymous',
+          idempotencyKey: key,
+          body: {},
+          receivedBody: {},
+          requestId: newId(),
+          log: testLogger(),
+        },
         'POST /things',
         work,
       );
@@ -207,6 +220,179 @@ describe('a request that takes longer than its lease', () => {
     });
     expect(first).toMatchObject(created);
     expect(await run(() => Promise.reject(new Error('runs no more')))).toMatchObject(created);
+  });
+});
+
+describe('a key across versions', () => {
+  const understood = { items: [], holdSeconds: 900 };
+  const received = { items: [] };
+  const run = (key: string, body: unknown, receivedBody: unknown, work: () => Promise<ApiResponse>) =>
+    runOnce(
+      { db: shop.db },
+      {
+        keyCaller: 'anonymous',
+        idempotencyKey: key,
+        body,
+        receivedBody,
+        requestId: newId(),
+        log: testLogger(),
+      },
+      'POST /things',
+      work,
+    );
+  const never = () => Promise.reject(new Error('it ran again'));
+
+  it('is of the same request when a later version understands more of it', async () => {
+    const key = newId();
+    await run(key, understood, received, () => Promise.resolve(created));
+    const later = { ...understood, giftWrap: false };
+    expect(await run(key, later, { items: [] }, never)).toMatchObject(created);
+    const another = { items: [], giftWrap: true };
+    await expect(run(key, { ...later, giftWrap: true }, another, never)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
+  it('is of the same request when its defaults are written out', async () => {
+    const key = newId();
+    await run(key, understood, received, () => Promise.resolve(created));
+    expect(await run(key, understood, { holdSeconds: 900, items: [] }, never)).toMatchObject(created);
+  });
+
+  it('that the version before has written is compared as that one did, and its requests go on', async () => {
+    const key = newId();
+    await shop.db.pool.query(
+      `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id, state) values
+         ('anonymous', $1, 'POST /things', $2, $3, 'accepted')`,
+      [key, fingerprintOf(understood), newId()],
+    );
+    const spelled = { items: [], holdSeconds: 900 };
+    await expect(run(key, { items: [1] }, spelled, never)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    expect(await run(key, understood, spelled, () => Promise.resolve(created))).toEqual(created);
+    expect(await run(key, understood, spelled, never)).toMatchObject(created);
+  });
+
+  it('is found by the version before, which reads the fingerprint of what it understood', async () => {
+    const key = newId();
+    await run(key, understood, received, () => Promise.resolve(created));
+    const { rows } = await shop.db.pool.query(
+      'select fingerprint, received from idempotency_keys where key = $1',
+      [key],
+    );
+    expect(rows).toEqual([
+      { fingerprint: fingerprintOf(understood), received: `2:${fingerprintOf(received)}` },
+    ]);
+  });
+});
+
+describe('what is stored under a key', () => {
+  const answer = (response: ApiResponse | Error, key: string) =>
+    runOnce(
+      { db: shop.db },
+      {
+        keyCaller: 'anonymous',
+        idempotencyKey: key,
+        body: {},
+        receivedBody: {},
+        requestId: newId(),
+        log: testLogger(),
+      },
+      'POST /things',
+      () => (response instanceof Error ? Promise.reject(response) : Promise.resolve(response)),
+    );
+
+  it('has its headers: a repeat gets Location and ETag as the first request did', async () => {
+    const key = newId();
+    const headers = { location: '/api/v1/things/1', etag: '"1"' };
+    const first = { ...created, headers };
+    expect(await answer(first, key)).toEqual(first);
+    expect(await answer(new Error('it ran again'), key)).toEqual({
+      ...created,
+      headers: { ...headers, 'idempotency-replayed': 'true' },
+    });
+  });
+
+  it.each([
+    [200, 'done'],
+    [201, 'done'],
+    [402, 'done'],
+    [409, 'done'],
+    [422, 'done'],
+    [202, 'accepted'],
+    [429, 'accepted'],
+    [500, 'accepted'],
+    [503, 'accepted'],
+  ])('is a response that will stay: of %s the key is %s', async (status, state) => {
+    const key = newId();
+    await answer({ status, body: {} }, key);
+    const { rows } = await shop.db.pool.query('select state from idempotency_keys where key = $1', [key]);
+    expect(rows).toEqual([{ state }]);
+  });
+
+  it.each([
+    'RATE_LIMITED',
+    'PAYMENT_ATTEMPTS_EXCEEDED',
+    'OVERLOADED',
+    'ENGINE_UNAVAILABLE',
+    'DATABASE_UNAVAILABLE',
+  ])('is no problem that passes: %s', async (code) => {
+    const key = newId();
+    await expect(answer(new AppError(code, 'later'), key)).rejects.toMatchObject({ code });
+    expect(await answer(created, key)).toEqual(created);
+  });
+});
+
+describe('the lease of a key', () => {
+  it('is renewed while the work runs, however long that takes', async () => {
+    const key = newId();
+    const run = (work: () => Promise<ApiResponse>) =>
+      runOnce(
+        { db: shop.db },
+        {
+          keyCaller: 'anonymous',
+          idempotencyKey: key,
+          body: {},
+          receivedBody: {},
+          requestId: newId(),
+          log: testLogger(),
+        },
+        'POST /things',
+        work,
+      );
+    const isOverdue = async () => {
+      const { rows } = await shop.db.pool.query<{ overdue: boolean }>(
+        `select updated_at < clock_timestamp() - interval '15 seconds' as overdue from idempotency_keys where key = $1`,
+        [key],
+      );
+      return rows[0]?.overdue;
+    };
+    const first = run(async () => {
+      await shop.db.pool.query(
+        `update idempotency_keys set updated_at = updated_at - interval '1 hour' where key = $1`,
+        [key],
+      );
+      expect(await isOverdue()).toBe(true);
+      await waitFor(async () => (await isOverdue()) === false);
+      await expect(run(() => Promise.resolve(created))).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_IN_FLIGHT',
+      });
+      return created;
+    });
+    expect(await first).toEqual(created);
+  });
+
+  it('is not renewed by a run whose key another has', async () => {
+    const wanted = request();
+    const [late, next] = [await claimKey(shop.db, wanted, 15), await claimKey(shop.db, wanted, 0)];
+    if ('existing' in late || 'existing' in next) throw new Error('the key was not claimed');
+    expect([await renewKey(shop.db, late.claimed), await renewKey(shop.db, next.claimed)]).toEqual([
+      false,
+      true,
+    ]);
+    await releaseKey(shop.db, next.claimed);
+    expect(await renewKey(shop.db, next.claimed)).toBe(false);
   });
 });
 

@@ -2,6 +2,7 @@ import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { openTestApi, type TestApi } from './support';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let test: TestApi;
 
@@ -54,7 +55,7 @@ describe('the ledger of a product', () => {
       orderId: null,
       reason: 'count',
       reference: 'NOTE-7',
-      actor: 'anonymous',
+      actor: ADMIN_CALLER,
       asOf: null,
       number: null,
     });

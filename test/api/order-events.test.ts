@@ -4,6 +4,7 @@ import { addPaidOrder, addStock } from '../support/fixtures';
 import { STREAMED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { openTestApi, type TestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let test: TestApi;
 
@@ -47,6 +48,7 @@ async function listen(orderId: string, lastEventId?: number | string): Promise<S
   const leaving = new AbortController();
   const response = await fetch(`${test.api.url}/api/v1/orders/${orderId}/events`, {
     headers: {
+      ...AS_ADMIN,
       accept: 'text/event-stream',
       ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
     },

@@ -5,6 +5,7 @@ import { waitFor } from '../support/wait';
 import { takeAway } from '../workflows/gateway';
 import { openStackApi, type StackApi } from './stack-api';
 import { order, type Reply } from './support';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let test: StackApi;
 
@@ -93,7 +94,7 @@ describe('a refund that an operator asks for', () => {
     });
     expect(await saga(orderId).result()).toEqual({ status: 'fulfilled' });
     expect((await events(orderId)).filter(({ type }) => type.startsWith('refund'))).toMatchObject([
-      { type: 'refund_started', data: { reason: 'late delivery', actor: 'anonymous' } },
+      { type: 'refund_started', data: { reason: 'late delivery', actor: ADMIN_CALLER } },
       { type: 'refund_succeeded' },
     ]);
     await expectAtRest(test.stack.db);
@@ -163,10 +164,10 @@ describe('a refund that the gateway refuses for good', () => {
         body: {
           id,
           status: 'settled_by_hand',
-          actor: 'anonymous',
+          actor: ADMIN_CALLER,
           settledAs: 'made_elsewhere',
           settledReference: 'bank 17',
-          settledBy: 'anonymous',
+          settledBy: ADMIN_CALLER,
         },
       });
     for (const other of [{ outcome: 'waived' }, { reference: 'bank 18' }])
@@ -177,9 +178,9 @@ describe('a refund that the gateway refuses for good', () => {
       payment: { status: 'captured', refundedMinor: 0 },
     });
     expect((await events(orderId)).slice(-3)).toMatchObject([
-      { type: 'refund_retried', data: { refundId: id, actor: 'anonymous' } },
+      { type: 'refund_retried', data: { refundId: id, actor: ADMIN_CALLER } },
       { type: 'refund_failed' },
-      { type: 'refund_settled', data: { refundId: id, ...done, actor: 'anonymous' } },
+      { type: 'refund_settled', data: { refundId: id, ...done, actor: ADMIN_CALLER } },
     ]);
   });
 

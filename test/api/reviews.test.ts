@@ -4,6 +4,7 @@ import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { openStackApi, type StackApi } from './stack-api';
 import { order } from './support';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let test: StackApi;
 beforeAll(async () => {
@@ -63,7 +64,7 @@ describe('the review of an order', () => {
       { status: 'captured', capturedMinor: 2_000, refundedMinor: 0 },
     ]);
     const { body } = await test.call('GET', `/orders/${id}/events?limit=100`);
-    const decided = { type: 'review_approved', data: { actor: 'anonymous', note: 'known customer' } };
+    const decided = { type: 'review_approved', data: { actor: ADMIN_CALLER, note: 'known customer' } };
     expect(body.items).toContainEqual(expect.objectContaining(decided));
     expect(body.items.filter((event) => 'type' in event && event.type === 'review_approved')).toHaveLength(1);
   });

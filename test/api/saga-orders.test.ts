@@ -4,6 +4,7 @@ import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { openStackApi, type StackApi } from './stack-api';
 import { callApi, order } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let test: StackApi;
 
@@ -207,7 +208,7 @@ describe('placing an order', () => {
     const sku = await test.newSku(1);
     const { body } = await test.place({ ...order(sku, 1), payment: { method: 'card', token: 'tok_ok' } });
     const stream = await fetch(`${test.stack.url}/orders/${body.id}/events`, {
-      headers: { accept: 'text/event-stream' },
+      headers: { ...AS_ADMIN, accept: 'text/event-stream' },
     });
     const text = await stream.text();
     const types = [...text.matchAll(/^event: (\w+)$/gm)].map((match) => match[1]);

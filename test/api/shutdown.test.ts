@@ -4,6 +4,7 @@ import { STOPPED_WITHIN_MS } from '../support/promised';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { callApi, openTestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 /** In this database: others of the server have locks of their own. */
 const WAITING = `select 1 from pg_locks
@@ -16,7 +17,7 @@ describe('stopping the API', () => {
     await addStock(test.db, 'A', 'AMS', 10);
     const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
     const stream = await fetch(`${url}/api/v1/orders/${orderId}/events`, {
-      headers: { accept: 'text/event-stream' },
+      headers: { ...AS_ADMIN, accept: 'text/event-stream' },
     });
     const idle = connect(Number(new URL(url).port), '127.0.0.1');
     const idleClosed = new Promise((resolve) => idle.once('close', resolve));

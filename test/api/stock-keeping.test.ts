@@ -5,6 +5,7 @@ import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { callStock, receiptOf as receipt } from './stock-support';
 import { order } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -262,15 +263,16 @@ describe('lots and serial numbers', () => {
       status: 409,
       body: { code: 'DUPLICATE_SERIAL' },
     });
+    const micros = expect.stringMatching(/\.\d{6}Z$/) as string;
     const first = (await call('GET', '/inventory/PHONE/serials?status=in_stock&limit=1')).body;
     expect(first.items.map((item) => item.serial)).toEqual(['IMEI-1']);
     const second = (await call('GET', `/inventory/PHONE/serials?cursor=${first.nextCursor ?? ''}`)).body;
     expect(second).toMatchObject({ items: [{ serial: 'IMEI-2' }], nextCursor: null });
     expect((await call('GET', '/serials/IMEI-1')).body.items).toMatchObject([
-      { sku: 'PHONE', status: 'in_stock', movements: [{ kind: 'receipt' }] },
+      { sku: 'PHONE', status: 'in_stock', movements: [{ kind: 'receipt', at: micros }] },
     ]);
     expect((await call('GET', '/inventory/MILK/lots/M-1/movements')).body.items).toMatchObject([
-      { kind: 'receipt', quantity: 4 },
+      { kind: 'receipt', quantity: 4, at: micros },
     ]);
   });
 
@@ -316,7 +318,9 @@ describe('what the stock is worth', () => {
     expect(all.body.items).toEqual(
       expect.arrayContaining([expect.objectContaining({ sku: 'DESK', currency: 'USD', unitCostMinor: 250 })]),
     );
-    const file = await fetch(`${stack.url}${report}?location=AMS`, { headers: { accept: 'text/csv' } });
+    const file = await fetch(`${stack.url}${report}?location=AMS`, {
+      headers: { ...AS_ADMIN, accept: 'text/csv' },
+    });
     expect(file.headers.get('content-type')).toContain('text/csv');
     expect(await file.text()).toMatch(/^sku,quantity,currency,.*\nDESK,\d+,USD,/);
     for (const wrong of ['limit=0', 'cursor=x', 'method=lifo'])

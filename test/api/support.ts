@@ -9,6 +9,7 @@ import { lazyTemporalClient } from '../../platform/temporal/connection';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { expectDeclared } from './declared-problems';
 import { CARRIER_SECRETS, signedHeaders } from '../support/carrier-signature';
+import { ADMIN_KEY } from '../support/access-keys';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
 
@@ -26,6 +27,8 @@ export interface CallOptions {
   /** Sent as it is, instead of `body`. */
   raw?: string;
   headers?: Record<string, string>;
+  /** The API key; null: none. That of an admin unless given. */
+  key?: string | null;
   /** Signed as the sandbox carrier signs its updates. */
   signed?: boolean;
 }
@@ -112,10 +115,12 @@ export async function callApi(
 ): Promise<Reply> {
   const url = path.startsWith('//') ? `${base}${path.slice(1)}` : `${base}/api/v1${path}`;
   const text = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const { key = ADMIN_KEY } = options;
   const response = await fetch(url, {
     method,
     body: text,
     headers: {
+      ...(key === null ? {} : { 'x-api-key': key }),
       ...(text === undefined ? {} : { 'content-type': 'application/json' }),
       ...(options.signed ? signedHeaders(text ?? '') : {}),
       ...options.headers,
@@ -133,10 +138,11 @@ export async function callApi(
 export async function withoutItsBody(
   { api }: TestApi,
   path: string,
+  headers: Record<string, string> = { 'x-api-key': ADMIN_KEY },
 ): Promise<{ status?: number; body: { code: string; detail: string } }> {
   const sent = request(`${api.url}/api/v1${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': '1000000' },
+    headers: { ...headers, 'content-type': 'application/json', 'content-length': '1000000' },
   });
   sent.on('error', () => undefined);
   sent.flushHeaders();

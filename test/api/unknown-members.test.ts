@@ -1,16 +1,18 @@
 import { z } from 'zod';
-import type { OpenApiDocument } from '../../api/http/openapi';
+import { PUBLIC } from '../../api/http/access';
 import { route } from '../../api/http/route';
 import { newId } from '../../platform/ids';
 import { disputeObject, stripeEvent, stripeSignature, STRIPE_SECRET } from '../payments/stripe-events';
 import { openTestApi, type ReplyBody, type TestApi } from './support';
+import { addressOf, describedBy, type Described, type Schema } from './walk';
 
 let test: TestApi;
-let document: OpenApiDocument;
+let operations: readonly Described[];
+let resolved: (schema: Schema) => Schema;
 
 beforeAll(async () => {
   test = await openTestApi({ env: { STRIPE_WEBHOOK_SECRETS: STRIPE_SECRET } });
-  document = JSON.parse((await test.call('GET', '//openapi.json')).text) as OpenApiDocument;
+  ({ operations, resolved } = await describedBy(test));
 });
 afterAll(() => test.close());
 
@@ -19,59 +21,6 @@ const OF_THIRD_PARTIES = [
   'POST /api/v1/carriers/{name}/events',
   'POST /api/v1/gateways/{name}/events',
 ] as const;
-
-/** As much of JSON Schema as the description uses. */
-interface Schema {
-  $ref?: string;
-  type?: string | string[];
-  properties?: Record<string, Schema>;
-  items?: Schema;
-  enum?: unknown[];
-  format?: string;
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  allOf?: Schema[];
-}
-
-interface Operation {
-  parameters?: { in: string; name: string; schema: Schema }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
-}
-
-interface Described extends Operation {
-  /** Such as `POST /api/v1/orders`. */
-  name: string;
-  method: string;
-  path: string;
-}
-
-function operations(): Described[] {
-  return Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
-    Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
-      ...operation,
-      name: `${method.toUpperCase()} ${path}`,
-      method: method.toUpperCase(),
-      path,
-    })),
-  );
-}
-
-/** The address of an operation, with parameters of the right form that name nothing. */
-function addressOf({ path, parameters = [] }: Described, query = ''): string {
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const schema = parameters.find((one) => one.in === 'path' && one.name === name)?.schema ?? {};
-    if (schema.enum) return String(schema.enum[0]);
-    return schema.format === 'uuid' ? newId() : name === 'ref' ? `sandbox_ch_${newId()}` : 'A';
-  });
-  return `/${filled}${query}`;
-}
-
-function resolved({ $ref, ...schema }: Schema): Schema {
-  if ($ref === undefined) return schema;
-  const found = document.components?.schemas?.[$ref.split('/').at(-1) ?? ''];
-  if (!found) throw new Error(`there is no ${$ref}`);
-  return resolved(found);
-}
 
 const UNKNOWN = 'unknownMember';
 
@@ -101,13 +50,13 @@ function errorsOf(body: Partial<ReplyBody> | undefined): string[] {
 const HEADERS = () => ({ 'idempotency-key': newId() });
 
 function strictOperations(): Described[] {
-  return operations().filter(({ name }) => !OF_THIRD_PARTIES.some((one) => one === name));
+  return operations.filter(({ name }) => !OF_THIRD_PARTIES.some((one) => one === name));
 }
 
 it('every route refuses a parameter that it does not know, and names it', async () => {
   const taken: string[] = [];
   for (const operation of strictOperations()) {
-    const { status, body } = await test.call(operation.method, addressOf(operation, '?unknownParameter=1'), {
+    const { status, body } = await test.call(operation.method, `${addressOf(operation)}?unknownParameter=1`, {
       headers: HEADERS(),
     });
     const named = errorsOf(body).includes('unknownParameter');
@@ -142,8 +91,18 @@ it('every route refuses a member that it does not know, and names its path, in e
 
 it('a route whose body would take any member cannot be made', () => {
   const made = (body: z.ZodType, isLenient = false) =>
-    route({ methods: ['post'], path: '/x', tag: 'x', summary: 'x', responses: {}, body, isLenient }, () =>
-      Promise.resolve(null),
+    route(
+      {
+        methods: ['post'],
+        path: '/x',
+        access: PUBLIC,
+        tag: 'x',
+        summary: 'x',
+        responses: {},
+        body,
+        isLenient,
+      },
+      () => Promise.resolve(null),
     );
   const line = z.object({ sku: z.string() });
   const hidden = z.strictObject({
@@ -168,7 +127,7 @@ it('a body without members is none for a route that takes none, and what is no J
 
 describe('what third parties send', () => {
   it('is a list of routes that the description has', () => {
-    const known = operations().map(({ name }) => name);
+    const known = operations.map(({ name }) => name);
     expect(OF_THIRD_PARTIES.filter((name) => !known.includes(name))).toEqual([]);
   });
 

@@ -55,6 +55,40 @@ it('shows the units of each state where it is asked for them', async () => {
   expect((await test.call('GET', '/inventory/S?state=true')).status).toBe(422);
 });
 
+it('says of a closed warehouse the same after a change of its stock, one by one, in a batch, and again', async () => {
+  await addStock(test.db, 'T', 'B', 5);
+  expect((await test.call('POST', '/warehouses/B/close')).status).toBe(200);
+  const shown = { warehouse: 'B', reserved: 0, available: 0, status: 'out_of_stock' };
+  const post = (path: string, body: object, key: string) =>
+    test.call('POST', path, { body, headers: { 'idempotency-key': key } });
+
+  const change = { location: 'B', reason: 'found' };
+  const adjusted = await post('/inventory/T/adjust', { ...change, delta: 1 }, 'closed-adjust');
+  expect(adjusted).toMatchObject({ status: 200, body: { ...shown, onHand: 6, outcome: 'applied' } });
+  const superseded = { ...change, setTo: 9, asOf: '2020-01-01T00:00:00Z' };
+  await post('/inventory/T/adjust', { ...change, setTo: 6 }, 'closed-number');
+  const late = await post('/inventory/T/adjust', superseded, 'closed-superseded');
+  expect(late).toMatchObject({ status: 200, body: { ...shown, onHand: 6, outcome: 'superseded' } });
+
+  const update = { sku: 'T', location: 'B', reason: 'found' };
+  for (const atomic of [false, true]) {
+    const batch = { atomic, updates: [{ ...update, delta: 1 }] };
+    const first = await post('/inventory/batch', batch, `closed-${atomic}`);
+    expect(first.body.results).toMatchObject([{ status: 'applied', location: shown }]);
+  }
+  const refused = await post(
+    '/inventory/batch',
+    { atomic: true, updates: [{ ...update, delta: -100 }] },
+    'closed-refused',
+  );
+  expect(refused).toMatchObject({ status: 409, body: { rejected: [{ location: { ...shown, onHand: 8 } }] } });
+
+  expect((await test.call('GET', '/inventory/T/location/B')).body).toMatchObject({ ...shown, onHand: 8 });
+  expect((await test.call('POST', '/warehouses/B/open')).status).toBe(200);
+  const opened = await post('/inventory/T/adjust', { ...change, delta: 1 }, 'opened-adjust');
+  expect(opened.body).toMatchObject({ onHand: 9, available: 9, status: 'available' });
+});
+
 it('knows no other warehouse, and no other member', async () => {
   expect((await test.call('POST', '/warehouses/NOPE/close')).status).toBe(404);
   expect((await test.call('POST', '/warehouses/NOPE/open')).status).toBe(404);

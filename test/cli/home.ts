@@ -15,6 +15,11 @@ export interface DevFile {
   temporalNamespace: string;
   temporalUi: string;
   pid: number;
+  /** Of the embedded database only. */
+  adminApiKey: string;
+  operatorApiKey: string;
+  serviceApiKey: string;
+  publishableKey: string;
 }
 
 /** A HOLDFAST_HOME of one's own, and the programs that are started on it. */

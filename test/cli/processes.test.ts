@@ -3,6 +3,7 @@ import { seedCatalogue } from '../../domain/demo/seed';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { choosePort } from '../../platform/embedded/ports';
 import type { TemporalServer } from '../../platform/embedded/temporal';
+import { AS_ADMIN } from '../support/access-keys';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
@@ -62,7 +63,7 @@ function placeOrder(): Promise<Response> {
   };
   return fetch(`${baseUrl}/api/v1/orders`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    headers: { ...AS_ADMIN, 'Content-Type': 'application/json' },
     body: JSON.stringify(order),
   });
 }
@@ -121,7 +122,7 @@ describe('api and worker as processes of their own', () => {
     expect([201, 202]).toContain(placed.status);
     const { id } = await json<{ id: string }>(placed);
     await waitFor(async () => {
-      const response = await fetch(`${baseUrl}/api/v1/orders/${id}/status`);
+      const response = await fetch(`${baseUrl}/api/v1/orders/${id}/status`, { headers: AS_ADMIN });
       return (await json<{ status: string }>(response)).status === 'fulfilled';
     });
     await expectInvariants(db);

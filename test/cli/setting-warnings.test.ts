@@ -5,8 +5,10 @@ import { readSettings } from '../../platform/config';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { recordingLogger } from '../support/recording-logger';
 
+const SIGNING_KEYS_SECRET = Buffer.alloc(32).toString('base64');
+
 const settingsOf = (env: Record<string, string>) =>
-  readSettings({ HOLDFAST_HOME: '/nowhere/of-holdfast', ...env });
+  readSettings({ HOLDFAST_HOME: '/nowhere/of-holdfast', SIGNING_KEYS_SECRET, ...env });
 function warned(env: Record<string, string>): string {
   const { log, messages } = recordingLogger();
   logSettingWarnings(settingsOf(env), log);
@@ -31,6 +33,14 @@ test('Stripe without its webhook is told of, also where another gateway takes ne
   expect(await checkSettings(settingsOf(stripe))).toMatchObject([
     { ok: true, advice: expect.stringContaining('STRIPE_WEBHOOK_SECRETS') as string },
   ]);
+});
+
+test('that nobody can sign in, or that mails wait, is told of, and is not wrong where keys do', async () => {
+  expect(warned({ ...CARRIER_SECRETS, SIGNING_KEYS_SECRET: '' })).toContain('SIGNING_KEYS_SECRET');
+  const elsewhere = { ...CARRIER_SECRETS, DATABASE_URL: 'postgresql://db/holdfast' };
+  expect(warned(elsewhere)).toContain('MAIL_FOLDER');
+  expect(warned({ ...elsewhere, MAIL_FOLDER: '/mail' })).toBe('');
+  expect(await checkSettings(settingsOf(elsewhere))).toMatchObject([{ ok: true }]);
 });
 
 test('doctor finds workers that poll and get no work, since another build or none is current', () => {

@@ -29,7 +29,8 @@ test('a start after a change of the workflows makes its build current, and order
   const before = home.up(['--no-demo']);
   await before.says(READY);
   const order = { items: [{ sku: 'LAPTOP-001', quantity: 1 }], customerId: 'c-1', holdSeconds: 3600 };
-  const placed = await callApi((await home.devFile()).baseUrl, 'POST', '/orders', { body: order });
+  const first = await home.devFile();
+  const placed = await callApi(first.baseUrl, 'POST', '/orders', { key: first.adminApiKey, body: order });
   expect(placed.status).toBe(201);
   before.kill('SIGTERM');
   expectStopped(await before.ended);
@@ -37,14 +38,15 @@ test('a start after a change of the workflows makes its build current, and order
   const after = home.up(['--no-demo'], { SANDBOX_CARRIER_DELAY_MS: '0' }, await changedProgram());
   await after.says(READY);
   expect(after.stdout()).toMatch(/Build +build [0-9a-f]{12} takes the place of [0-9a-f]{12}\n/);
-  const { baseUrl } = await home.devFile();
+  const { baseUrl, adminApiKey: key } = await home.devFile();
   const { id } = placed.body as { id: string };
   const paid = await callApi(baseUrl, 'POST', `/orders/${id}/payments`, {
+    key,
     body: { method: 'card', token: 'tok_ok' },
   });
   expect(paid.status).toBe(200);
   await waitFor(
-    async () => (await callApi(baseUrl, 'GET', `/orders/${id}/status`)).body.status === 'fulfilled',
+    async () => (await callApi(baseUrl, 'GET', `/orders/${id}/status`, { key })).body.status === 'fulfilled',
   );
   after.kill('SIGTERM');
   expectStopped(await after.ended);

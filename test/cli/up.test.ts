@@ -8,7 +8,7 @@ import { scratchFolder, startPrivatePostgres, testLogger } from '../support/serv
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { holdfast } from './holdfast';
-import { createHome, expectStopped, READY, type Home } from './home';
+import { createHome, expectStopped, READY, type DevFile, type Home } from './home';
 
 let home: Home;
 
@@ -19,10 +19,10 @@ beforeAll(async () => {
 
 afterEach(() => home.close());
 
-async function placeOrder(baseUrl: string): Promise<string> {
+async function placeOrder({ baseUrl, adminApiKey }: DevFile): Promise<string> {
   const response = await fetch(`${baseUrl}/api/v1/orders`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    headers: { 'X-Api-Key': adminApiKey, 'Content-Type': 'application/json' },
     body: JSON.stringify({
       items: [{ sku: 'LAPTOP-001', quantity: 1 }],
       customerId: 'c-1',
@@ -43,14 +43,16 @@ async function queryOn(url: string, ...statements: string[]): Promise<void> {
   }
 }
 
-async function statusOf(baseUrl: string, orderId: string): Promise<string> {
-  const response = await fetch(`${baseUrl}/api/v1/orders/${orderId}/status`);
+async function statusOf({ baseUrl, adminApiKey }: DevFile, orderId: string): Promise<string> {
+  const headers = { 'X-Api-Key': adminApiKey };
+  const response = await fetch(`${baseUrl}/api/v1/orders/${orderId}/status`, { headers });
   return ((await response.json()) as { status: string }).status;
 }
 
 // One home through its life: each start finds what the one before has left.
 describe('holdfast up', () => {
   let orderId: string;
+  let keys: Pick<DevFile, 'adminApiKey' | 'operatorApiKey' | 'serviceApiKey' | 'publishableKey'>;
 
   it('--smoke starts everything on an empty home, shows the demo and ends with nothing left', async () => {
     const first = home.up(['--smoke']);
@@ -76,7 +78,15 @@ describe('holdfast up', () => {
     const metrics = await (await fetch(`${dev.baseUrl}/metrics`)).text();
     expect(metrics).toContain('state="closed",part="worker"} 1\n');
     expect(metrics.match(/^# TYPE process_cpu_seconds_total /gm)).toHaveLength(1);
-    orderId = await placeOrder(dev.baseUrl);
+    orderId = await placeOrder(dev);
+    const { adminApiKey, operatorApiKey, serviceApiKey, publishableKey } = dev;
+    keys = { adminApiKey, operatorApiKey, serviceApiKey, publishableKey };
+    const asked = Object.values(keys).map((key) =>
+      fetch(`${dev.baseUrl}/api/v1/api-keys`, { headers: { 'X-Api-Key': key } }),
+    );
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 403, 403, 403]);
+    for (const file of ['dev.json', 'demo-keys.json'])
+      expect((await stat(join(home.path, file))).mode & 0o777).toBe(0o600);
     // The secret by which the sandbox carrier signs, for its owner only.
     expect((await stat(join(home.path, 'carrier-secret'))).mode & 0o777).toBe(0o600);
     const unsigned = await fetch(`${dev.baseUrl}/api/v1/carriers/sandbox/events`, { method: 'POST' });
@@ -95,7 +105,8 @@ describe('holdfast up', () => {
     const { code, stderr } = await home.up(['--no-demo']).ended;
     expect(code).toBe(1);
     expect(stderr).toContain(`already run by process ${started.pid}`);
-    expect(await statusOf((await home.devFile()).baseUrl, orderId)).toBe('reserved');
+    expect(await statusOf(await home.devFile(), orderId)).toBe('reserved');
+    expect(await home.devFile()).toMatchObject(keys);
 
     // As Ctrl-C in a terminal below npm: once from the terminal, once from npm.
     started.kill('SIGINT');
@@ -114,7 +125,7 @@ describe('holdfast up', () => {
     const started = home.up(['--no-demo']);
     await started.says(READY);
     const dev = await home.devFile();
-    expect(await statusOf(dev.baseUrl, orderId)).toBe('reserved');
+    expect(await statusOf(dev, orderId)).toBe('reserved');
     expect((await stat(join(home.path, 'postgres', 'runtime-password'))).mode & 0o777).toBe(0o600);
     expect(new URL(dev.databaseUrl).username).toBe('holdfast_runtime');
     await queryOn(dev.databaseUrl, 'select from orders');
@@ -153,7 +164,7 @@ describe('holdfast up', () => {
     const dev = await home.devFile();
     expect(dev.pid).not.toBe(before);
     expect(again.stdout()).not.toContain('WRONG');
-    expect(await statusOf(dev.baseUrl, orderId)).toBe('reserved');
+    expect(await statusOf(dev, orderId)).toBe('reserved');
 
     again.kill('SIGINT');
     expectStopped(await again.ended);
@@ -165,7 +176,10 @@ describe('holdfast up', () => {
     try {
       const started = home.up(['--no-demo'], { DATABASE_URL: database.url });
       await started.says(READY);
-      const { baseUrl } = await home.devFile();
+      const dev = await home.devFile();
+      const { baseUrl } = dev;
+      // Whoever has a database of their own makes the keys of it.
+      expect(dev).not.toHaveProperty('adminApiKey');
       const products = await fetch(`${baseUrl}/api/v1/products`);
       expect(await products.json()).toMatchObject({ items: [] });
       started.kill('SIGINT');
@@ -219,8 +233,9 @@ describe('holdfast up', () => {
   it('ends at once at a second signal, and leaves no server behind', async () => {
     const started = home.up(['--no-demo'], { SHUTDOWN_GRACE_SECONDS: '60' });
     await started.says(READY);
-    const stuck = await fetch(`${(await home.devFile()).baseUrl}/api/v1/orders/${orderId}/events`, {
-      headers: { Accept: 'text/event-stream' },
+    const { baseUrl, adminApiKey } = await home.devFile();
+    const stuck = await fetch(`${baseUrl}/api/v1/orders/${orderId}/events`, {
+      headers: { 'X-Api-Key': adminApiKey, Accept: 'text/event-stream' },
     });
     started.kill('SIGTERM');
     await started.says('Stopping');

@@ -1,5 +1,5 @@
 import { verifySeals } from '../../domain/assurance/seals/verify';
-import { foldOldPartitions } from '../../domain/stock/retention/retention';
+import { foldOldPartitions } from '../../domain/stock/partitions/partitions';
 import type { Database } from '../../platform/database/database';
 import type { TestShop } from '../support/fixtures';
 import { openTransaction } from '../support/transaction';

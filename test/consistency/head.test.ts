@@ -1,7 +1,7 @@
 import { verifyHead } from '../../domain/assurance/seals/head';
 import { readSealHead, sealLedger } from '../../domain/assurance/seals/seal';
 import { verifySeals } from '../../domain/assurance/seals/verify';
-import { foldOldPartitions } from '../../domain/stock/retention/retention';
+import { foldOldPartitions } from '../../domain/stock/partitions/partitions';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { waitFor } from '../support/wait';
 import { check, tamper } from './support';

@@ -1,6 +1,6 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { EVERYTHING } from '../../domain/assurance/share';
-import { moveShare, selectShare } from '../../domain/assurance/share-queries';
+import { boundShare, moveShare, selectShare } from '../../domain/assurance/share-queries';
 import type { CheckId, Share } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { tamper } from './support';
@@ -67,6 +67,16 @@ test('shares follow each other until every row was looked at, and begin anew', a
     [8, null],
     [0, 4],
   ]);
+});
+
+test('a share that was a whole table ends earlier when its table has grown since', async () => {
+  await shop.db.transaction((tx) => moveShare(tx, null, 100));
+  const { productsAfter, productsUpTo } = await selectShare(shop.db);
+  expect(productsUpTo).toBeNull();
+  await boundShare(shop.db, 2);
+  expect(await selectShare(shop.db)).toMatchObject({ productsAfter, productsUpTo: productsAfter + 2 });
+  await boundShare(shop.db, 2);
+  expect(await selectShare(shop.db)).toMatchObject({ productsAfter, productsUpTo: productsAfter + 2 });
 });
 
 test.each([

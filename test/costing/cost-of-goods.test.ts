@@ -1,4 +1,3 @@
-import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import {
   costOfGoodsSold,
   costOfShipment,
@@ -12,10 +11,10 @@ import { newId } from '../../platform/ids';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { openOrderShop, receive, type OrderShop } from '../db/support';
-import { addBookedOrder, CARRIER, update } from '../fulfilment/shipping';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { deliver } from '../tracking/support';
+import { sellingIn } from './support';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -24,26 +23,7 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-async function databaseTime(): Promise<string> {
-  const { rows } = await shop.db.pool.query<{ at: string }>(
-    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
-  );
-  return rows[0]?.at ?? '';
-}
-
-/** A parcel of these units leaves AMS; its id. */
-async function ship(...lines: [sku: string, quantity: number][]): Promise<string> {
-  const order = await addBookedOrder(
-    shop.db,
-    lines.map(([sku, quantity]) => ({ sku, quantity, warehouse: 'AMS' })),
-  );
-  const [shipmentId] = (
-    await shop.db.pool.query<{ id: string }>('select id from shipments where order_id = $1', [order.orderId])
-  ).rows.map(({ id }) => id);
-  if (shipmentId === undefined) throw new Error('nothing was booked');
-  await applyCarrierEvents(withStock(shop.db), CARRIER, [update(shipmentId, 'picked_up')]);
-  return shipmentId;
-}
+const { databaseTime, ship } = sellingIn(() => shop);
 
 const costs = (units: readonly SoldUnits[] | null) =>
   units?.map(({ sku, units: left, costMinor, uncosted }) => ({ sku, left, costMinor, uncosted }));
@@ -64,7 +44,13 @@ test('goods cost the average of the time at which they left, whatever comes late
   const expected = [
     [{ sku, left: 4, costMinor: 400, uncosted: 0 }],
     [{ sku, left: 3, costMinor: 450, uncosted: 0 }],
-    { from, to, final: true, totals: [{ currency: 'USD', units: 7, costMinor: 850 }], uncosted: 0 },
+    {
+      from,
+      to,
+      final: true,
+      totals: [{ currency: 'USD', units: 7, costMinor: 850, correctionMinor: 0 }],
+      uncosted: 0,
+    },
   ];
   expect(await look()).toEqual(expected);
   await deliver(shop.db, [{ sku, quantity: 100, unitCostMinor: 999 }]);
@@ -89,7 +75,7 @@ test('units without a cost leave first, and are told apart', async () => {
   ]);
   const { totals, uncosted } = await costOfGoodsSold(shop.db, { from });
   expect({ totals, uncosted }).toEqual({
-    totals: [{ currency: 'USD', units: 4, costMinor: 400 }],
+    totals: [{ currency: 'USD', units: 4, costMinor: 400, correctionMinor: 0 }],
     uncosted: 6,
   });
 });
@@ -121,7 +107,7 @@ test('units that came without a cost after others leave without one, and what co
     uncosted: 2,
   });
   expect((await costOfGoodsSold(shop.db, { from })).totals).toEqual([
-    { currency: 'USD', units: 7, costMinor: 700 },
+    { currency: 'USD', units: 7, costMinor: 700, correctionMinor: 0 },
   ]);
 });
 
@@ -171,7 +157,7 @@ test('the parcels of a period, in pages, add up to its total', async () => {
   expect(items).toHaveLength(7);
   const sum = items.reduce((total, item) => total + Number(item.costMinor), 0);
   expect((await costOfGoodsSold(shop.db, { from, to })).totals).toEqual([
-    { currency: 'USD', units: 13, costMinor: sum },
+    { currency: 'USD', units: 13, costMinor: sum, correctionMinor: 0 },
   ]);
   await expect(costOfGoodsSold(shop.db, { from: '2999-01-01T00:00:00Z' })).rejects.toMatchObject({
     code: 'ASOF_IN_FUTURE',

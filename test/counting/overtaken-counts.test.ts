@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { approveCount } from '../../domain/warehousing/counting/decide-lines';
@@ -6,9 +7,10 @@ import { readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
 import { newId } from '../../platform/ids';
 import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from '../db/support';
-import { importFeed } from '../support/import-feed';
+import { applyStagedFeed, importFeed, stageText } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
+import { waitFor } from '../support/wait';
 import { deliver, inDays, trackedProduct } from '../tracking/support';
 import { countingIn } from './support';
 
@@ -177,6 +179,50 @@ test('so does a row of a feed that says less', async () => {
   expect(await kept([waits.orderId])).toEqual([1]);
   await expectOvertaken(older, orders);
 });
+
+test.each([
+  ['covers what is promised only without what the count keeps', 9, [9, 8]],
+  ['leaves more than everything that is reserved', 12, [12, 8]],
+])(
+  'so does a row that %s, where the count is approved while its batch is being decided',
+  async (_, units, levels) => {
+    const sku = await shop.product({ AMS: 10 });
+    const reserved = orderOf({ [sku]: 4 });
+    await shop.place(reserved);
+    const orders = [reserved.orderId, await booked(sku, 4)];
+    const older = await countedAs(sku, 3);
+    const other = await shop.product({ AMS: 1 });
+    const client = new Client({ connectionString: shop.url });
+    await client.connect();
+    try {
+      // What is being written before the time of the feed holds the batch up once it has looked for counts.
+      await client.query('begin');
+      await client.query(
+        `with sold as (update stock set on_hand = on_hand - 1 where product_id = (select id from products where sku = $1)
+                     returning product_id, warehouse_id)
+       insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       select product_id, warehouse_id, 'ship', -1, 0, gen_random_uuid() from sold`,
+        [other],
+      );
+      const jobId = await stageText(shop.db, `sku,location,quantity\n${sku},AMS,${units}`);
+      const importing = applyStagedFeed(shop.db, jobId);
+      await waitFor(async () => {
+        const { rowCount } = await shop.db.pool.query(
+          `select from pg_stat_activity where datname = current_database() and query like '%ledger_final_until()%' and pid <> pg_backend_pid()`,
+        );
+        return (rowCount ?? 0) > 0;
+      });
+      expect((await resolve(older)).lines[0]).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+      await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+      await client.query('commit');
+      expect(await importing).toMatchObject({ rejected: 0, applied: 1 });
+    } finally {
+      await client.end();
+    }
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: levels });
+    await expectOvertaken(older, orders);
+  },
+);
 
 test('a row of a feed that says what is on hand anyway is an echo of our own number, and the count goes on', async () => {
   const { sku, older } = await tenOnHand();

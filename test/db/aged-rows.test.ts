@@ -35,6 +35,9 @@ const all = (days: number): KeptDays => ({
   carrierEvents: days,
   gatewayEvents: days,
   reservations: days,
+  sessions: days,
+  accountMails: days,
+  signInAttempts: days,
 });
 
 function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
@@ -68,6 +71,7 @@ test('keys that nobody has used for long go, whatever their state; those that so
     key: 'old',
     scope: 's',
     fingerprint: 'another',
+    received: '2:another',
     subjectId: newId(),
   };
   expect(await acceptKey(shop.db, again)).toMatchObject({ isNew: true, state: 'accepted' });
@@ -189,6 +193,46 @@ test('old checks go with their findings; the latest run of each and open finding
   const full = await check({ at: ago(8), mode: 'full' });
   expect(await removeAgedRows()).toEqual({ checks: 1 });
   expect(await read('select id::text as is from jobs')).toEqual([latest, again, full].sort());
+});
+
+test('sessions that expired long ago go with their tokens, and tokens of those that go on', async () => {
+  await write(
+    `insert into users (id) values ('00000000-0000-4000-8000-000000000001')`,
+    `insert into sessions (id, user_id, expires_at, ended_at, ended_by)
+     select ('00000000-0000-4000-8000-00000000010' || n)::uuid, '00000000-0000-4000-8000-000000000001', at, ended,
+            case when ended is not null then 'logout' end
+     from (values (1, ${OLD}, null), (2, ${OLD}, ${OLD}), (3, ${YOUNG}, null), (4, now() + interval '1 day', null::timestamptz)) s (n, at, ended)`,
+    `insert into refresh_tokens (token_hash, session_id, expires_at)
+     select sha256(n::text::bytea), ('00000000-0000-4000-8000-00000000010' || n % 4 + 1)::uuid,
+            case when n < 8 then ${OLD} else ${YOUNG} end
+     from generate_series(0, 11) n where n % 4 > 1 or n < 8`,
+  );
+  expect(await removeAgedRows()).toEqual({ sessions: 10 });
+  expect(await read('select right(id::text, 1) as is from sessions')).toEqual(['3', '4']);
+  expect(await read('select right(session_id::text, 1) as is from refresh_tokens')).toEqual(['3', '4']);
+  expect(await removeAgedRows()).toEqual({});
+});
+
+test('mails that were sent, or are for nobody, go with their tokens; those that wait stay', async () => {
+  await write(
+    `insert into users (id) values ('00000000-0000-4000-8000-000000000001')`,
+    `insert into account_mails (id, user_id, kind, created_at, sent_at)
+     select gen_random_uuid(), case when u then '00000000-0000-4000-8000-000000000001'::uuid end, kind, at, sent
+     from (values (true, 'confirm_email', ${OLD}, ${OLD}), (true, 'reset_password', ${OLD}, null),
+                  (false, 'account_exists', ${OLD}, null), (true, 'password_changed', ${YOUNG}, ${YOUNG})) m (u, kind, at, sent)`,
+    `insert into account_tokens (token_hash, mail_id, expires_at) select sha256(kind::bytea), id, now() from account_mails`,
+  );
+  expect(await removeAgedRows()).toEqual({ accountMails: 2 });
+  expect(await read('select kind as is from account_mails')).toEqual(['password_changed', 'reset_password']);
+  expect(await read('select count(*)::text as is from account_tokens')).toEqual(['2']);
+});
+
+test('attempts to sign in go', async () => {
+  await write(
+    `insert into sign_in_attempts (subject, failures, last_at) values (sha256('a'), 1, ${OLD}), (sha256('b'), 2, ${YOUNG})`,
+  );
+  expect(await removeAgedRows()).toEqual({ signInAttempts: 1 });
+  expect(await read('select failures::text as is from sign_in_attempts')).toEqual(['2']);
 });
 
 test('alerts that were resolved long ago go; open and acknowledged ones stay', async () => {
@@ -322,7 +366,7 @@ test('one kind that cannot be removed keeps no other', async () => {
 test('what a request made is kept at least as long as its key, and rejects no longer than their feed', () => {
   const days = (given: Record<string, string>) => keptDaysOf(settingsSchema.parse(given));
   expect(days({})).toMatchObject({
-    idempotencyKeys: 90,
+    idempotencyKeys: 30,
     batches: 90,
     feedRejects: 90,
     feeds: 400,

@@ -2,9 +2,14 @@ import { Client } from 'pg';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
-import { reSourceWarehouse, type ReSourced } from '../../domain/ordering/promised/re-source';
+import {
+  forgetSettledMoves,
+  reSourceWarehouse,
+  type ReSourced,
+} from '../../domain/ordering/promised/re-source';
 import type { PromisedPosition } from '../../domain/ordering/promised/queries';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { listAlerts } from '../../domain/stock/alerts/list';
 import { readStock } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { closeWarehouse } from '../../domain/stock/places/close';
@@ -158,6 +163,30 @@ describe('a closed warehouse', () => {
     expect(await unitsOf(order.orderId)).toEqual([3, 0]);
     const again = await reSource([0, 0, '-9'.padEnd(18, '9'), newId(), 0]);
     expect(again).toMatchObject({ units: 0, after: null });
+  });
+
+  test('moves all but the reservation with which it fails, which stays and is told of until it is moved', async () => {
+    const sku = await shop.product({ AMS: 3, BER: 3 });
+    const ids = [];
+    for (let n = 0; n < 3; n++) ids.push(await shop.reserve({ [sku]: 1 }, { warehouse: 'AMS' }));
+    await close('AMS');
+    await shop.db.pool.query(
+      `alter table reservation_lines add constraint bad_subject check (reservation_id <> '${ids[1]}') not valid`,
+    );
+    const all = { code: 'AMS', after: null, withinMs: 20_000 };
+    const states = async () => {
+      const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 });
+      return items.map(({ status, details }) => [status, details['work'], details['id']]);
+    };
+    const about = ['re_source_reservation', `${ids[1]} AMS ${sku}`];
+    expect(await reSourceWarehouse(shop.db, all)).toMatchObject({ reservations: 2, units: 2, failed: 1 });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 1], BER: [3, 2] });
+    expect(await states()).toEqual([['open', ...about]]);
+    await forgetSettledMoves(shop.db);
+    expect(await states()).toEqual([['open', ...about]]);
+    await shop.db.pool.query('alter table reservation_lines drop constraint bad_subject');
+    expect(await reSourceWarehouse(shop.db, all)).toMatchObject({ reservations: 1, units: 1, failed: 0 });
+    expect(await states()).toEqual([['resolved', ...about]]);
   });
 
   test('lets transfers leave, whose units serve who waits where they arrive', async () => {

@@ -3,11 +3,14 @@ import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-ca
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
 import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
+import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
+import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import {
   ENDED_JOB_STATUSES,
   JOB_FILES,
@@ -73,6 +76,9 @@ type Words = readonly string[];
 
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
+  'account_mails.kind': { all: MAIL_KINDS },
+  'api_keys.kind': { all: KEY_KINDS },
+  'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
   'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },
@@ -123,12 +129,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
   'serials.status': { all: SERIAL_STATUSES, parts: [GIVEN_UP_SERIAL_STATUSES] },
+  'sessions.ended_by': { all: SESSION_ENDS },
   'shipments.status': {
     all: SHIPMENT_STATUSES,
     parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES],
   },
   'transfers.mode': { all: TRANSFER_MODES },
   'transfers.status': { all: TRANSFER_STATUSES },
+  'users.role': { all: USER_ROLES, parts: [['admin']] },
+  'users.status': { all: USER_STATUSES, parts: [['active']] },
   'warehouse_events.type': { all: WAREHOUSE_EVENTS },
   'warehouses.type': { all: WAREHOUSE_TYPES },
 };

@@ -1,6 +1,6 @@
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { lockStock } from '../../domain/stock/ledger/stock-ledger';
-import { ensurePartitions } from '../../domain/stock/retention/retention';
+import { ensurePartitions } from '../../domain/stock/partitions/partitions';
 import type { LedgerEntry } from '../../domain/stock/ledger/types';
 import { translateDatabaseError } from '../../platform/errors';
 import { newId } from '../../platform/ids';

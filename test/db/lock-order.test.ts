@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { countLines } from '../../domain/warehousing/counting/count';
 import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
 import { makeSheet } from '../../domain/warehousing/counting/sheets';
+import { resolveProducts } from '../../domain/product-import/resolve';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { resolveFeed } from '../../domain/stock/feeds/resolve';
 import { readUpload } from '../../domain/uploads/uploads';
@@ -18,12 +19,23 @@ import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
 import { expireReservation } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { reSourceWarehouse } from '../../domain/ordering/promised/re-source';
+import { importNextBatch } from '../../domain/product-import/next-batch';
+import { lockMovedStock, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
+import { reverseReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import { createCategory } from '../../domain/catalog/edit-categories';
+import { updateProduct } from '../../domain/catalog/edit-products';
+import { readProduct } from '../../domain/catalog/products';
+import { closeWarehouse } from '../../domain/stock/places/close';
+import { openWarehouse } from '../../domain/stock/places/open';
+import { setSafetyStock } from '../../domain/stock/safety-stock/safety-stock';
 import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
+import { stageProductText } from '../support/import-products';
 import { expectInvariants } from '../support/invariants';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
@@ -60,6 +72,21 @@ async function withParcel(skus: readonly string[]): Promise<{ orderId: string; s
 
 const updatesOf = (skus: readonly string[]) =>
   skus.map((sku) => ({ sku, location: 'AMS', delta: 1, reason: 'test' }));
+
+/** A category whose products have a low-stock threshold. */
+async function thresholdCategory(lowStock: number): Promise<string> {
+  const code = newId();
+  await createCategory(shop.db, code, code, { isRepeat: false });
+  await setCategoryThresholds(shop.db, code, { lowStock, overstock: null, clearMargin: null });
+  return code;
+}
+
+/** A staged import of products of these columns, up to its one lane. */
+async function stagedProducts(columns: string, lines: readonly string[]): Promise<Locker> {
+  const jobId = await stageProductText(shop.db, [columns, ...lines].join('\n'));
+  await resolveProducts(shop.db, jobId);
+  return () => importNextBatch(shop.db, { jobId, lane: 1, size: COUNT });
+}
 
 /**
  * Whoever takes the locks of many stock rows, in the order of (product, warehouse). Each is brought to where the locks are
@@ -128,6 +155,41 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     const [receiptId, supplierReference] = [newId(), newId()];
     const receipt = { receiptId, supplierReference, supplier: 'ACME', location: 'AMS', actor: 'tester' };
     return Promise.resolve(() => receiveGoods(withStock(shop.db), { ...receipt, lines }));
+  },
+  async 'a delivery that is taken back'(skus) {
+    const lines = skus.map((sku) => ({ sku, quantity: 1 }));
+    const receiptId = newId();
+    const receipt = { receiptId, supplierReference: newId(), supplier: 'ACME', location: 'AMS' };
+    await receiveGoods(withStock(shop.db), { ...receipt, actor: 'tester', lines });
+    const change = { receiptId, changeId: newId(), reason: 'test', actor: 'tester' };
+    return () => reverseReceipt(withStock(shop.db), change);
+  },
+  async 'products that are imported into a category with thresholds'(skus) {
+    const code = await thresholdCategory(3);
+    return stagedProducts(
+      'sku,category',
+      skus.map((sku) => `${sku},${code}`),
+    );
+  },
+  'products whose tracking an import changes': (skus) =>
+    stagedProducts(
+      'sku,tracking',
+      skus.map((sku) => `${sku},lots`),
+    ),
+  async 'the thresholds of a category'(skus) {
+    const code = await thresholdCategory(3);
+    const imported = await stagedProducts(
+      'sku,category',
+      skus.map((sku) => `${sku},${code}`),
+    );
+    await imported();
+    return () => setCategoryThresholds(shop.db, code, { lowStock: 4, overstock: null, clearMargin: null });
+  },
+  async 'the opening of a warehouse'(skus) {
+    const change = { code: 'AMS', actor: 'tester', reason: null, withinMs: 20_000 };
+    await closeWarehouse(shop.db, change);
+    for (const sku of skus) await shop.place(orderOf({ [sku]: 1 }, { fulfilment: 'backorder' }));
+    return () => openWarehouse(withStock(shop.db), change);
   },
   async 'an approved count'(skus) {
     const { id } = await makeSheet(shop.db, {
@@ -202,6 +264,62 @@ const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
     }),
 };
 
+/** The same, brought there first. */
+const PREPARED: Record<string, (sku: string) => Promise<Locker>> = {
+  'the safety stock of a product': (sku) =>
+    Promise.resolve(() => setSafetyStock(withStock(shop.db), { sku, location: null, units: 1 })),
+  'the thresholds of a product': (sku) => {
+    const thresholds = { lowStock: 2, overstock: null, clearMargin: null };
+    return Promise.resolve(() => setThresholds(shop.db, { sku, location: null, thresholds }));
+  },
+  async 'a product that goes to a category with thresholds'(sku) {
+    const category = await thresholdCategory(3);
+    const { name, description, priceMinor, currency } = (await readProduct(shop.db, sku))!;
+    const fields = { name, description, priceMinor, currency, category };
+    return () => updateProduct({ db: shop.db, lockMovedStock }, sku, fields, null);
+  },
+  async 'what moves reservations out of a closed warehouse'(sku) {
+    await shop.reserve({ [sku]: 1 }, { warehouse: 'AMS' });
+    const change = { code: 'AMS', actor: 'tester', reason: null, withinMs: 20_000 };
+    await closeWarehouse(shop.db, change);
+    return async () => {
+      await reSourceWarehouse(shop.db, { code: 'AMS', after: null, withinMs: 20_000 });
+      await openWarehouse(withStock(shop.db), change);
+    };
+  },
+};
+
+test.each(Object.entries(PREPARED))(
+  '%s locks the rows of its warehouses in the one order',
+  async (_, prepare) => {
+    const sku = await shop.product({ AMS: 1, BER: 1, NYC: 1 });
+    const locker = await prepare(sku);
+    for (const code of ['NYC', 'BER', 'AMS'])
+      await shop.db.pool.query(
+        `${NEW_VERSION} and warehouse_id = (select id from warehouses where code = $2)`,
+        [sku, code],
+      );
+    const free = await freeWhile(`${OF_SKU_IN} 'AMS')`, [sku], locker, () => warehousesOf(sku));
+    expect(free).toEqual(['BER', 'NYC']);
+  },
+);
+
+test.each([
+  LOCKERS['products that are imported into a category with thresholds']!,
+  ([sku]: readonly string[]) => PREPARED['a product that goes to a category with thresholds']!(sku!),
+])('a product that changes its category is locked after its stock (%#)', async (prepare) => {
+  const sku = await shop.product({ AMS: 1 });
+  const locker = await prepare([sku]);
+  const free = await freeWhile(OF_SKU, [sku], locker, async () => {
+    const { rows } = await shop.db.pool.query<{ sku: string }>(
+      'select sku from products where sku = $1 for no key update skip locked',
+      [sku],
+    );
+    return rows.map((row) => row.sku);
+  });
+  expect(free).toEqual([sku]);
+});
+
 test.each(Object.entries(IN_WAREHOUSES))(
   '%s locks the rows of its warehouses in the one order',
   async (_, locker) => {
@@ -256,11 +374,13 @@ async function waitersFor(pid: number): Promise<number> {
   return rows[0]!.count;
 }
 
-/** Those of these products whose stock row nobody has locked, in order. */
+/** Those of these products of whose stock rows nobody has locked any, in order. */
 async function freeOf(skus: readonly string[]): Promise<string[]> {
   const { rows } = await shop.db.pool.query<{ sku: string }>(
-    `select p.sku from stock s join products p on p.id = s.product_id where p.sku = any ($1)
-     for no key update of s skip locked`,
+    `with free as materialized (select product_id from stock s where product_id in (select id from products where sku = any ($1))
+                                for no key update of s skip locked)
+     select p.sku from products p where p.sku = any ($1)
+       and (select count(*) from free f where f.product_id = p.id) = (select count(*) from stock s where s.product_id = p.id)`,
     [skus],
   );
   const free = new Set(rows.map((row) => row.sku));

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { keepBlockRanges } from '../../domain/assurance/seals/block-ranges';
 import { sealLedger } from '../../domain/assurance/seals/seal';
-import { ensurePartitions, foldOldPartitions } from '../../domain/stock/retention/retention';
+import { ensurePartitions, foldOldPartitions } from '../../domain/stock/partitions/partitions';
 import { readRole } from '../../platform/database/database-info';
 import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { newId } from '../../platform/ids';

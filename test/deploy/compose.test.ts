@@ -127,7 +127,7 @@ describe('Dockerfile', () => {
   it('builds in stages on glibc, without development packages in the last one', () => {
     const stages = lines.filter((line) => line.startsWith('FROM '));
     expect(stages.length).toBeGreaterThan(1);
-    expect(stages.every((stage) => stage.includes('node:20-bookworm-slim'))).toBe(true);
+    expect(stages.every((stage) => stage.includes('node:24-bookworm-slim'))).toBe(true);
     expect(lines.join('\n')).toMatch(/npm ci --omit=dev/);
     expect(lastStage.join('\n')).not.toMatch(/npm (ci|install)/);
   });
@@ -152,6 +152,17 @@ describe('Dockerfile', () => {
     expect(copied.length).toBeGreaterThan(0);
     expect(copied.filter((path) => !allowed.has(path))).toEqual([]);
     expect(ignore[0]).toBe('*');
+  });
+
+  it('is given every folder that the build compiles', () => {
+    const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
+    const allowed = read('.dockerignore').split('\n');
+    expect(include.filter((folder) => !allowed.includes(`!${folder}`))).toEqual([]);
+  });
+
+  it('has a list of what is in it', () => {
+    expect(lines.some((line) => line.includes('npm sbom'))).toBe(true);
+    expect(lastStage.some((line) => /^COPY .*sbom\.json/.test(line))).toBe(true);
   });
 });
 
@@ -188,6 +199,18 @@ function shown(value: unknown): string {
 
 const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   ALLOWED_HOSTS: 'api',
+  ALLOWED_ORIGINS: 'api',
+  TRUSTED_PROXIES: 'api',
+  HTTP_MAX_CONNECTIONS: 'api',
+  REQUEST_HEADER_SECONDS: 'api',
+  STREAMS: 'api',
+  STREAMS_PER_CALLER: 'api',
+  LIMIT_READS: 'api',
+  LIMIT_WRITES: 'api',
+  LIMIT_REPORTS: 'api',
+  LIMIT_UPLOADS: 'api',
+  LIMIT_WEBHOOKS: 'api',
+  REPORT_POOL_SIZE: 'api',
   WORKER_METRICS_PORT: 'worker',
 };
 
@@ -208,6 +231,9 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   TEMPORAL_CLI_PATH: 'of embedded servers',
   HOLDFAST_HOME: 'of embedded servers',
   HOLDFAST_URL: 'of commands that talk to an API',
+  HOLDFAST_API_KEY: 'the same',
+  HOLDFAST_API_KEY_FILE: 'the same',
+  SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',

@@ -10,6 +10,7 @@ import { waitFor } from '../support/wait';
 import { untilIdle } from './assertions';
 import { openBarriers, type Barriers } from './barrier';
 import { openProduct, type Product } from './product';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let product: Product;
 let barriers: Barriers;
@@ -48,7 +49,7 @@ function jobOf(checks: readonly CheckId[], mode: 'full' | 'incremental' = 'full'
   const key = newId();
   const [body, headers] = [{ checks, mode }, { 'idempotency-key': key }];
   return {
-    jobId: derivedId('consistency', 'anonymous', key),
+    jobId: derivedId('consistency', ADMIN_CALLER, key),
     checks,
     async ask() {
       expect((await product.call('POST', '/jobs/consistency', { body, headers })).status).toBe(202);

@@ -9,6 +9,7 @@ import { waitFor } from '../support/wait';
 import type { Barrier, Barriers, Write } from './barrier';
 import type { Harness } from './harness';
 import { ask } from './steps';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 /**
  * What becomes of what a process was committing when it was killed: PostgreSQL never gets it; PostgreSQL has it; or the gateway commits
@@ -212,7 +213,7 @@ export type MoneyOrder = ReturnType<typeof newOrder>;
 function newOrder(harness: Harness, { body, isInTwoParcels }: Placement) {
   const { db, client, names } = harness;
   const [sku, key] = [`SKU-${newId()}`, newId()];
-  const orderId = derivedId('order', 'anonymous', key);
+  const orderId = derivedId('order', ADMIN_CALLER, key);
   const answers: Promise<Reply>[] = [];
   const asked = { answers };
 

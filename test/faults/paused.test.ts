@@ -6,6 +6,7 @@ import { waitFor } from '../support/wait';
 import { expectNothingDoubled, untilAtRest } from './assertions';
 import { openBarriers } from './barrier';
 import { openProduct, type Product } from './product';
+import { AS_ADMIN } from '../support/access-keys';
 
 let product: Product;
 beforeAll(async () => {
@@ -76,7 +77,7 @@ test('a client that hangs up has its order all the same, and one who asks again 
   const hangUp = new AbortController();
   const heard = fetch(product.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    headers: { ...AS_ADMIN, 'content-type': 'application/json', 'idempotency-key': key },
     body: JSON.stringify(body),
     signal: hangUp.signal,
   });

@@ -8,6 +8,7 @@ import { retryUntilFinal } from '../support/retry-until-final';
 import { waitFor } from '../support/wait';
 import { openBarriers, type Barrier } from './barrier';
 import type { Harness } from './harness';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 /** Where an order stands when the blow comes, and how it must end all the same. */
 export const STEPS = {
@@ -75,7 +76,12 @@ export async function standAtSteps(harness: Harness): Promise<Standing> {
     const { token, onHand = 2, ...more } = order;
     const [sku, key] = [`SKU-${newId()}`, newId()];
     await addStock(db, sku, 'AMS', onHand);
-    const standing: StandingOrder = { step, sku, orderId: derivedId('order', 'anonymous', key), answers: [] };
+    const standing: StandingOrder = {
+      step,
+      sku,
+      orderId: derivedId('order', ADMIN_CALLER, key),
+      answers: [],
+    };
     orders.set(step, standing);
     const body = {
       customerId: 'c-1',

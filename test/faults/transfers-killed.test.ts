@@ -8,6 +8,7 @@ import { untilIdle } from './assertions';
 import { openBarriers, type Barrier, type Barriers } from './barrier';
 import { openProduct, type Product } from './product';
 import { ask, send, transferOf } from './transfers';
+import { ADMIN_CALLER } from '../support/access-keys';
 
 let product: Product;
 let barriers: Barriers;
@@ -82,7 +83,7 @@ type Transfer = ReturnType<typeof newTransfer>;
 /** Of a product of its own; its id is known before it is sent. */
 function newTransfer(step: Step) {
   const [sku, key] = [`SKU-${newId()}`, newId()];
-  const id = derivedId('transfer', 'anonymous', key);
+  const id = derivedId('transfer', ADMIN_CALLER, key);
   const handle = product.client.workflow.getHandle(product.names.transferWorkflowId(id));
   async function rows<Row extends object>(text: string, value: string): Promise<Row[]> {
     return (await product.db.pool.query<Row>(text, [value])).rows;

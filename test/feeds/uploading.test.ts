@@ -5,6 +5,7 @@ import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { openUploads, stagedRows, type Uploads } from './uploads';
+import { ADMIN_KEY } from '../support/access-keys';
 
 let stack: Stack;
 let feeds: Uploads;
@@ -85,7 +86,7 @@ test('while a client sends nothing, no transaction that was open when it stopped
     );
   };
   socket.write(
-    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nX-Api-Key: ${ADMIN_KEY}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n`,
   );
   send(CSV);
   let rows = 0;
@@ -119,7 +120,7 @@ test('an upload that breaks off leaves nothing', async () => {
   const { hostname, port } = new URL(stack.url);
   const socket = connect(Number(port), hostname);
   socket.write(
-    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: text/csv\r\nContent-Length: 100000000\r\n\r\n${CSV}` +
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nX-Api-Key: ${ADMIN_KEY}\r\nContent-Type: text/csv\r\nContent-Length: 100000000\r\n\r\n${CSV}` +
       'LAMP,AMS,1\n'.repeat(200_000),
   );
   await waitFor(async () => (await stagedRows(stack.db)) > 0);

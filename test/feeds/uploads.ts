@@ -1,6 +1,7 @@
 import type { Database } from '../../platform/database/database';
 import type { Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { AS_ADMIN } from '../support/access-keys';
 
 export interface JobBody {
   jobId: string;
@@ -55,7 +56,8 @@ const ENDED = ['completed', 'cancelled', 'failed'];
 /** @param path where uploads are sent */
 export function openUploads(stack: Pick<Stack, 'url' | 'db'>, path = '/jobs/feed'): Uploads {
   async function call(address: string, init: RequestInit): Promise<FeedReply> {
-    const response = await fetch(`${stack.url}${address}`, init);
+    const headers = { ...AS_ADMIN, ...(init.headers as Record<string, string> | undefined) };
+    const response = await fetch(`${stack.url}${address}`, { ...init, headers });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
     const body = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};

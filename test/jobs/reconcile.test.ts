@@ -10,6 +10,7 @@ import { expectInvariants } from '../support/invariants';
 import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { AS_ADMIN } from '../support/access-keys';
 
 const ROWS = 60;
 
@@ -120,7 +121,7 @@ test('a consistency check whose workflow is terminated goes on with the checks t
   const barrier = await barriers.block('lock table transfers in access exclusive mode');
   const reply = await fetch(`${stack.url}/jobs/consistency`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...AS_ADMIN, 'content-type': 'application/json' },
     body: JSON.stringify({ mode: 'full', checks }),
   });
   const { jobId } = (await reply.json()) as { jobId: string };

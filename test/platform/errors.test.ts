@@ -28,6 +28,7 @@ const CONSTRAINTS: readonly [string, string][] = [
   ['payments_one_in_flight', 'PAYMENT_IN_PROGRESS'],
   ['payments_one_per_reservation', 'ALREADY_PAID'],
   ['refunds_within_capture', 'REFUND_EXCEEDS_CAPTURE'],
+  ['services_one_adopts', 'ADOPTED_BY_ANOTHER'],
 ];
 
 describe('a broken constraint', () => {

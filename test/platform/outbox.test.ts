@@ -78,13 +78,33 @@ test('relays that claim at the same moment share the messages, each to one', asy
 test('what is finished is gone, and what is postponed comes back when it is time', async () => {
   await leave('done', 'later');
   const claimed = await claim(db, 10, 30);
-  const idOf = (key: string) => claimed.filter((message) => message.key === key).map((message) => message.id);
-  await finish(db, idOf('done'));
-  await postpone(db, idOf('later'), 0);
-  expect(await claimedKeys()).toEqual(['later']);
-  await postpone(db, idOf('later'), 60);
+  const named = (key: string) => claimed.filter((message) => message.key === key);
+  await finish(
+    db,
+    named('done').map(({ id }) => id),
+  );
+  await postpone(db, named('later'), 0);
+  const again = await claim(db, 10, 0);
+  expect(again.map(({ key }) => key)).toEqual(['later']);
+  await postpone(db, again, 60);
   expect(await claimedKeys()).toEqual([]);
   expect((await db.pool.query('select key from outbox')).rows).toEqual([{ key: 'later' }]);
+});
+
+test('who has lost a message to another claim neither puts it back nor keeps it, and may say that it is delivered', async () => {
+  await leave('a');
+  const first = await claim(db, 10, 0);
+  const second = await claim(db, 10, 30);
+  expect(second).toMatchObject([{ key: 'a', attempts: 1 }]);
+  await postpone(db, first, 0);
+  expect(await claimedKeys()).toEqual([]);
+  await postpone(db, second, 0);
+  expect(await claimedKeys()).toEqual(['a']);
+  await finish(
+    db,
+    first.map(({ id }) => id),
+  );
+  expect((await db.pool.query('select key from outbox')).rows).toEqual([]);
 });
 
 test('a message written while another transaction holds one open is not waited for', async () => {

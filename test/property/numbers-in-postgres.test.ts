@@ -1,24 +1,17 @@
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
+import { readStock } from '../../domain/stock/availability/availability';
+import { setSafetyStock } from '../../domain/stock/safety-stock/safety-stock';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { countLines } from '../../domain/warehousing/counting/count';
 import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
 import { makeSheet } from '../../domain/warehousing/counting/sheets';
 import { newId } from '../../platform/ids';
-import {
-  capture,
-  levelsOf,
-  openOrderShop,
-  orderOf,
-  PAYMENT,
-  receive,
-  ship,
-  type OrderShop,
-} from '../db/support';
+import { capture, openOrderShop, orderOf, PAYMENT, receive, ship, type OrderShop } from '../db/support';
 import { importFeed } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom, type Random } from '../support/random';
 import { withStock } from '../support/stock';
-import { modelOnHand, type Posting } from './numbers-model';
+import { modelKept, modelOnHand, type Kept, type Posting } from './numbers-model';
 
 const SEEDS = 24;
 const STEPS = 12;
@@ -50,6 +43,9 @@ async function move(sku: string, random: Random): Promise<number> {
   if (way === 'adjust') await adjust(sku, { delta: -quantity });
   if (way === 'receive') await receive(shop.db, sku, 'AMS', quantity);
   if (way === 'sell') {
+    // What is kept back is not sold from here.
+    const { AMS } = await shownOf(sku);
+    if ((AMS?.[1] ?? 0) < quantity) return 0;
     const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
     await shop.place(order);
     await capture(shop.db, order.orderId);
@@ -87,6 +83,22 @@ async function approve({ sheetId }: OpenCount): Promise<void> {
   const access = withStock(shop.db);
   await submitCount(access, sheetId);
   await approveCount(access, { sheetId, skus: undefined, actor: 'boss' });
+}
+
+/** Keeps units back from customers at AMS, or everywhere where nothing is set, or gives that up. */
+async function keep(sku: string, random: Random): Promise<Kept> {
+  const at = random.chance(0.5) ? 'AMS' : null;
+  const units = random.chance(0.3) ? 'inherit' : random.whole(0, 2 * OPENING);
+  await setSafetyStock(withStock(shop.db), { sku, location: at, units });
+  return { at, units };
+}
+
+/** `[on hand, available]` of each place. */
+async function shownOf(sku: string): Promise<Record<string, [number, number]>> {
+  const { locations = [] } = (await readStock(shop.db, sku)) ?? {};
+  return Object.fromEntries(
+    locations.map(({ warehouse, onHand, available }) => [warehouse, [onHand, available]]),
+  );
 }
 
 const KINDS = ['move', 'move', 'set', 'feed', 'column', 'correct', 'count', 'approve'] as const;
@@ -132,19 +144,28 @@ async function step(
   }
 }
 
-test('sales, transfers, adjustments, counts and set feeds posted in any order come to what a plain model says', async () => {
+test('sales, transfers, adjustments, counts, set feeds and safety stock posted in any order come to what a plain model says', async () => {
   const random = seededRandom();
   for (let seed = 0; seed < SEEDS; seed++) {
     const sku = await shop.product({ AMS: OPENING });
     const posted: Posting[] = [{ kind: 'number', asOf: -1, number: OPENING }];
     const marks = [await clock()];
     const open: OpenCount[] = [];
+    const kept: Kept[] = [];
     for (let at = 1; at <= STEPS; at++) {
+      if (random.chance(0.25)) kept.push(await keep(sku, random));
       const posting = await step(sku, at, { random, marks, open });
       if (posting) posted.push(posting);
       marks.push(await clock());
-      const { AMS: level } = await levelsOf(shop.db, sku);
-      expect({ posted, onHand: level?.[0] ?? 0 }).toEqual({ posted, onHand: modelOnHand(posted) });
+      const { AMS, NYC } = await shownOf(sku);
+      const onHand = modelOnHand(posted);
+      const available = Math.max(0, onHand - modelKept(kept, 'AMS'));
+      expect({ posted, kept, AMS }).toEqual({ posted, kept, AMS: [onHand, available] });
+      if (NYC)
+        expect({ kept, available: NYC[1] }).toEqual({
+          kept,
+          available: Math.max(0, NYC[0] - modelKept(kept, 'NYC')),
+        });
     }
   }
 });

@@ -41,3 +41,18 @@ function newestOf(postings: readonly Posting[]): { asOf: number; number: number 
     { asOf: -Infinity, number: 0 },
   );
 }
+
+/** What somebody set as safety stock: of one place, or (null) of the product. */
+export interface Kept {
+  at: string | null;
+  units: number | 'inherit';
+}
+
+/** Units that are kept back at a place after all of these: its own, else the product's. */
+export function modelKept(set: readonly Kept[], place: string): number {
+  const last = (at: string | null) => {
+    const units = set.findLast((one) => one.at === at)?.units;
+    return units === 'inherit' ? undefined : units;
+  };
+  return last(place) ?? last(null) ?? 0;
+}

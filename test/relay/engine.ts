@@ -34,6 +34,8 @@ export function receiverContext(db: Database, { client, names }: TestEngine): Re
     engine: createEngineClient(client),
     names,
     saga,
+    mailer: null,
+    accountPagesUrl: undefined,
     bookAtOnce: () => Promise.resolve(false),
     log: testLogger(),
   };

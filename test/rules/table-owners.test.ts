@@ -12,6 +12,12 @@ const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
+    'domain/identity/linked': ['user_identities'],
+    'domain/identity/sessions': ['refresh_tokens', 'sessions'],
+    'domain/identity/signing': ['signing_keys'],
+    'domain/identity/throttle': ['sign_in_attempts'],
+    'domain/identity': ['api_keys', 'services'],
     'domain/jobs': ['jobs'],
     'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
     'domain/stock': [
@@ -34,7 +40,12 @@ const OWNERSHIP: Ownership = {
     'domain/orders': ['order_events', 'order_items', 'orders'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
-    'domain/warehousing/costing': ['product_cost_steps', 'product_costs', 'receipt_averages'],
+    'domain/warehousing/costing': [
+      'cost_corrections',
+      'product_cost_steps',
+      'product_costs',
+      'receipt_averages',
+    ],
     'domain/warehousing/counting': ['count_line_lots', 'count_lines', 'count_sheets'],
     'domain/warehousing/quality': ['quality_holds'],
     'domain/warehousing/receiving': ['receipt_changes', 'receipt_lines', 'receipts'],

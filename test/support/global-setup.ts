@@ -11,6 +11,7 @@ import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { createLogger } from '../../platform/telemetry/log';
 import { migrate } from '../../platform/database/migrations';
 import { provideRuntimeRole } from '../../platform/database/runtime-role';
+import { insertAdminKey } from './access-keys';
 import { copyCluster, createCluster } from './postgres-cluster';
 import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, removeAbandonedRuns } from './run-folders';
 import { ENV, type TestRun } from './run';
@@ -61,6 +62,10 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
     const roles = { ownerUrl: server.url(TEMPLATE), runtimeUrl: server.runtimeUrl(TEMPLATE) };
     // Databases that are cloned from it have its grants.
     await provideRuntimeRole(roles, log, { setPassword: true });
+    const template = new Client({ connectionString: roles.ownerUrl });
+    await template.connect();
+    await insertAdminKey(template);
+    await template.end();
     const client = new Client({ connectionString: server.url() });
     await client.connect();
     await client.query(

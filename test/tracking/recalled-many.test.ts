@@ -1,16 +1,21 @@
 import {
+  forgetSettledPromises,
   settleAllPromised,
   settlePromised,
   type SettledUpTo,
 } from '../../domain/ordering/promised/settle-promised';
-import { listAffected } from '../../domain/stock/alerts/list';
+import { retryFailedWork } from '../../domain/stock/alerts/failed-work';
+import { listAffected, listAlerts } from '../../domain/stock/alerts/list';
 import type { AffectedView } from '../../domain/stock/alerts/types';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
+import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
 import { listQualityHolds } from '../../domain/warehousing/quality/holds';
 import { newId } from '../../platform/ids';
-import { openReservationShop, type ReservationShop } from '../db/reservation-shop';
+import { openReservationShop, viewOfReservation, type ReservationShop } from '../db/reservation-shop';
 import { levelsOf } from '../db/support';
 import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
+import { openTransaction } from '../support/transaction';
 import { blockingLots, lot } from './blocking-lots';
 import { deliver } from './support';
 
@@ -80,6 +85,85 @@ describe('a recall that concerns many', () => {
     expect(await awaited(sku)).toBe(COUNT);
     expect(await settlePromised(shop.db, key)).toBe(true);
     expect(await awaited(sku)).toBe(0);
+  });
+
+  describe('goes on without one with whom it fails, and', () => {
+    /** Lets every change of what a reservation has fail, as damaged data does. Returns how it is mended. */
+    async function refuse(reservationId: string): Promise<() => Promise<unknown>> {
+      await shop.db.pool.query(
+        `alter table reservation_lines add constraint bad_subject check (reservation_id <> '${reservationId}') not valid`,
+      );
+      return () => shop.db.pool.query('alter table reservation_lines drop constraint bad_subject');
+    }
+
+    const failures = async () => {
+      const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
+      return items.map(({ status, details }) => [status, details['id'], details['attempts']]);
+    };
+    const keyOf = (sku: string) => findStockKey(shop.db, { sku, location: 'AMS' });
+
+    test('an alert names it until it is mended', async () => {
+      const { sku, ids } = await promisedToMany();
+      const mend = await refuse(ids[3]!);
+      const subject = `${ids[3]} AMS ${sku}`;
+      expect(await settlePromised(shop.db, await keyOf(sku))).toBe(true);
+      expect(await awaited(sku)).toBe(1);
+      expect(await failures()).toEqual([['open', subject, 1]]);
+      // Left out for a while.
+      expect(await settlePromised(shop.db, await keyOf(sku))).toBe(true);
+      expect(await failures()).toEqual([['open', subject, 1]]);
+      await forgetSettledPromises(shop.db);
+      expect(await failures()).toEqual([['open', subject, 1]]);
+      await mend();
+      await retryFailedWork(shop.db, { work: 'settle_promise', subject });
+      expect(await settlePromised(shop.db, await keyOf(sku))).toBe(true);
+      expect(await awaited(sku)).toBe(0);
+      expect(await failures()).toEqual([['resolved', subject, 1]]);
+    });
+
+    test('nobody else gives up units in its stead; once it has none left, the alert is over', async () => {
+      const sku = await lotted();
+      await deliver(shop.db, [
+        { sku, quantity: 4, lot: lot('BAD', 10) },
+        { sku, quantity: 4, lot: lot('GOOD', 20) },
+      ]);
+      const ids: string[] = [];
+      for (let n = 0; n < 8; n++) ids.push(await shop.reserve({ [sku]: 1 }));
+      await hold(sku, 'BAD', 4);
+      // The newest give up first, and it is one of these.
+      const mend = await refuse(ids[6]!);
+      expect(await settlePromised(shop.db, await keyOf(sku))).toBe(true);
+      expect(await openOf(ids)).toEqual([1, 1, 1, 1, 0, 0, 1, 0]);
+      expect(await awaited(sku)).toBe(1);
+      await mend();
+      await releaseReservation(withStock(shop.db), ids[6]!);
+      expect(await awaited(sku)).toBe(0);
+      await forgetSettledPromises(shop.db);
+      expect((await failures())[0]).toEqual(['resolved', `${ids[6]} AMS ${sku}`, 1]);
+    });
+
+    test('one whose rows somebody keeps locked is left to the next run', async () => {
+      const { sku, ids } = await promisedToMany();
+      const before = await failures();
+      const holder = await openTransaction(shop.db);
+      try {
+        await holder.query('select from reservations where id = $1 for no key update', [ids[3]]);
+        expect(await settlePromised(shop.db, await keyOf(sku))).toBe(false);
+        expect(await awaited(sku)).toBe(1);
+        await holder.query('commit');
+      } finally {
+        holder.release(true);
+      }
+      expect(await settlePromised(shop.db, await keyOf(sku))).toBe(true);
+      expect(await awaited(sku)).toBe(0);
+      expect(await failures()).toEqual(before);
+    });
+
+    /** Open units of each. */
+    async function openOf(ids: readonly string[]): Promise<number[]> {
+      const views = await Promise.all(ids.map((id) => viewOfReservation(shop.db, id)));
+      return views.map((view) => view.items.reduce((sum, { openQuantity }) => sum + openQuantity, 0));
+    }
   });
 
   async function awaited(sku: string): Promise<number> {

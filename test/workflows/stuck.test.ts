@@ -11,6 +11,7 @@ import { UNLUCKY_CUSTOMER } from '../support/throwing-workflows';
 import { waitFor } from '../support/wait';
 import { buildWorkflowBundle } from '../support/workflow-bundle';
 import { place, type PlacedOrder } from './order';
+import { AS_ADMIN } from '../support/access-keys';
 
 let stack: Stack;
 /** A bundle of workflows with a defect. */
@@ -48,7 +49,7 @@ async function stuckWhilePaid(): Promise<{ order: PlacedOrder; replied: number }
   expect(await run()).toEqual(reconciled({}));
   const reply = await fetch(`${stack.url}/orders/${order.orderId}/payments`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...AS_ADMIN, 'content-type': 'application/json' },
     body: JSON.stringify({ method: 'card', token: 'tok_ok' }),
   });
   const engine = createEngineClient(stack.temporal.client);

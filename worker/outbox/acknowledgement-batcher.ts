@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs, type Queryable } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
-import { finish, postpone } from '../../platform/database/outbox';
+import { finish, postpone, type Claim } from '../../platform/database/outbox';
 
 export interface AcknowledgementBatcher {
   /** These messages are delivered. */
-  acknowledge(ids: readonly number[]): void;
+  acknowledge(claims: readonly Claim[]): void;
   /** These are to be delivered again in `seconds`. */
-  postpone(ids: readonly number[], seconds: number): void;
+  postpone(claims: readonly Claim[], seconds: number): void;
+  /** These are still being delivered, and are left to this relay for `seconds` more. Written before what becomes of them later. */
+  extend(claims: readonly Claim[], seconds: number): void;
   /** Resolves when everything is written, or has failed once more: then the messages come back when their lease ends. */
   close(): Promise<void>;
 }
@@ -17,12 +19,16 @@ const RETRY_CAP_MS = 2_000;
 /** Writes what became of messages: one statement in flight, and what comes meanwhile is written by the next. */
 export function createAcknowledgementBatcher(on: Queryable, log: Logger): AcknowledgementBatcher {
   let delivered: number[] = [];
-  /** Ids by seconds to wait. */
-  let waiting = new Map<number, number[]>();
+  /** By seconds to wait. */
+  let waiting = new Map<number, Claim[]>();
+  let extended = new Map<number, Claim[]>();
   let writing: Promise<void> | undefined;
   let closing = false;
 
   async function write(): Promise<void> {
+    const extensions = [...extended];
+    extended = new Map();
+    for (const [seconds, claims] of extensions) await postpone(on, claims, seconds);
     if (delivered.length > 0) {
       const ids = delivered;
       delivered = [];
@@ -33,11 +39,11 @@ export function createAcknowledgementBatcher(on: Queryable, log: Logger): Acknow
     }
     const waits = [...waiting];
     waiting = new Map();
-    for (const [seconds, ids] of waits) await postpone(on, ids, seconds);
+    for (const [seconds, claims] of waits) await postpone(on, claims, seconds);
   }
 
   async function writeAll(): Promise<void> {
-    for (let failures = 0; delivered.length + waiting.size > 0;) {
+    for (let failures = 0; delivered.length + waiting.size + extended.size > 0;) {
       try {
         await write();
         failures = 0;
@@ -54,15 +60,18 @@ export function createAcknowledgementBatcher(on: Queryable, log: Logger): Acknow
     writing ??= writeAll().finally(() => (writing = undefined));
   }
 
+  function add(to: Map<number, Claim[]>, claims: readonly Claim[], seconds: number): void {
+    to.set(seconds, [...(to.get(seconds) ?? []), ...claims]);
+    start();
+  }
+
   return {
-    acknowledge(ids) {
-      delivered.push(...ids);
+    acknowledge(claims) {
+      delivered.push(...claims.map(({ id }) => id));
       start();
     },
-    postpone(ids, seconds) {
-      waiting.set(seconds, [...(waiting.get(seconds) ?? []), ...ids]);
-      start();
-    },
+    postpone: (claims, seconds) => add(waiting, claims, seconds),
+    extend: (claims, seconds) => add(extended, claims, seconds),
     async close() {
       closing = true;
       while (writing) await writing;

@@ -1,4 +1,6 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
+import { sendAccountMail } from '../../domain/identity/accounts/mails';
+import type { Mailer } from '../../domain/identity/accounts/types';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
@@ -41,6 +43,10 @@ export type Receivers = {
 
 export type ReceiverContext = EnsureOrderContext & {
   log: Logger;
+  /** Null: mails wait until there is one. */
+  mailer: Mailer | null;
+  /** Pages that take the tokens of mails. */
+  accountPagesUrl: string | undefined;
   /** Books shipments in this process; false: the dispatcher is to do the rest. */
   bookAtOnce(): Promise<boolean>;
 };
@@ -55,7 +61,7 @@ const RESERVATIONS_LOOK_MS = 500;
 
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
-  const { db } = context;
+  const { db, mailer, accountPagesUrl: pagesUrl } = context;
   return {
     'order.wake': { key: 'orderId', receive: (orderId) => wakeOrder(context, orderId) },
     'job.start': { key: 'jobId', receive: (jobId) => ensureJobWorkflow(context, jobId) },
@@ -68,6 +74,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
           withinMs: SETTLE_SOON_MS,
         }),
     },
+    'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
       key: null,

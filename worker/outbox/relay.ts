@@ -2,12 +2,13 @@ import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { backoffMs, type Database } from '../../platform/database/database';
 import { openListener } from '../../platform/database/listener';
-import { claim, type OutboxMessage } from '../../platform/database/outbox';
+import { claim, type Claim, type OutboxMessage } from '../../platform/database/outbox';
 import { isRetryable } from '../../platform/errors';
 import { callFailure } from '../../platform/temporal/call-failure';
 import type { Logger } from '../../platform/telemetry/log';
 import { createAcknowledgementBatcher } from './acknowledgement-batcher';
 import { createCoalescingTrigger } from './coalescing-trigger';
+import { createLeases } from './leases';
 import { watchOverdue } from './overdue-watch';
 import type { Receiver, Receivers } from './receivers';
 
@@ -16,7 +17,7 @@ export interface RelayOptions {
   /** For the listening connection. */
   databaseUrl: string;
   receivers: Receivers;
-  /** How long a claimed message is left to this relay alone, seconds. */
+  /** How long a claimed message is left to this relay alone, seconds; extended while it is being delivered. */
   leaseSeconds?: number;
   /** How long an idle relay waits for a notice before it looks by itself, milliseconds. */
   pollMs?: number;
@@ -39,11 +40,12 @@ const AWAY_CAP_SECONDS = 3;
 /** A message that could not be delivered so often gets an alert. */
 const ALERT_AFTER_ATTEMPTS = 5;
 
-/** Messages of one claim that ask for the same. */
+/** Claimed messages that ask for the same. */
 interface Delivery {
   topic: string;
   key: string;
-  ids: number[];
+  claims: Claim[];
+  /** The most of any of them. */
   attempts: number;
 }
 
@@ -58,7 +60,8 @@ interface Route {
 /**
  * Delivers the messages of the outbox to the receivers of their topics. At least once, in no order: receivers only cause rows
  * to be read again. A message that cannot be delivered is postponed and never holds up another. While PostgreSQL or the
- * engine is away it tries again with backoff. Several relays at once share the work.
+ * engine is away it tries again with backoff. Several relays at once share the work: a message is left to one of them while that
+ * delivers it, and what one relay claims of a key is delivered one after the other.
  */
 export function startRelay(options: RelayOptions): Relay {
   const { db, log, leaseSeconds = LEASE_SECONDS, pollMs = POLL_MS } = options;
@@ -70,20 +73,45 @@ export function startRelay(options: RelayOptions): Relay {
   );
   const mayHaveMessages = createAutoResetEvent();
   const outcomes = createAcknowledgementBatcher(db, log);
+  const leases = createLeases({
+    leaseSeconds,
+    extend: (claims, seconds) => outcomes.extend(claims, seconds),
+  });
   const listener = openListener({ url: options.databaseUrl, channels: ['holdfast_outbox'], log });
   listener.on('holdfast_outbox', () => mayHaveMessages.set());
   listener.onReconnect(() => mayHaveMessages.set());
   const underWay = new Set<Promise<void>>();
   /** Waits for a coalesced call are shared and cheap, so they take no place from the others. */
   const coalesced = new Set<Promise<void>>();
+  /** What is being delivered of keyed topics, each with what was claimed of the same key meanwhile. */
+  const turns = new Map<string, Delivery | null>();
   let stopping = false;
 
-  async function deliver({ topic, key, ids, attempts }: Delivery, route: Route | undefined): Promise<void> {
+  /** After what is being delivered of the same key, if anything is; together with what else has come of it by then. */
+  async function deliverInTurn(delivery: Delivery, route: Route | undefined): Promise<void> {
+    const about = `${delivery.topic} ${delivery.key}`;
+    const behind = turns.get(about);
+    if (behind !== undefined) {
+      turns.set(about, behind === null ? delivery : joined(behind, delivery));
+      return;
+    }
+    for (let next: Delivery | null | undefined = delivery; next; next = turns.get(about)) {
+      turns.set(about, null);
+      await deliver(next, route);
+    }
+    turns.delete(about);
+  }
+
+  async function deliver(
+    { topic, key, claims, attempts }: Delivery,
+    route: Route | undefined,
+  ): Promise<void> {
     try {
       // It may be of another version of the program, whose relay takes it.
       if (!route) throw new Error(`no receiver is known for the topic ${topic}`);
       await route.deliver(key);
-      outcomes.acknowledge(ids);
+      leases.release(claims);
+      outcomes.acknowledge(claims);
       if (attempts >= ALERT_AFTER_ATTEMPTS)
         await report(() => forgetFailures(db, 'deliver_message', [`${topic} ${key}`]));
     } catch (error) {
@@ -91,7 +119,8 @@ export function startRelay(options: RelayOptions): Relay {
       const seconds = Math.min(cap, RETRY_BASE_SECONDS * 2 ** attempts);
       const about = { topic, ...(route?.key ? { [route.key]: key } : { key }) };
       log.warn({ err: error, ...about, attempts, seconds }, 'an outbox message is postponed');
-      outcomes.postpone(ids, seconds);
+      leases.release(claims);
+      outcomes.postpone(claims, seconds);
       if (attempts >= ALERT_AFTER_ATTEMPTS && !isAway(error)) {
         const failure = { work: 'deliver_message', subject: `${topic} ${key}`, error } as const;
         await report(() => recordFailure(db, failure));
@@ -126,7 +155,9 @@ export function startRelay(options: RelayOptions): Relay {
     const messages = await claim(db, room, leaseSeconds);
     for (const delivery of merge(messages, (topic) => routes.get(topic)?.key === null)) {
       const route = routes.get(delivery.topic);
-      track(deliver(delivery, route), route?.key === null ? coalesced : underWay);
+      leases.hold(delivery.claims);
+      if (route?.key === null) track(deliver(delivery, route), coalesced);
+      else track(deliverInTurn(delivery, route), underWay);
     }
     return messages.length === room ? 'more' : 'all';
   }
@@ -153,6 +184,7 @@ export function startRelay(options: RelayOptions): Relay {
       mayHaveMessages.set();
       await Promise.all([running, ...[...routes.values()].map((route) => route.stop())]);
       while (underWay.size + coalesced.size > 0) await Promise.all([...underWay, ...coalesced]);
+      leases.stop();
       await outcomes.close();
       await listener.close();
     },
@@ -174,15 +206,16 @@ function merge(messages: readonly OutboxMessage[], isCoalesced: (topic: string) 
   const deliveries = new Map<string, Delivery>();
   for (const { id, topic, key, attempts } of messages) {
     const about = isCoalesced(topic) ? topic : `${topic} ${key}`;
+    const one = { topic, key, claims: [{ id, attempts }], attempts };
     const known = deliveries.get(about);
-    if (known) {
-      known.ids.push(id);
-      known.attempts = Math.max(known.attempts, attempts);
-    } else {
-      deliveries.set(about, { topic, key, ids: [id], attempts });
-    }
+    deliveries.set(about, known ? joined(known, one) : one);
   }
   return [...deliveries.values()];
+}
+
+function joined(one: Delivery, other: Delivery): Delivery {
+  const claims = [...one.claims, ...other.claims];
+  return { ...one, claims, attempts: Math.max(one.attempts, other.attempts) };
 }
 
 /** True when PostgreSQL or the engine was away or busy: nothing is wrong with what was asked. */

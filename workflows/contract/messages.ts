@@ -27,11 +27,15 @@ export interface OrderSagaInput {
   edition?: number;
   /** Why it is to be cancelled, where an earlier run could not write that to its rows. */
   cancelReason?: string;
+  /** Who asked for that. */
+  cancelActor?: string;
 }
 
 export interface PayRequest extends PaymentMethod {
   /** Binds the attempt: the same id is the same charge, also across a restart of the saga. */
   updateId: string;
+  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
+  actor?: string | undefined;
 }
 
 export type PayResult =
@@ -44,6 +48,8 @@ export type PayResult =
 
 export interface CancelRequest {
   reason: string | null;
+  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
+  actor?: string | undefined;
 }
 
 export type CancelResult =
@@ -59,6 +65,8 @@ export interface CutItemsRequest {
   requestId: string;
   items: { sku: string; quantity: number }[];
   reason: string | null;
+  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
+  actor?: string | undefined;
 }
 
 export type CutItemsResult =

@@ -16,6 +16,12 @@ import { WrittenRequests, type Waiting } from './written-requests';
 const LONGEST_MS = 8_000;
 const SOON_MS = 5_000;
 
+/** Why an order is to be cancelled, and who asked for it. */
+export interface CancelWish {
+  reason: string;
+  actor?: string | undefined;
+}
+
 export interface WaitingPayment extends Waiting<PayResult> {
   request: PayRequest;
   /** Once its charge has begun. */
@@ -28,8 +34,8 @@ export interface WaitingPayment extends Waiting<PayResult> {
  */
 export class Requests {
   private payments: WaitingPayment[] = [];
-  /** Why the order is to be cancelled; until that is written. */
-  private cancelReason: string | undefined;
+  /** That the order is to be cancelled; until that is written. */
+  private cancelWish: CancelWish | undefined;
   /** It could not be written, and is tried again with what failed. */
   private isCancelPutOff = false;
   private cancels: Waiting<CancelResult>[] = [];
@@ -50,9 +56,9 @@ export class Requests {
     );
   }
 
-  async cancel(reason: string): Promise<CancelResult> {
+  async cancel(wish: CancelWish): Promise<CancelResult> {
     if (this.final) return cancelResult(this.final);
-    this.wantCancel(reason);
+    this.wantCancel(wish);
     const mine: Waiting<CancelResult> = {};
     this.cancels.push(mine);
     await condition(() => mine.result !== undefined, LONGEST_MS);
@@ -71,32 +77,34 @@ export class Requests {
   }
 
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
-  wantCancel(reason: string): void {
-    this.cancelReason ??= reason;
+  wantCancel(wish: CancelWish): void {
+    this.cancelWish ??= wish;
     this.isCancelPutOff = false;
   }
 
   /** That could not be written to rows: it is tried again, and is no news until then. */
-  putOffCancel(reason: string): void {
-    this.cancelReason = reason;
+  putOffCancel(wish: CancelWish): void {
+    this.cancelWish = wish;
     this.isCancelPutOff = true;
   }
 
   /** What another run has to write. */
-  get carriedOver(): { cancelReason?: string } {
-    return this.cancelReason === undefined ? {} : { cancelReason: this.cancelReason };
+  get carriedOver(): { cancelReason?: string; cancelActor?: string } {
+    if (this.cancelWish === undefined) return {};
+    const { reason, actor } = this.cancelWish;
+    return { cancelReason: reason, ...(actor === undefined ? {} : { cancelActor: actor }) };
   }
 
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
-    const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
+    const isCancelNew = this.cancelWish !== undefined && !this.isCancelPutOff;
     return isCancelNew || this.nextPayment !== undefined || this.cuts.isNew || this.amendments.isNew;
   }
 
-  takeCancel(): string | undefined {
-    const reason = this.cancelReason;
-    this.cancelReason = undefined;
-    return reason;
+  takeCancel(): CancelWish | undefined {
+    const wish = this.cancelWish;
+    this.cancelWish = undefined;
+    return wish;
   }
 
   /** The oldest payment whose charge has not begun. */
@@ -126,10 +134,10 @@ export class Requests {
       if (result?.outcome === 'amended' && isSettling && !isClosing) return undefined;
       return result ?? (isClosing ? PENDING : undefined);
     });
-    const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
+    const isDecided = progress.cancel !== 'open' && this.cancelWish === undefined;
     for (const one of this.cancels) {
       if (isDecided && !isSettling) one.result = cancelResult(progress);
-      else if (isClosing && this.cancelReason === undefined) one.result = { outcome: 'pending' };
+      else if (isClosing && this.cancelWish === undefined) one.result = { outcome: 'pending' };
     }
   }
 

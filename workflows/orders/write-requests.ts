@@ -29,21 +29,21 @@ async function writeCancel(
   failing: FailingWork,
 ): Promise<OrderProgress> {
   const { orderId } = progress;
-  const reason = requests.takeCancel();
-  if (reason === undefined || !mayCancel(progress)) return progress;
+  const wish = requests.takeCancel();
+  if (wish === undefined || !mayCancel(progress)) return progress;
   return failing.trying(
     'request-cancel',
     progress,
-    () => database.requestCancel({ orderId, reason }),
-    () => requests.putOffCancel(reason),
+    () => database.requestCancel({ orderId, ...wish }),
+    () => requests.putOffCancel(wish),
   );
 }
 
 function beginCharge(waiting: WaitingPayment, progress: OrderProgress): Promise<OrderProgress> {
   const { orderId } = progress;
-  const { updateId, ...payment } = waiting.request;
+  const { updateId, actor, ...payment } = waiting.request;
   return writing(waiting, progress, async () => {
-    const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
+    const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null, actor });
     if (begun.begun) waiting.paymentId = begun.paymentId;
     else waiting.result = refusedPay(begun.code);
     return begun.progress;

@@ -25,7 +25,7 @@ export async function requestAmend(
   request: AmendRequest,
   limit: number,
 ): Promise<OrderProgress> {
-  const { orderId, requestId, items, shipTo } = request;
+  const { orderId, requestId, items, shipTo, actor } = request;
   await db.retrying(async (tx) => {
     // Requests of one order are counted one after the other.
     await lockOrders(tx, [orderId]);
@@ -38,6 +38,7 @@ export async function requestAmend(
       {
         orderId,
         type: 'amend_requested',
+        actor,
         data: { requestId, items, ...(shipTo === null ? {} : { shipTo }) },
       },
     ]);

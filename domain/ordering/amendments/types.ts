@@ -39,6 +39,8 @@ export interface AmendRequest {
   items: readonly { sku: string; quantity: number }[];
   /** Null: it goes where it went. */
   shipTo: ShipTo | null;
+  /** The caller who asks for it. */
+  actor?: string | undefined;
 }
 
 /** What is put back if an amendment is refused after it was begun. */

@@ -17,6 +17,8 @@ export interface CutRequest {
   requestId: string;
   items: readonly { sku: string; quantity: number }[];
   reason: string | null;
+  /** The caller who asks for it. */
+  actor?: string | undefined;
 }
 
 /** How far a request to cut units has come; undefined: there is none. */
@@ -56,7 +58,7 @@ const LOOK_AGAIN_SECONDS = 15;
  * @throws `ORDER_NOT_FOUND`, `AMENDMENTS_EXCEEDED`
  */
 export async function requestCut(db: Database, request: CutRequest): Promise<OrderProgress> {
-  const { orderId, requestId, items, reason } = request;
+  const { orderId, requestId, items, reason, actor } = request;
   await db.retrying(async (tx) => {
     if (await selectCut(tx, requestId)) return;
     // What a carrier refused to stop before is asked for anew. Before the order's lock, which is the last.
@@ -67,7 +69,7 @@ export async function requestCut(db: Database, request: CutRequest): Promise<Ord
       throw new AppError(AMENDMENTS_EXCEEDED, `Units of this order were cancelled ${MAX_REQUESTS} times.`);
     if ((await writeCuts(tx, request)) === 0) return;
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
-    await appendEvents(tx, [{ orderId, type: 'cut_requested', data: { requestId, items, reason } }]);
+    await appendEvents(tx, [{ orderId, type: 'cut_requested', actor, data: { requestId, items, reason } }]);
   });
   return existingProgress(db, orderId);
 }

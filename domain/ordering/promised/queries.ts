@@ -7,6 +7,8 @@ import {
 } from '../../fulfilment/types';
 import type { ShipmentStatus } from '../../fulfilment/types';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import { settledFailures, type SettledFailure } from '../../stock/alerts/put-off-sql';
+import type { Work } from '../../stock/alerts/types';
 import type { StockKey } from '../../stock/ledger/types';
 import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
 import { beingAdded } from '../being-added-sql';
@@ -16,21 +18,28 @@ const STOPPING = `(s.status = 'voiding' or s.status in ${literals(STOPPED_SHIPME
 
 /**
  * Units that quality holds of a place await and that nobody gives up yet. What is in a parcel that is being stopped comes: what a cut
- * wants of it, or all of it where nothing is cut yet.
+ * wants of it, or all of it where nothing is cut yet. Where everything that is promised there is to be given up, what is being stopped is
+ * not looked at, and the units are all that are awaited: of a recall of 20,000 parcels that would be counted 20,000 times.
  */
 export async function selectLacking(on: Queryable, key: StockKey): Promise<number> {
   const { units } = await one<{ units: number }>(
     on,
     'promised.lacking',
-    `select (select coalesce(sum(awaited), 0) from quality_holds h
-           where product_id = $1 and warehouse_id = $2 and awaited > 0 and not hold_is_overtaken(h))
-       - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
-          from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
-          left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
-            where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open') c on true
-          where s.warehouse_id = $2 and ${STOPPING} and exists (
-            select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
-              and l.open_quantity > 0)) as units`,
+    `with held as materialized (
+       select coalesce(sum(awaited) filter (where awaited > 0 and not hold_is_overtaken(h)), 0) as awaited, coalesce(sum(open - awaited), 0) as kept
+       from quality_holds h where product_id = $1 and warehouse_id = $2 and open > 0
+     )
+     select case
+       when h.awaited = 0 or h.awaited >= (select s.reserved from stock s where s.product_id = $1 and s.warehouse_id = $2) - h.kept then h.awaited
+       else h.awaited
+         - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
+            from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
+            left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
+              where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open') c on true
+            where s.warehouse_id = $2 and ${STOPPING} and exists (
+              select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
+                and l.open_quantity > 0)) end as units
+     from held h`,
     [key.productId, key.warehouseId],
   );
   return units;
@@ -45,6 +54,7 @@ export interface Promised {
   /** The parcel that they are in. */
   shipmentId: string | null;
   shipmentStatus: ShipmentStatus | null;
+  units: number;
   position: PromisedPosition;
 }
 
@@ -65,11 +75,11 @@ const promised = (which: { product: string; parcels: readonly ShipmentStatus[] }
     union all
     select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
   )
-  select "reservationId", "orderId", "shipmentId", "shipmentStatus", "productId",
+  select "reservationId", "orderId", "shipmentId", "shipmentStatus", "productId", units,
     json_build_array(paid, parcel, age::text, "reservationId", "productId") as position
   from (
     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus", l.product_id as "productId",
-      (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
+      l.open_quantity as units, (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
       -(extract(epoch from r.created_at) * 1000000)::bigint as age
     from live r
     join reservation_lines l on l.reservation_id = r.id and l.warehouse_id = $1 and l.open_quantity > 0 and ${which.product}
@@ -122,6 +132,7 @@ export function selectMovable(
 export interface ParcelWithBlocked {
   shipmentId: string;
   orderId: string;
+  reservationId: string;
 }
 
 /**
@@ -132,7 +143,7 @@ export function selectWithBlocked(on: Queryable, key: StockKey): Promise<ParcelW
   return many<ParcelWithBlocked>(
     on,
     'promised.with_blocked',
-    `select distinct s.id as "shipmentId", s.order_id as "orderId" from (
+    `select distinct s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId" from (
        select u.shipment_id from packed_units u join serials n on n.id = u.serial_id
        where n.product_id = $1 and n.warehouse_id = $2 and n.hold_id is not null
        union all
@@ -231,5 +242,42 @@ export async function selectNames(
        order by h.awaited > 0 desc, h.created_at desc limit 1) h on true
      where p.id = $1 and w.id = $2`,
     [key.productId, key.warehouseId],
+  );
+}
+
+/** Names somebody to whom units of a place are promised, for a person and for `selectSettledFailures`. */
+export function subjectOf(
+  reservationId: string,
+  { warehouse, sku }: { warehouse: string; sku: string },
+): string {
+  return `${reservationId} ${warehouse} ${sku}`;
+}
+
+/** The open line that a subject `f.subject` names, as `l`, with its product `p` and warehouse `w`. */
+const LINE_OF_SUBJECT = `
+  from reservation_lines l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
+  where l.reservation_id = split_part(f.subject, ' ', 1)::uuid and l.open_quantity > 0
+    and f.subject = l.reservation_id || ' ' || w.code || ' ' || p.sku`;
+
+/** Of those with whom it could not be settled: who has nothing at the place any more, or where nothing is on hold any more. */
+export function selectSettledFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many<SettledFailure>(
+    on,
+    'promised.settled_failures',
+    settledFailures(
+      `select ${LINE_OF_SUBJECT}
+         and exists (select from quality_holds h where h.product_id = l.product_id and h.warehouse_id = l.warehouse_id and h.open > 0)`,
+    ),
+    [work],
+  );
+}
+
+/** Of those that could not be moved: who has nothing there any more, or whose warehouse is not closed any more. */
+export function selectUnmovedFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many<SettledFailure>(
+    on,
+    'promised.unmoved_failures',
+    settledFailures(`select ${LINE_OF_SUBJECT} and not w.active`),
+    [work],
   );
 }

@@ -1,9 +1,17 @@
 import type { Database } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
 import { readState } from '../../catalog/warehouse-state';
 import { findWarehouseId } from '../../catalog/warehouses';
+import { failedSubjects, forgetFailures, forgetSettled, recordFailure } from '../../stock/alerts/failed-work';
 import { giveUpSome, planElsewhere, unitsOf, type Place } from './give-up';
-import { selectMovable, selectNames, type Promised, type PromisedPosition } from './queries';
+import {
+  selectMovable,
+  selectNames,
+  selectUnmovedFailures,
+  subjectOf,
+  type Promised,
+  type PromisedPosition,
+} from './queries';
 
 export interface ReSourcing {
   /** Code of the warehouse. */
@@ -21,6 +29,8 @@ export interface ReSourced {
   /** Reservations of which anything was moved in this call, each product of one for itself, and their units. */
   reservations: number;
   units: number;
+  /** Reservations that could not be moved in this call, and stay. */
+  failed: number;
   /** Where to go on; null: all were looked at. */
   after: PromisedPosition | null;
 }
@@ -30,7 +40,8 @@ const PAGE = 500;
 /**
  * Moves what is promised of a closed warehouse to other warehouses, as far as they have it available. A parcel that the carrier does not
  * know is made anew; one that is booked, being charged or amended stays and ships. What nobody else has stays as well: nothing is cut. Each is
- * a transaction of its own, so that it may end anywhere; again, it goes on.
+ * a transaction of its own, so that it may end anywhere; again, it goes on. One that fails by an error of its own has the alert
+ * `work_failed`; that one, and one whose rows stay locked, stays, and the others are moved.
  *
  * @throws AppError `UNKNOWN_LOCATION`; `WAREHOUSE_NOT_CLOSED`
  */
@@ -43,14 +54,16 @@ export async function reSourceWarehouse(
   if (state?.status !== 'closed')
     throw new AppError('WAREHOUSE_NOT_CLOSED', `The warehouse ${code} is ${state?.status ?? 'gone'}.`);
   const until = performance.now() + withinMs;
-  const done = { warehouse: code, reservations: 0, units: 0 };
+  const failures = await failedSubjects(db, 're_source_reservation');
+  const done = { warehouse: code, reservations: 0, units: 0, failed: 0 };
   let { after } = from;
   for (;;) {
     const found = await selectMovable(db, warehouseId, { after, limit: page });
     for (const promised of found) {
-      const units = await move(db, warehouseId, promised);
-      done.units += units;
-      if (units > 0) done.reservations += 1;
+      const units = await moveOne(db, { warehouseId, promised, failures });
+      if (units === null) done.failed += 1;
+      else if (units > 0) done.reservations += 1;
+      done.units += units ?? 0;
       after = promised.position;
       if (performance.now() >= until) return { ...done, after };
     }
@@ -58,13 +71,39 @@ export async function reSourceWarehouse(
   }
 }
 
-async function move(db: Database, warehouseId: number, promised: Promised): Promise<number> {
+interface Moving {
+  warehouseId: number;
+  promised: Promised;
+  /** Subjects that failed before. */
+  failures: ReadonlySet<string>;
+}
+
+/** @returns units that were moved; null: it failed, or its rows stayed locked */
+async function moveOne(db: Database, { warehouseId, promised, failures }: Moving): Promise<number | null> {
   const key = { productId: promised.productId, warehouseId };
   const { sku, warehouse } = await selectNames(db, key);
   const place: Place = { ...key, sku, warehouse, why: 'the warehouse is closed', cause: 'closed' };
-  return db.retrying((tx) =>
-    giveUpSome(tx, place, promised, ({ open, busy, levels }) =>
-      unitsOf(planElsewhere({ place, units: open, levels }, busy)),
-    ),
-  );
+  const subject = subjectOf(promised.reservationId, place);
+  let units: number;
+  try {
+    units = await db.retrying(
+      (tx) =>
+        giveUpSome(tx, place, promised, ({ open, busy, levels }) =>
+          unitsOf(planElsewhere({ place, units: open, levels }, busy)),
+        ),
+      { throwsLockTimeout: true },
+    );
+  } catch (error) {
+    if (isLockTimeout(error)) return null;
+    if (!isSubjectsOwn(error)) throw error;
+    await recordFailure(db, { work: 're_source_reservation', subject, error });
+    return null;
+  }
+  if (failures.has(subject)) await forgetFailures(db, 're_source_reservation', [subject]);
+  return units;
+}
+
+/** Resolves the alerts of reservations that could not be moved and have nothing there any more, or whose warehouse is not closed any more. */
+export function forgetSettledMoves(db: Database): Promise<void> {
+  return forgetSettled(db, 're_source_reservation', selectUnmovedFailures);
 }

@@ -1,10 +1,17 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database, RetryLimits, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
-import { isRetryable } from '../../../platform/errors';
+import { isLockTimeout, isRetryable, isSubjectsOwn } from '../../../platform/errors';
 import { beginVoid } from '../../fulfilment/rules';
 import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
 import { beginStops } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
+import {
+  failuresByDue,
+  forgetFailures,
+  forgetSettled,
+  recordFailure,
+  type Failures,
+} from '../../stock/alerts/failed-work';
 import type { StockKey } from '../../stock/ledger/types';
 import { eventOf, giveUpSome, tell, type Place } from './give-up';
 import {
@@ -13,7 +20,9 @@ import {
   selectPlaces,
   selectPlacesOfOrder,
   selectPromised,
+  selectSettledFailures,
   selectWithBlocked,
+  subjectOf,
   type Promised,
   type PromisedPosition,
 } from './queries';
@@ -47,7 +56,7 @@ export interface SettleLimits {
  * it has any available, else cut. What is not paid for gives up first, then what is in no parcel, then parcels that are not
  * booked; a booked parcel is stopped, and what becomes of its units is decided once it is. The orders' histories, their
  * attention and an alert of the place say so. Each is a transaction of its own, so that it may end anywhere; safe to repeat and
- * at any time.
+ * at any time. Somebody with whom it fails keeps what they have, and the alert `work_failed` names them.
  *
  * @returns false where its time was up, or rows that it needs stayed locked, and something is left: the schedule `stock-upkeep` goes on
  */
@@ -77,13 +86,15 @@ export async function settleAllPromised(
   { from = null, ...limits }: SettleLimits & { from?: SettledUpTo | null } = {},
 ): Promise<boolean> {
   const until = untilOf(limits);
+  let all = true;
   for (const key of await selectPlaces(db)) {
     if (from && comparePlaces(key, from) < 0) continue;
+    if (performance.now() >= until) return false;
     limits.beat?.({ ...key, promised: null });
     const after = from && comparePlaces(key, from) === 0 ? from.promised : null;
-    if (!(await settleAt(db, key, { ...limits, until, after }))) return false;
+    all = (await settleAt(db, key, { ...limits, until, after })) && all;
   }
-  return true;
+  return all;
 }
 
 interface Settling extends SettleLimits {
@@ -102,28 +113,81 @@ function comparePlaces(a: StockKey, b: StockKey): number {
   return a.productId - b.productId || a.warehouseId - b.warehouseId;
 }
 
+/** A place, and what one run found there. */
+interface Run {
+  db: Database;
+  place: Place;
+  /** Of each transaction. */
+  retries: RetryLimits;
+  /** Those with whom it failed before. */
+  failures: Failures;
+  /** Units that those with whom it fails have here: they still have to give them up, and nobody else does in their stead. */
+  owed: number;
+  /** Rows of somebody stayed locked. */
+  leftLocked: boolean;
+}
+
 async function settleAt(db: Database, key: StockKey, settling: Settling): Promise<boolean> {
   const { until, beat, page = PAGE, attempts } = settling;
-  const retries = attempts === undefined ? {} : { attempts };
-  const place: Place = { ...key, ...(await selectNames(db, key)) };
-  for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
+  const run: Run = {
+    db,
+    place: { ...key, ...(await selectNames(db, key)) },
+    retries: { throwsLockTimeout: true, ...(attempts === undefined ? {} : { attempts }) },
+    failures: await failuresByDue(db, 'settle_promise'),
+    owed: 0,
+    leftLocked: false,
+  };
+  for (const parcel of await selectWithBlocked(db, key)) {
     if (performance.now() >= until) return false;
-    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }), retries);
+    await settleOne(run, parcel, (tx) => stopParcel(tx, run.place, parcel));
     beat?.({ ...key, promised: settling.after });
   }
-  if ((await selectLacking(db, key)) <= 0) return true;
+  if ((await selectLacking(db, key)) <= 0) return !run.leftLocked;
   let { after } = settling;
   for (;;) {
     const found = await selectPromised(db, key, { after, limit: page });
     for (const promised of found) {
       if (performance.now() >= until) return false;
-      const lacking = await db.retrying((tx) => giveUp(tx, place, promised), retries);
+      const lacking = await settleOne(run, promised, (tx) => giveUp(tx, run.place, promised, run.owed));
       after = promised.position;
       beat?.({ ...key, promised: after });
-      if (lacking <= 0) return true;
+      if (lacking === undefined) run.owed += promised.units;
+      else if (lacking <= 0) return !run.leftLocked;
     }
-    if (found.length < page) return true;
+    if (found.length < page) return !run.leftLocked;
   }
+}
+
+/**
+ * Settles with one of those to whom units of a place are promised. One that fails by an error of its own is written down and left out for
+ * a while, one whose rows stay locked is left to the next run, and the others go on.
+ *
+ * @returns undefined: it failed, or was left out
+ */
+async function settleOne<Result>(
+  run: Run,
+  who: { reservationId: string },
+  act: (tx: Transaction) => Promise<Result>,
+): Promise<Result | undefined> {
+  const { db, place, retries, failures } = run;
+  const subject = subjectOf(who.reservationId, place);
+  if (failures.putOff.has(subject)) return undefined;
+  let result: Result;
+  try {
+    result = await db.retrying(act, retries);
+  } catch (error) {
+    if (isLockTimeout(error)) run.leftLocked = true;
+    else if (isSubjectsOwn(error)) await recordFailure(db, { work: 'settle_promise', subject, error });
+    else throw error;
+    return undefined;
+  }
+  if (failures.due.includes(subject)) await forgetFailures(db, 'settle_promise', [subject]);
+  return result;
+}
+
+/** Resolves the alerts of those who could not be settled with and have nothing at the place any more, or of whom nothing is wanted. */
+export function forgetSettledPromises(db: Database): Promise<void> {
+  return forgetSettled(db, 'settle_promise', selectSettledFailures);
 }
 
 /** The same where shipments of an order were stopped. Returns whether there was anything to settle. */
@@ -150,13 +214,21 @@ async function stopParcel(
   await appendEvents(tx, [eventOf(place, orderId, { outcome: 'parcel_stopped', shipmentId })]);
 }
 
-/** @returns units that the place still lacks */
-async function giveUp(tx: Transaction, place: Place, promised: Promised): Promise<number> {
+/**
+ * @param owed units that others still have to give up
+ * @returns units that the place lacks beyond these
+ */
+async function giveUp(tx: Transaction, place: Place, promised: Promised, owed: number): Promise<number> {
   const { orderId, shipmentId, shipmentStatus } = promised;
+  const lacking = async () => (await selectLacking(tx, place)) - owed;
   if (orderId !== null && shipmentId !== null && shipmentStatus !== 'pending') {
     await stopParcel(tx, place, { shipmentId, orderId });
-  } else {
-    await giveUpSome(tx, place, promised, async ({ open }) => Math.min(open, await selectLacking(tx, place)));
+    return lacking();
   }
-  return selectLacking(tx, place);
+  let before: number | undefined;
+  const units = await giveUpSome(tx, place, promised, async ({ open }) => {
+    before = await lacking();
+    return Math.min(open, before);
+  });
+  return before === undefined ? lacking() : before - units;
 }

@@ -1,9 +1,10 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { readActive } from '../../catalog/warehouse-state';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
 import { decideNumber } from '../ledger/numbers';
-import { stockStatus } from '../ledger/rules';
+import { orderableOf, stockStatus } from '../ledger/rules';
 import {
   checkCountable,
   effectIsApplied,
@@ -44,6 +45,8 @@ export interface Adjustment {
 }
 
 export interface AdjustedLevel extends StockLevel {
+  /** What can be ordered: nothing of a closed warehouse. */
+  available: number;
   status: StockStatus;
   /** `superseded`: a newer absolute number is known already, and nothing was changed. */
   outcome: 'applied' | 'superseded';
@@ -86,10 +89,10 @@ async function applyAdjustment(
   await insertEmptyStock(tx, [key]);
   const [before] = await lockStock(tx, [key]);
   if (!before) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
-  if (await effectIsApplied(tx, 'adjust', effectId)) return asAdjusted(before, 'applied');
+  if (await effectIsApplied(tx, 'adjust', effectId)) return asAdjusted(tx, before, 'applied');
 
   const decided = await decide(tx, before, adjustment);
-  if (decided === 'superseded') return asAdjusted(before, 'superseded');
+  if (decided === 'superseded') return asAdjusted(tx, before, 'superseded');
   const { delta, correction } = decided;
   const onHand = before.onHand + delta;
   if (onHand < 0) {
@@ -116,7 +119,7 @@ async function applyAdjustment(
   await assignUnits(tx, entry, named);
   await stock.change(tx, [entry], released);
   const [after] = await lockStock(tx, [key]);
-  return asAdjusted(after ?? before, 'applied');
+  return asAdjusted(tx, after ?? before, 'applied');
 }
 
 /** What is to be added or taken. The transaction has the row's lock. */
@@ -144,6 +147,11 @@ async function decide(
   return { delta: decision.delta, correction: { asOf, number: change.setTo } };
 }
 
-function asAdjusted(level: StockLevel, outcome: AdjustedLevel['outcome']): AdjustedLevel {
-  return { ...level, status: stockStatus(level.available, level.lowStockThreshold), outcome };
+async function asAdjusted(
+  tx: Transaction,
+  level: StockLevel,
+  outcome: AdjustedLevel['outcome'],
+): Promise<AdjustedLevel> {
+  const available = orderableOf(level, (await readActive(tx)).has(level.warehouseId));
+  return { ...level, available, status: stockStatus(available, level.lowStockThreshold), outcome };
 }

@@ -1,4 +1,4 @@
-import { availableOf, OVERFLOW_DETAIL, stockStatus, type BatchCode } from '../ledger/rules';
+import { orderableOf, OVERFLOW_DETAIL, stockStatus, type BatchCode } from '../ledger/rules';
 import type { StockLevel, StockStatus } from '../ledger/types';
 import type { StoredOutcome } from './queries';
 
@@ -6,6 +6,7 @@ export interface LocationAfter {
   warehouse: string;
   onHand: number;
   reserved: number;
+  /** What could be ordered: nothing of a closed warehouse. */
   available: number;
   status: StockStatus;
 }
@@ -20,22 +21,31 @@ export interface UpdateOutcome {
   location: LocationAfter | null;
 }
 
-/** An outcome as its chunk keeps it. */
-export function stored(code: BatchCode | null, level: StockLevel | undefined): StoredOutcome {
+/**
+ * An outcome as its chunk keeps it.
+ *
+ * @param active the warehouses that orders are placed from
+ */
+export function stored(
+  code: BatchCode | null,
+  level: StockLevel | undefined,
+  active: ReadonlySet<number>,
+): StoredOutcome {
   const { onHand = null, reserved = null, lowStockThreshold = null, safetyStock = 0 } = level ?? {};
   const counts = [onHand, reserved, lowStockThreshold] as const;
+  if (level && !active.has(level.warehouseId)) return [code, ...counts, safetyStock, 1];
   return safetyStock > 0 ? [code, ...counts, safetyStock] : [code, ...counts];
 }
 
 /** A kept outcome as the caller is told it. */
 export function asOutcome(
   update: { index: number; sku: string; location: string },
-  [code, onHand, reserved, threshold, safetyStock = 0]: StoredOutcome,
+  [code, onHand, reserved, threshold, safetyStock = 0, closed]: StoredOutcome,
 ): UpdateOutcome {
   const { index, location: warehouse } = update;
   let location: LocationAfter | null = null;
   if (onHand !== null && reserved !== null) {
-    const available = availableOf({ onHand, reserved, safetyStock });
+    const available = orderableOf({ onHand, reserved, safetyStock }, closed === undefined);
     location = { warehouse, onHand, reserved, available, status: stockStatus(available, threshold ?? 0) };
   }
   if (code === null) return { index, status: 'applied', location };

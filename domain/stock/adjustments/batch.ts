@@ -2,6 +2,7 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { AppError, isAppError, isSubjectsOwn, translateDatabaseError } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
+import { readActive } from '../../catalog/warehouse-state';
 import { decideUpdates, stockKeyOf, type BatchCode } from '../ledger/rules';
 import { insertEmptyStock, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import type { LedgerEntry, LedgerKind, StockKey, StockLevel } from '../ledger/types';
@@ -178,18 +179,22 @@ async function runChunk(
   const missing = distinctKeys(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
   if (missing.length > 0) await insertEmptyStock(tx, missing);
   // Read after the locks: a transaction that applied this chunk meanwhile had them until the chunk was written.
-  const [locked, known] = await Promise.all([lockStock(tx, keys), selectChunk(tx, batchId, chunk)]);
+  const [locked, known, active] = await Promise.all([
+    lockStock(tx, keys),
+    selectChunk(tx, batchId, chunk),
+    readActive(tx),
+  ]);
   if (known) return known;
 
   const before = new Map(locked.map((level) => [stockKeyOf(level), level]));
   const levels = new Map<string, { onHand: number; reserved: number }>(before);
   const codes = decide(levels, updates, failing);
-  if (atomic) refuseUnlessAll(updates, codes, before);
+  if (atomic) refuseUnlessAll(updates, codes, before, active);
   const applied = updates.filter((_, place) => codes[place] === null);
   const taken = await stock.post(tx, entriesOf(request, applied));
   // Who waited for what arrived changed what is reserved.
   const after = taken ? await lockStock(tx, keys) : withCounters(locked, levels);
-  const outcomes = storedOutcomes(updates, codes, after);
+  const outcomes = storedOutcomes(updates, codes, after, active);
   const added = await insertChunk(tx, batchId, chunk, outcomes);
   await taken?.write();
   // Without a row to lock, somebody else may have decided the same chunk at the same time; nothing was applied by either.
@@ -227,12 +232,13 @@ function refuseUnlessAll(
   updates: readonly PlacedUpdate[],
   codes: readonly (BatchCode | null)[],
   before: ReadonlyMap<string, StockLevel>,
+  active: ReadonlySet<number>,
 ): void {
   const rejected = updates.flatMap((update, place) => {
     const code = codes[place];
     if (!code) return [];
     const level = hasIds(update.key) ? before.get(stockKeyOf(update.key)) : undefined;
-    return [asOutcome(update, stored(code, level))];
+    return [asOutcome(update, stored(code, level, active))];
   });
   if (rejected.length === 0) return;
   throw new AppError(
@@ -275,9 +281,10 @@ function storedOutcomes(
   updates: readonly PlacedUpdate[],
   codes: readonly (BatchCode | null)[],
   after: readonly StockLevel[],
+  active: ReadonlySet<number>,
 ): StoredOutcome[] {
   const levels = new Map(after.map((level) => [stockKeyOf(level), level]));
   return updates.map(({ key }, place) =>
-    stored(codes[place] ?? null, hasIds(key) ? levels.get(stockKeyOf(key)) : undefined),
+    stored(codes[place] ?? null, hasIds(key) ? levels.get(stockKeyOf(key)) : undefined, active),
   );
 }

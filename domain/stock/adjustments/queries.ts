@@ -34,10 +34,10 @@ export function selectStockKeys(
 }
 
 /**
- * `[code or null, on hand, reserved, threshold, safety stock]`: small, since each update has one. The counts are null where there is no
- * row. The safety stock is left out where there is none.
+ * `[code or null, on hand, reserved, threshold, safety stock, 1 where the warehouse is closed]`: small, since each update has one. The
+ * counts are null where there is no row. The last ones are left out where there is no safety stock and the warehouse is open.
  */
-export type StoredOutcome = [BatchCode | null, number | null, number | null, number | null, number?];
+export type StoredOutcome = [BatchCode | null, number | null, number | null, number | null, number?, 1?];
 
 export async function selectChunk(
   on: Queryable,

@@ -15,11 +15,10 @@ export {
   raiseLedgerTampered,
   resolveLedgerTampered,
   resolveBrokenPromises,
-  raiseTransferOverdue,
   resolveAlert,
-  resolveTransferOverdue,
   SHOWN_IN_DETAILS,
   selectAlert as readAlert,
 } from './queries';
+export { raiseTransferOverdue, resolveTransferOverdue } from './transfer-overdue';
 export { lockDefaults } from './threshold-queries';
 export type { AlertView } from './types';

@@ -173,11 +173,8 @@ export function resolveAlert(tx: Transaction, { kind, productId, warehouseId }: 
   );
 }
 
-/**
- * Tells of a transfer that should have arrived at `warehouseId`. All that are overdue there share one alert, whose details list
- * them as `transferIds`; a further one opens an acknowledged alert again.
- */
-export function raiseTransferOverdue(
+/** Makes the alert of a place about its overdue transfers, or opens again the one that is acknowledged. Locks it. */
+export function upsertTransferOverdue(
   tx: Transaction,
   { productId, warehouseId, transferId }: OverdueTransfer,
 ): Promise<number> {
@@ -185,31 +182,49 @@ export function raiseTransferOverdue(
     tx,
     'alerts.raise_transfer_overdue',
     `insert into alerts as a (kind, product_id, warehouse_id, details)
-     values ('transfer_overdue', $1, $2, jsonb_build_object('transferIds', jsonb_build_array($3::text)))
+     values ('transfer_overdue', $1, $2, jsonb_build_object('transferIds', jsonb_build_array($3::text), 'total', 1))
      on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
-     do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
-       details = jsonb_build_object('transferIds', a.details -> 'transferIds' || to_jsonb($3::text))
-     where not a.details -> 'transferIds' ? $3::text`,
+     do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null`,
     [productId, warehouseId, transferId],
   );
 }
 
-/** Takes a transfer off the alert of its location; without any left the alert is resolved. */
-export function resolveTransferOverdue(
+/** Locks the alert of a place about its overdue transfers; returns 0 where there is none. */
+export function lockTransferOverdue(tx: Transaction, { productId, warehouseId }: StockKey): Promise<number> {
+  return execute(
+    tx,
+    'alerts.lock_transfer_overdue',
+    `select from alerts where product_id = $1 and warehouse_id = $2 and kind = 'transfer_overdue' and status <> 'resolved'
+     for no key update`,
+    [productId, warehouseId],
+  );
+}
+
+/**
+ * Writes into that alert which transfers are overdue: how many, and the first of them. Without any it is resolved, and keeps those that it
+ * showed. The caller has its lock, so that a later one counts what an earlier one wrote.
+ */
+export function updateTransferOverdue(
   tx: Transaction,
-  { productId, warehouseId, transferId }: OverdueTransfer,
+  { productId, warehouseId }: StockKey,
 ): Promise<number> {
   return execute(
     tx,
-    'alerts.resolve_transfer_overdue',
-    `update alerts a
-     set details = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then a.details
-                        else jsonb_build_object('transferIds', (a.details -> 'transferIds') - $3::text) end,
-         status = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then 'resolved' else a.status end,
-         resolved_at = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then clock_timestamp() end
-     where product_id = $1 and warehouse_id = $2 and kind = 'transfer_overdue' and status <> 'resolved'
-       and a.details -> 'transferIds' ? $3::text`,
-    [productId, warehouseId, transferId],
+    'alerts.update_transfer_overdue',
+    `with late as (
+       select id, row_number() over (order by overdue_at, id) as place from transfers
+       where product_id = $1 and target_id = $2 and status = 'in_transit' and overdue_at is not null
+     ), told as (
+       select count(*) as total,
+         coalesce(jsonb_agg(id::text order by place) filter (where place <= ${SHOWN_IN_DETAILS}), '[]') as first from late
+     )
+     update alerts a
+     set details = case when t.total = 0 then a.details else jsonb_build_object('transferIds', t.first, 'total', t.total) end,
+         status = case when t.total = 0 then 'resolved' else a.status end,
+         resolved_at = case when t.total = 0 then clock_timestamp() end
+     from told t
+     where product_id = $1 and warehouse_id = $2 and kind = 'transfer_overdue' and status <> 'resolved'`,
+    [productId, warehouseId],
   );
 }
 

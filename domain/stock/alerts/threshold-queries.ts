@@ -5,6 +5,8 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import type { CategoryMove } from '../../catalog/types';
+import { BYTEWISE } from '../../../platform/database/pages';
 import type { StockKey } from '../ledger/types';
 import type { Thresholds } from './types';
 
@@ -51,7 +53,7 @@ export function deleteProductDefault(tx: Transaction, productId: number): Promis
   );
 }
 
-/** Products of a category after a SKU, in the order of their index. */
+/** Products of a category after a SKU, by its bytes: in the order of their index. */
 export function selectProductsOfCategory(
   on: Queryable,
   categoryId: number,
@@ -61,7 +63,7 @@ export function selectProductsOfCategory(
   return many(
     on,
     'thresholds.products_of_category',
-    'select id, sku from products where category_id = $1 and sku > $2 order by sku limit $3',
+    `select id, sku from products where category_id = $1 and sku ${BYTEWISE} > $2 order by sku ${BYTEWISE} limit $3`,
     [categoryId, after, limit],
   );
 }
@@ -82,6 +84,31 @@ export function selectOutdatedForUpdate(
          is distinct from (coalesce(d.low_stock, 0), d.overstock, d.clear_margin)
      order by s.product_id, s.warehouse_id for no key update of s`,
     [productIds],
+  );
+}
+
+/**
+ * Locks, in the one lock order, rows that follow the default of the category that their product goes to and have other values than it gives,
+ * and all rows of the products `whole`.
+ */
+export function lockMovedRows(
+  tx: Transaction,
+  moves: readonly CategoryMove[],
+  whole: readonly number[],
+): Promise<number> {
+  return execute(
+    tx,
+    'thresholds.lock_moved',
+    `select from stock s
+     left join unnest($1::int[], $2::int[]) as m (product_id, category_id) on m.product_id = s.product_id
+     left join threshold_defaults d on d.category_id = m.category_id
+     where s.product_id = any ($1::int[] || $3::int[])
+       and (s.product_id = any ($3::int[]) or not s.own_thresholds
+         and not exists (select from threshold_defaults o where o.product_id = s.product_id)
+         and (s.low_stock_threshold, s.overstock_threshold, s.clear_margin)
+           is distinct from (coalesce(d.low_stock, 0), d.overstock, d.clear_margin))
+     order by s.product_id, s.warehouse_id for no key update of s`,
+    [moves.map((move) => move.productId), moves.map((move) => move.categoryId), whole],
   );
 }
 

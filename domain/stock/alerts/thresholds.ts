@@ -1,11 +1,13 @@
-import type { Database } from '../../../platform/database/database';
+import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { findCategoryId } from '../../catalog/categories';
+import type { CategoryMove } from '../../catalog/types';
 import { insertEmptyStock, lockStock, selectStockKey } from '../ledger/stock-ledger';
 import type { StockKey } from '../ledger/types';
 import {
   deleteProductDefault,
   lockDefaults,
+  lockMovedRows,
   selectInherited,
   selectOutdatedForUpdate,
   selectProductsOfCategory,
@@ -72,6 +74,21 @@ export async function setCategoryThresholds(
     if (!last || products.length < PRODUCTS_PER_BATCH) return changed;
     after = last.sku;
   }
+}
+
+/**
+ * Locks the stock rows whose thresholds change as their products go to other categories (a trigger does that), before the products are
+ * locked. Whoever makes stock rows waits, since these inherit too.
+ *
+ * @param whole products all of whose rows are locked with them
+ */
+export async function lockMovedStock(
+  tx: Transaction,
+  moves: readonly CategoryMove[],
+  whole: readonly number[] = [],
+): Promise<void> {
+  if (moves.length > 0) await lockDefaults(tx, 'alone');
+  if (moves.length + whole.length > 0) await lockMovedRows(tx, moves, whole);
 }
 
 async function setAtLocation(db: Database, key: StockKey, thresholds: Thresholds | 'inherit'): Promise<void> {

@@ -50,6 +50,16 @@ export const WORK = {
       'Units of this lot are recalled or past their last day of sale, and may still be sold. Look at the lot and its stock.',
     nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
   },
+  settle_promise: {
+    advice:
+      'Units that this reservation has at this warehouse (its id, the warehouse, the SKU) are blocked or were not found, and could not be taken from it. It keeps them, and nobody else gives up units in its stead. Look at the reservation, its order and its shipment there; once it is cancelled or released its units go to the hold.',
+    nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
+  },
+  re_source_reservation: {
+    advice:
+      'This reservation (its id, the warehouse, the SKU) could not be moved out of its closed warehouse: it stays there and ships. Look at the reservation, its order and its shipment there; then call POST /warehouses/{code}/re-source again.',
+    nextAttempt: 'by the next POST /warehouses/{code}/re-source',
+  },
   start_order_saga: {
     advice:
       'This order has something left to do and no workflow runs for it. Look at the order and the log of the worker.',

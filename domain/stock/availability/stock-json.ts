@@ -1,6 +1,6 @@
 import { stockViewOf, type LocationView } from './availability';
 import type { PackedStockRow } from './queries';
-import { availableOf, stockStatus } from '../ledger/rules';
+import { orderableOf, stockStatus } from '../ledger/rules';
 import type { Warehouse } from '../../catalog/types';
 
 /** Where a warehouse comes in the list of locations. */
@@ -37,7 +37,7 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
     const onHand = levels[at] ?? 0;
     const reserved = levels[at + 1] ?? 0;
     const open = !closed.has(warehouseId);
-    const available = open ? availableOf({ onHand, reserved, safetyStock: levels[at + 3] ?? 0 }) : 0;
+    const available = orderableOf({ onHand, reserved, safetyStock: levels[at + 3] ?? 0 }, open);
     const status = stockStatus(available, levels[at + 2] ?? 0);
     locations.push({
       warehouse,

@@ -18,12 +18,13 @@ export function insertReservationBatch(
     allocations.map((line) => ({ ...line, place: index + 1 })),
   );
   const isFirst = reservations.every(({ seq = 1 }) => seq === 1);
+  const isOwned = reservations.some(({ owner }) => owner !== undefined);
   const isNamed = reservations.some(({ own }) => own);
   return many(
     tx,
     'ledger.insert_reservations',
     `with line as (
-       select ($1::uuid[])[place] as id, ($3::uuid[])[place] as order_id, product_id, warehouse_id, quantity
+       select ($1::uuid[])[place] as id, ($3::uuid[])[place] as order_id, ($21::text[])[place] as owner, product_id, warehouse_id, quantity
        from unnest($7::int[], $8::int[], $9::int[], $10::int[]) as l (place, product_id, warehouse_id, quantity)
      ), counted as (
        update stock s set reserved = s.reserved + d.quantity
@@ -32,15 +33,18 @@ export function insertReservationBatch(
      ), posted as (
        insert into inventory_transactions
          (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, actor)
-       select product_id, warehouse_id, $15, 0, quantity, id, id, order_id, $16, $17 from line
+       select product_id, warehouse_id, $15, 0, quantity, id, id, order_id, $16, coalesce(owner, $17) from line
      ), made as (
-       insert into reservations (id, kind, order_id, seq, status, attempt, expires_at, reference, own_reference, fingerprint)
+       insert into reservations (id, kind, order_id, seq, status, attempt, expires_at, reference, own_reference, fingerprint,
+         owner)
        select id, kind, order_id, coalesce(seq, 1), status, attempt,
-              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference, own, print
+              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference, own, print,
+              coalesce(owner, 'anonymous')
        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int[], $6::float8[], $11::timestamptz[], $12::text[],
                    $18::int[],
-                   $19::text[], $20::text[])
-         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference, seq, own, print)
+                   $19::text[], $20::text[], $21::text[])
+         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference, seq, own, print,
+              owner)
        returning id, kind, expires_at
      ), lined as (
        insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
@@ -75,6 +79,7 @@ export function insertReservationBatch(
       isFirst ? [] : reservations.map((r) => r.seq ?? 1),
       isNamed ? reservations.map((r) => r.own?.reference ?? null) : [],
       isNamed ? reservations.map((r) => r.own?.fingerprint ?? null) : [],
+      isOwned ? reservations.map((r) => r.owner ?? null) : [],
     ],
   );
 }

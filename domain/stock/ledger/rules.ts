@@ -87,6 +87,11 @@ export function availableOf(level: Counters & { safetyStock: number }): number {
   return Math.max(0, unreserved(level) - level.safetyStock);
 }
 
+/** What of a stock row can be ordered: what may be promised to customers, and nothing of a closed warehouse. */
+export function orderableOf(level: Counters & { safetyStock: number }, isOpen: boolean): number {
+  return isOpen ? availableOf(level) : 0;
+}
+
 /** How a location's stock is shown. A threshold of 0 never makes it low. */
 export function stockStatus(available: number, lowStockThreshold: number): StockStatus {
   if (available <= 0) return 'out_of_stock';

@@ -91,7 +91,10 @@ const DELTA_ROWS = `
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
-/** Whether numbers of a `set` batch are newer than counts that keep or await units at their places. */
+/**
+ * Whether numbers of a `set` batch are newer than counts that keep or await units at their places. Asked without the stock rows' locks it
+ * may be outdated when the batch is applied: a count that is approved meanwhile is seen by who asks again once the batch is.
+ */
 export async function meetsHoldsOfCounts(
   tx: Transaction,
   { feedId, after, upTo, asOf }: StagedBatch & Pick<StagedChanges, 'asOf'>,

@@ -110,8 +110,8 @@ export interface StockLedger<Effects = unknown> {
    * Changes stock by the next rows of `feed_changes`, which are never seen by this process, and rejects those that cannot be
    * applied. Locks the stock rows itself.
    *
-   * @returns null where rows could not be decided, since their stock row was missing or changed just now: the transaction is to
-   *   be rolled back and done again with `makeRows`
+   * @returns null where rows could not be decided, since their stock row was missing or changed just now, or was counted: the
+   *   transaction is to be rolled back and done again with `makeRows`
    */
   postStaged(tx: Transaction, changes: StagedChanges): Promise<StagedPosting<Effects> | null>;
   /**
@@ -230,6 +230,8 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       const released = meetsHolds ? await endHoldsOfStaged(tx, changes) : [];
       const { undecided, ...counts } = await applyStaged(tx, changes.mode, changes);
       if (undecided > 0) return null;
+      // A count was approved since the look: its hold is to be ended first.
+      if (changes.mode === 'set' && !meetsHolds && (await meetsHoldsOfCounts(tx, changes))) return null;
       const products = [
         ...new Set([
           ...(await demand.products(tx)),
@@ -256,10 +258,9 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
   };
 }
 
-/** How long a batch waits for a transaction that wrote to the ledger before the time of one of its numbers, milliseconds. */
+/** How long a batch waits for a transaction that wrote to the ledger before the time of one of its numbers. */
 const SETTLED_WITHIN_MS = 10_000;
 const SETTLED_POLL_MS = 20;
-
 /** @throws Error where such a transaction takes longer: the batch is tried again */
 async function untilSettled(tx: Transaction, changes: StagedChanges): Promise<void> {
   const last = performance.now() + SETTLED_WITHIN_MS;

@@ -101,6 +101,8 @@ export interface NewReservation {
   holdSeconds: number | null;
   /** When it falls due, instead of `holdSeconds` from now. */
   expiresAt?: Date | null;
+  /** The caller who made it, and the actor of its entries in the ledger; nobody in particular unless given. */
+  owner?: string | undefined;
   /** What the caller calls the thing it reserves stock for. */
   reference?: string | null;
   /** What the caller calls the reservation, and the fingerprint of its request. */

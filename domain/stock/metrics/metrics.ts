@@ -57,7 +57,6 @@ export function createMetricsReader(options: MetricsReaderOptions): MetricsReade
 }
 
 async function countAll(db: Database, driftChecks: readonly string[]): Promise<InventoryMetrics> {
-  const asOf = new Date();
   const [stock, reservations, counts, drift] = await Promise.all([
     db.transaction(async (tx) => {
       await extendStatementTimeout(tx);
@@ -72,9 +71,9 @@ async function countAll(db: Database, driftChecks: readonly string[]): Promise<I
     return found ? found.open + found.acknowledged : 0;
   };
   const total = (which: 'open' | 'acknowledged') => counts.reduce((sum, row) => sum + row[which], 0);
-  const { products, locations, places, onHand, reserved, available } = stock;
+  const { asOf, products, locations, places, onHand, reserved, available } = stock;
   return {
-    asOf: asOf.toISOString(),
+    asOf,
     products,
     locations,
     places,

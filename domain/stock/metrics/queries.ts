@@ -6,9 +6,12 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 import { notPutOff } from '../alerts/put-off-sql';
 
 export interface StockTotals {
+  /** When they were counted: RFC 3339 in UTC, with microseconds. */
+  asOf: string;
   products: number;
   locations: number;
   /** Products at locations. */
@@ -32,7 +35,7 @@ export function selectStockTotals(on: Queryable): Promise<StockTotals> {
   return one<StockTotals>(
     on,
     'metrics.stock_totals',
-    `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
+    `select ${utcMicros('statement_timestamp()')} as "asOf", (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
      from (select count(*) as places, coalesce(sum(on_hand), 0)::bigint as "onHand",
              coalesce(sum(reserved), 0)::bigint as reserved,
              -- What can be ordered: nothing of a closed warehouse.

@@ -22,6 +22,8 @@ export interface ReservationRequest {
   expiresAt?: Date | null;
   /** Code of the one warehouse it may be taken from. */
   warehouse?: string | null;
+  /** The caller who asks for it. */
+  owner?: string | undefined;
   /** What the caller calls the thing it reserves stock for. */
   reference?: string | null;
   /** What the caller calls the reservation. */

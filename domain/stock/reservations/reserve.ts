@@ -260,6 +260,7 @@ function writeReservations(
       attempt: request.status === 'charging' ? 1 : 0,
       holdSeconds: request.holdSeconds,
       expiresAt: request.expiresAt ?? null,
+      owner: request.owner,
       reference: request.reference ?? null,
       own: request.own ?? null,
       allocations,

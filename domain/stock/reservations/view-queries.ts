@@ -34,7 +34,10 @@ export function selectReservationViews(on: Queryable, ids: readonly string[]): P
 export interface ReservationFilter extends PageRequest {
   status?: ReservationDetails['status'] | undefined;
   sku?: string | undefined;
-  id?: string | undefined;
+  /** One of these. */
+  ids?: readonly string[] | undefined;
+  /** Callers who made them; null or absent: everybody. */
+  owners?: readonly string[] | null;
 }
 
 /** Reservations without an order, newest first; one more than asked for, to tell whether there are more. */
@@ -43,7 +46,8 @@ export function selectReservationPage(
   filter: ReservationFilter,
 ): Promise<ReservationViewRow[]> {
   const query = db.builder('reservations as r').select(db.builder.raw(RESERVATION)).where('r.kind', 'hold');
-  if (filter.id !== undefined) void query.where('r.id', filter.id);
+  if (filter.ids) void query.whereIn('r.id', filter.ids);
+  if (filter.owners) void query.whereIn('r.owner', filter.owners);
   if (filter.status !== undefined) void query.where('r.status', filter.status);
   // By the primary key of the lines, reservation by reservation: an index of them by product would be one more entry a line to write.
   if (filter.sku !== undefined) {

@@ -3,6 +3,7 @@ import { AppError } from '../../../platform/errors';
 import { updateTracking } from '../../catalog/products';
 import { listWarehouses } from '../../catalog/warehouses';
 import { insertEmptyStock, lockStock, outdateDecisions } from '../ledger/stock-ledger';
+import type { StockKey } from '../ledger/types';
 import { selectTracked, selectUnitsElsewhere } from './queries';
 
 export interface Tracking {
@@ -45,9 +46,7 @@ export async function trackingRefusal(
   tx: Transaction,
   { sku, productId }: { sku: string; productId: number },
 ): Promise<AppError | null> {
-  const keys = (await listWarehouses(tx)).map(({ id: warehouseId }) => ({ productId, warehouseId }));
-  // Made where there is none, so that locking them all keeps any first unit from coming in.
-  await insertEmptyStock(tx, keys);
+  const keys = await makeAllStock(tx, [productId]);
   const levels = await lockStock(tx, keys);
   if (levels.some((level) => level.onHand > 0)) {
     return new AppError('PRODUCT_HAS_STOCK', `${sku} has stock: this can be changed while none is on hand.`, {
@@ -65,4 +64,14 @@ export async function trackingRefusal(
     `Units of ${sku} are on their way, wait for an inspection or are missing on the counters: this can be changed while there are none.`,
     { onHand: 0, ...elsewhere },
   );
+}
+
+/** Makes the stock rows of products everywhere where there is none: locking them all then keeps any first unit from coming in. */
+export async function makeAllStock(tx: Transaction, productIds: readonly number[]): Promise<StockKey[]> {
+  const places = await listWarehouses(tx);
+  const keys = productIds.flatMap((productId) =>
+    places.map(({ id: warehouseId }) => ({ productId, warehouseId })),
+  );
+  if (keys.length > 0) await insertEmptyStock(tx, keys);
+  return keys;
 }

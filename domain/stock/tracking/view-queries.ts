@@ -1,5 +1,5 @@
 import { many, type Database, type Queryable } from '../../../platform/database/database';
-import { utc } from '../../../platform/database/pages';
+import { utc, utcMicros } from '../../../platform/database/pages';
 import type { LotMovementView, LotView, SerialMovementView, SerialStatus, SerialView } from './types';
 
 /** Lots with anything in them, in the order in which they are taken. */
@@ -25,7 +25,7 @@ export function selectLotMovements(
   return many(
     on,
     'tracking.lot_movements',
-    `select m.id, ${utc('m.at')} as at, w.code as warehouse, m.kind, m.quantity, m.blocked, m.order_id as "orderId", m.reference
+    `select m.id, ${utcMicros('m.at')} as at, w.code as warehouse, m.kind, m.quantity, m.blocked, m.order_id as "orderId", m.reference
      from lots l join products p on p.id = l.product_id join lot_movements m on m.lot_id = l.id
      join warehouses w on w.id = m.warehouse_id
      where p.sku = $1 and l.master_id = find_lot(p.id, $2) and m.id > $3 order by m.id limit $4 offset $5`,
@@ -75,7 +75,7 @@ export function selectSerial(
     on,
     'tracking.serial',
     `select ${SERIAL}, coalesce((
-       select json_agg(json_build_object('at', ${utc('m.at')}, 'kind', m.kind, 'warehouse', mw.code, 'orderId', m.order_id,
+       select json_agg(json_build_object('at', ${utcMicros('m.at')}, 'kind', m.kind, 'warehouse', mw.code, 'orderId', m.order_id,
            'named', m.named) order by m.id)
        from serial_movements m join warehouses mw on mw.id = m.warehouse_id where m.serial_id = s.id), '[]') as movements
      from serials s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id

@@ -71,8 +71,8 @@ export async function viewOf(tx: Transaction, transferId: string): Promise<Trans
 
 /** Resolves the alert of a transfer that has ended. */
 export async function resolveOverdue(tx: Transaction, transfer: TransferRow): Promise<void> {
-  const { id: transferId, productId, targetId: warehouseId } = transfer;
-  if (transfer.isOverdue) await resolveTransferOverdue(tx, { productId, warehouseId, transferId });
+  const { productId, targetId: warehouseId } = transfer;
+  if (transfer.isOverdue) await resolveTransferOverdue(tx, { productId, warehouseId });
 }
 
 async function take(

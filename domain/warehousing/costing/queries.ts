@@ -5,7 +5,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
-import { utcMicros } from '../../../platform/database/pages';
+import { BYTEWISE, utcMicros } from '../../../platform/database/pages';
 import { costsTooMuch, NOTE_STEPS, ownedUnits } from './averages-sql';
 import { saidAt } from './received-sql';
 import { unitsAt, type When } from './units-sql';
@@ -196,7 +196,7 @@ export interface ValuedProductRow {
   unitCostMinor: number | null;
 }
 
-/** The same product by product, in the order of their SKUs: those after `page.after` of which there is any unit. */
+/** The same product by product, in the order of the bytes of their SKUs: those after `page.after` of which there is any unit. */
 export function selectValuedProducts(
   on: Queryable,
   method: ValuationMethod,
@@ -209,14 +209,14 @@ export function selectValuedProducts(
     `costing.valued_products.${method}.${when}`,
     `with chosen as materialized (
        select p.id, p.sku from products p
-       where p.sku > $4 and ($3::int is null or p.category_id = $3) and exists (
+       where p.sku ${BYTEWISE} > $4 and ($3::int is null or p.category_id = $3) and exists (
          select from (${unitsAt(when, '(select p.id)')}) u where $2::int is null or u.place = $2)
-       order by p.sku limit $5 offset $6
+       order by p.sku ${BYTEWISE} limit $5 offset $6
      ), units as (${unitsAt(when)}),
      ${worthSql(method, when, { location: '$2::int' })}
      select c.sku, w.here::text as quantity, w.currency, w.value::text as "valueMinor",
             (w.here - w.costed)::text as uncosted, (w.value / nullif(w.costed, 0))::float8 as "unitCostMinor"
-     from worth w join chosen c on c.id = w.product_id order by c.sku`,
+     from worth w join chosen c on c.id = w.product_id order by c.sku ${BYTEWISE}`,
     [asOf, warehouseId, categoryId, page.after, page.limit, page.offset],
   );
 }

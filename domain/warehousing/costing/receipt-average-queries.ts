@@ -32,6 +32,12 @@ export function updateAveragesAfter(
   );
 }
 
+/** The document that corrects a receipt, or takes it back. */
+export interface Correction {
+  receiptId: string;
+  changeId: string;
+}
+
 /** What a receipt brings more, or less, of a product with a cost. */
 export interface CostChange {
   productId: number;
@@ -51,6 +57,24 @@ export interface ChangedAverage {
   costsTooMuch: boolean;
 }
 
+/** What the units that a product's average is about were worth before the statement, with `c` the row of its costs. */
+const WORTH_BEFORE = `least(c.costed_units, ${OWNED}) * coalesce(c.average_minor, 0)`;
+
+/**
+ * SQL that notes what a correction changed about the cost of units that are not in stock any more: what it `brought`, less what the units in
+ * stock are worth more by it, both of `of`.
+ *
+ * @param changeId SQL of the correction
+ */
+function noteCorrections(of: string, changeId: string): string {
+  return `insert into cost_corrections (change_id, product_id, at, currency, amount_minor)
+    select ${changeId}, product_id, ledger_time(), currency, amount
+    from (select r.product_id, r.currency,
+                 round(b.brought - (coalesce(r.average_minor, 0) * r.costed_units - b.worth_before)) as amount
+          from changed r join ${of} b on b.product_id = r.product_id) d
+    where amount <> 0`;
+}
+
 const CHANGED = `select product_id as "productId", ${costsTooMuch(String(Number.MAX_SAFE_INTEGER))} as "costsTooMuch" from changed`;
 
 /**
@@ -59,15 +83,16 @@ const CHANGED = `select product_id as "productId", ${costsTooMuch(String(Number.
  */
 export function restoreAverages(
   tx: Transaction,
-  receiptId: string,
+  { receiptId, changeId }: Correction,
   changes: readonly CostChange[],
 ): Promise<ChangedAverage[]> {
   return many<ChangedAverage & Record<string, unknown>>(
     tx,
     'costing.restore_averages',
     `with unchanged as (
-       select a.product_id, a.average_before, a.base_units, l.units, l.value, greatest(0, ${OWNED} + d.moved) as owned
-       from unnest($2::int[], $3::bigint[]) as d (product_id, moved)
+       select a.product_id, a.average_before, a.base_units, l.units, l.value, greatest(0, ${OWNED} + d.moved) as owned, d.brought,
+              ${WORTH_BEFORE} as worth_before
+       from unnest($2::int[], $3::bigint[], $4::numeric[]) as d (product_id, moved, brought)
        join receipt_averages a on a.receipt_id = $1 and a.product_id = d.product_id
        join product_costs c on c.product_id = a.product_id and c.average_minor is not distinct from a.average_after
        cross join lateral (
@@ -86,9 +111,17 @@ export function restoreAverages(
        where a.receipt_id = $1 and a.product_id = r.product_id
      ), noted as (
        ${NOTE_STEPS}
+     ), corrected as (
+       ${noteCorrections('unchanged', '$5::uuid')}
      )
      ${CHANGED}`,
-    [receiptId, changes.map((c) => c.productId), changes.map((c) => c.moved)],
+    [
+      receiptId,
+      changes.map((c) => c.productId),
+      changes.map((c) => c.moved),
+      changes.map((c) => String(c.valueMinor)),
+      changeId,
+    ],
   );
 }
 
@@ -98,20 +131,21 @@ export function restoreAverages(
  */
 export function applyToAverages(
   tx: Transaction,
-  receiptId: string,
+  { receiptId, changeId }: Correction,
   changes: readonly CostChange[],
 ): Promise<ChangedAverage[]> {
   return many<ChangedAverage & Record<string, unknown>>(
     tx,
     'costing.apply_to_averages',
     `with given as (
-       select d.product_id, d.moved, d.quantity - least(0, d.counted) as quantity,
+       select d.product_id, d.moved, d.value as brought, d.quantity - least(0, d.counted) as quantity,
               d.value - least(0, d.counted) * coalesce((
                 select a.average_after from receipt_averages a where a.receipt_id = $5 and a.product_id = d.product_id), 0) as value
        from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[], $6::bigint[])
          as d (product_id, quantity, value, moved, counted)
      ), base as (
-       select d.product_id, d.quantity, d.value, greatest(0, ${OWNED} + d.moved) as owned, least(c.costed_units, ${OWNED}) as units
+       select d.product_id, d.quantity, d.value, greatest(0, ${OWNED} + d.moved) as owned, least(c.costed_units, ${OWNED}) as units,
+              d.brought, ${WORTH_BEFORE} as worth_before
        from given d join product_costs c on c.product_id = d.product_id
      ), changed as (
        update product_costs c
@@ -122,6 +156,8 @@ export function applyToAverages(
        returning c.product_id, c.average_minor, c.costed_units, c.currency, b.owned
      ), noted as (
        ${NOTE_STEPS}
+     ), corrected as (
+       ${noteCorrections('base', '$7::uuid')}
      )
      ${CHANGED}`,
     [
@@ -131,6 +167,7 @@ export function applyToAverages(
       changes.map((c) => c.moved),
       receiptId,
       changes.map((c) => c.counted),
+      changeId,
     ],
   );
 }

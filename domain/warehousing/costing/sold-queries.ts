@@ -57,6 +57,20 @@ export function selectSoldTotals(
   );
 }
 
+/** What corrections of receipts in a period changed about the cost of units that had left, per currency. */
+export function selectCostCorrections(
+  on: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<{ currency: string; amountMinor: string }[]> {
+  return many<{ currency: string; amountMinor: string }>(
+    on,
+    'costing.corrections',
+    `select currency, sum(amount_minor)::text as "amountMinor" from cost_corrections
+     where at >= $1::timestamptz and at < $2::timestamptz group by currency order by currency`,
+    [from, to],
+  );
+}
+
 export interface SoldRow {
   id: number;
   at: string;

@@ -2,6 +2,7 @@ import type { Queryable } from '../../../platform/database/database';
 import { exact, type Exact } from '../../../platform/exact';
 import { checkAsOf } from '../../stock/availability/availability';
 import {
+  selectCostCorrections,
   selectShipmentTime,
   selectSold,
   selectSoldOfShipment,
@@ -16,13 +17,22 @@ export interface Period {
   to?: string | undefined;
 }
 
+export interface SoldTotal {
+  currency: string;
+  /** Those whose cost is known. */
+  units: Exact;
+  /** What they cost as it was known when they left. */
+  costMinor: Exact;
+  /** What corrections of receipts in the period changed about the cost of units that had left, in this period or before. Signed. */
+  correctionMinor: Exact;
+}
+
 export interface CostOfGoodsSold {
   from: string;
   to: string;
   /** Nothing more is written before `to`. */
   final: boolean;
-  /** `units` are those whose cost is known. */
-  totals: { currency: string; units: Exact; costMinor: Exact }[];
+  totals: SoldTotal[];
   /** Units that left whose cost nobody knows: they are in no total. */
   uncosted: Exact;
 }
@@ -44,22 +54,32 @@ export interface SoldUnits {
 
 /**
  * What the goods cost that left for customers, per currency: each unit at the weighted average of its product when it left, rounded
- * for each product and parcel, so that the parcels of `listSold` add up to it.
+ * for each product and parcel, so that the parcels of `listSold` add up to it. What was corrected about costs since then is told apart, in
+ * the period in which it was: what came in is what is in stock, what left, and what was corrected.
  *
  * @throws ASOF_IN_FUTURE, ASOF_BEFORE_RETENTION for a period that is not over, or began before the ledger that is kept
  */
 export async function costOfGoodsSold(on: Queryable, period: Period): Promise<CostOfGoodsSold> {
   const { from, to, final } = await checkPeriod(on, period);
   const rows = await selectSoldTotals(on, { from, to });
+  const corrections = await selectCostCorrections(on, { from, to });
+  const corrected = new Map(corrections.map(({ currency, amountMinor }) => [currency, exact(amountMinor)]));
+  const sold = rows.flatMap(({ currency, costed, costMinor }) =>
+    currency === null || costed === '0'
+      ? []
+      : [{ currency, units: exact(costed), costMinor: exact(costMinor) }],
+  );
+  const soldIn = new Set(sold.map(({ currency }) => currency));
+  const others = [...corrected.keys()].flatMap((currency) =>
+    soldIn.has(currency) ? [] : [{ currency, units: 0, costMinor: 0 }],
+  );
   return {
     from,
     to,
     final,
-    totals: rows.flatMap(({ currency, costed, costMinor }) =>
-      currency === null || costed === '0'
-        ? []
-        : [{ currency, units: exact(costed), costMinor: exact(costMinor) }],
-    ),
+    totals: [...sold, ...others]
+      .map((total) => ({ ...total, correctionMinor: corrected.get(total.currency) ?? 0 }))
+      .sort((one, other) => (one.currency < other.currency ? -1 : 1)),
     uncosted: exact(rows.reduce((sum, row) => sum + BigInt(row.units) - BigInt(row.costed), 0n)),
   };
 }

@@ -20,7 +20,7 @@ const SHEET = `
   coalesce((select json_agg(json_build_object('sku', p.sku, 'status', l.status,
       'expected', case when shown then l.expected end, 'counted', l.counted,
       'moved', case when shown then l.moved end, 'variance', case when shown then l.variance end,
-      'round', l.round, 'countedBy', l.counted_by, 'countedAt', ${utc('l.counted_at')}, 'decidedBy', l.decided_by,
+      'round', l.round, 'countedBy', l.counted_by, 'countedAt', ${utcMicros('l.counted_at')}, 'decidedBy', l.decided_by,
       'code', l.code, 'reservations', l.reservations, 'reservationCount', l.reservation_count,
       'resolving', case when l.hold_id is not null then (
         select json_build_object('holdId', h.id, 'missing', h.open, 'awaited', h.awaited, 'parcels', g.parcels, 'parcelCount', g.count)

@@ -130,7 +130,7 @@ async function apply(
     receiptId,
     changed.map(({ after }) => after),
   );
-  await changeAverages(tx, receiptId, costChanges(lines));
+  await changeAverages(tx, { receiptId, changeId: effectId }, costChanges(lines));
 
   const entry: MovingEntry = { kind: 'receipt', effectId, receiptId, orderId: null, reference };
   const freed: LedgerEntry[] = [];

@@ -7,7 +7,7 @@ import { execute, one, type Queryable, type Transaction } from '../../../platfor
 export function setFoldTimeouts(tx: Transaction): Promise<number> {
   return execute(
     tx,
-    'retention.timeouts',
+    'partitions.timeouts',
     `select set_config('statement_timeout', '30min', true), set_config('lock_timeout', '500ms', true)`,
   );
 }
@@ -16,7 +16,7 @@ export function setFoldTimeouts(tx: Transaction): Promise<number> {
 export async function foldOldestPartition(tx: Transaction, months: number): Promise<string | null> {
   const row = await one<{ partition: string | null }>(
     tx,
-    'retention.fold',
+    'partitions.fold',
     'select fold_old_month($1) as partition',
     [months],
   );
@@ -27,7 +27,7 @@ export async function foldOldestPartition(tx: Transaction, months: number): Prom
 export async function ensurePartitions(on: Queryable, months: number): Promise<number> {
   const row = await one<{ made: number }>(
     on,
-    'retention.ensure_partitions',
+    'partitions.ensure_partitions',
     'select ensure_ledger_partitions($1) as made',
     [months],
   );

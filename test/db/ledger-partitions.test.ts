@@ -1,8 +1,7 @@
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { ensurePartitions } from '../../domain/stock/retention/retention';
-import { foldOldPartitions } from '../../domain/stock/retention/retention';
+import { ensurePartitions, foldOldPartitions } from '../../domain/stock/partitions/partitions';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';

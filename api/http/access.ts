@@ -1,0 +1,149 @@
+import type { Request } from 'express';
+import { validate } from 'uuid';
+import { ANONYMOUS, type Principal, type Role, type Scope } from '../../domain/identity/types';
+import { principalOf, type Authenticator } from './authentication';
+import { notFound, notSignedIn, problem } from './problems';
+
+/** Things that belong to who made them, and orders to their customers too. */
+export const OWNED = ['order', 'reservation', 'job', 'user'] as const;
+export type Owned = (typeof OWNED)[number];
+
+/**
+ * Who may call a route: every route declares it, and it is checked before the body is read.
+ *
+ * - `public`: everybody. Credentials that are sent must be good.
+ * - `operations`: whoever reaches the port, without looking at credentials, since it must respond when the database is away.
+ * - `signature`: a third party that signs its messages (`authenticate`).
+ * - `signed-in`: everybody who is known, but not publishable keys.
+ * - `roles`: these roles, and services whose key has one of these scopes. `owned`: the thing that the address names must be theirs, else
+ *   it does not exist (404).
+ */
+export type Access =
+  | { rule: 'public' }
+  | { rule: 'operations' }
+  | { rule: 'signature' }
+  | { rule: 'signed-in' }
+  | { rule: 'roles'; roles: readonly Exclude<Role, 'service'>[]; scopes: readonly Scope[]; owned?: Owned };
+
+/** Who sees everything. */
+const STAFF = ['operator', 'admin'] as const;
+const PEOPLE = ['customer', ...STAFF] as const;
+
+export const PUBLIC: Access = { rule: 'public' };
+export const OPERATIONS: Access = { rule: 'operations' };
+export const SIGNATURE: Access = { rule: 'signature' };
+export const SIGNED_IN: Access = { rule: 'signed-in' };
+export const ADMINS: Access = { rule: 'roles', roles: ['admin'], scopes: [] };
+export const OPERATORS: Access = { rule: 'roles', roles: STAFF, scopes: [] };
+
+/** Of a person's own account; services have none. */
+export const PEOPLE_ONLY: Access = { rule: 'roles', roles: PEOPLE, scopes: [] };
+export const OWN_USER: Access = { ...PEOPLE_ONLY, owned: 'user' };
+
+/** Placing and listing orders: what they see of them is their own. */
+export const ORDERS: Access = { rule: 'roles', roles: PEOPLE, scopes: ['orders', 'orders:all'] };
+export const OWN_ORDER: Access = { ...ORDERS, owned: 'order' };
+
+export const OWN_RESERVATIONS: Access = { rule: 'roles', roles: STAFF, scopes: ['reservations'] };
+export const OWN_RESERVATION: Access = { ...OWN_RESERVATIONS, owned: 'reservation' };
+/** Also those of orders. */
+export const READ_RESERVATION: Access = {
+  rule: 'roles',
+  roles: STAFF,
+  scopes: ['reservations', 'orders', 'orders:all'],
+  owned: 'reservation',
+};
+
+export const AVAILABILITY: Access = {
+  rule: 'roles',
+  roles: PEOPLE,
+  scopes: ['availability:read', 'inventory:read'],
+};
+export const READ_INVENTORY: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:read'] };
+export const CHANGE_INVENTORY: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write'] };
+export const READ_CATALOGUE: Access = {
+  rule: 'roles',
+  roles: PEOPLE,
+  scopes: ['catalogue:write', 'inventory:read'],
+};
+export const CHANGE_CATALOGUE: Access = { rule: 'roles', roles: STAFF, scopes: ['catalogue:write'] };
+
+/** Jobs of services are uploads. */
+export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };
+export const OWN_JOB: Access = { ...JOBS, owned: 'job' };
+
+/**
+ * Refuses who may not call a route.
+ *
+ * @throws AppError `NOT_SIGNED_IN`, `NOT_ALLOWED`
+ */
+export function expectAccess(access: Access, principal: Principal): void {
+  if (access.rule !== 'roles' && access.rule !== 'signed-in') return;
+  if (principal.kind === 'anonymous')
+    throw notSignedIn('Send an API key in X-Api-Key, or an access token in Authorization.');
+  if (!isAllowed(access, principal))
+    throw problem('NOT_ALLOWED', `This is not for ${describe(principal)}.${needs(access)}`);
+}
+
+function isAllowed(
+  access: Extract<Access, { rule: 'roles' | 'signed-in' }>,
+  { role, scopes }: Principal,
+): boolean {
+  if (access.rule === 'signed-in') return role !== null;
+  if (role === null || role === 'service') return access.scopes.some((scope) => scopes.includes(scope));
+  return access.roles.includes(role);
+}
+
+function describe({ role, scopes }: Principal): string {
+  if (role === null) return 'publishable keys';
+  if (role !== 'service') return `the role ${role}`;
+  return scopes.length === 0 ? 'a key without scopes' : `a key with the scope ${scopes.join(', ')}`;
+}
+
+function needs(access: Access): string {
+  if (access.rule !== 'roles' || access.scopes.length === 0) return '';
+  return ` Of a service it needs the scope ${access.scopes.join(' or ')}.`;
+}
+
+/** What access is decided with. */
+export interface AccessControl {
+  /** The ways to sign in. */
+  authenticators: readonly Authenticator[];
+  /** Whether a thing is the caller's. */
+  isOwned(owned: Owned, id: string, principal: Principal): Promise<boolean>;
+  /** Whose idempotency key this is: the caller's, or one of `anonymous` where the caller has adopted it. */
+  keyCallerOf(principal: Principal, idempotencyKey: string): Promise<string>;
+}
+
+/**
+ * Whose request this is, if they may make it. Where credentials do not matter they are not looked at.
+ *
+ * @throws AppError `NOT_SIGNED_IN`, `NOT_ALLOWED`, and `NOT_FOUND` for what is not theirs
+ */
+export async function signIn(control: AccessControl, access: Access, req: Request): Promise<Principal> {
+  if (access.rule === 'operations' || access.rule === 'signature') return ANONYMOUS;
+  const principal = await principalOf(control.authenticators, req);
+  expectAccess(access, principal);
+  await expectOwned(control, access, principal, req);
+  return principal;
+}
+
+const NO_SUCH: Readonly<Record<Owned, string>> = {
+  order: 'There is no such order.',
+  reservation: 'There is no such hold.',
+  job: 'There is no such job.',
+  user: 'There is no such user.',
+};
+
+/** @throws AppError `NOT_FOUND` where the thing that the address names is not the caller's, or there is none */
+async function expectOwned(
+  { isOwned }: AccessControl,
+  access: Access,
+  principal: Principal,
+  req: Request,
+): Promise<void> {
+  if (access.rule !== 'roles' || access.owned === undefined) return;
+  const id = String(req.params['id'] ?? req.params['jobId']);
+  // What is no id at all is left to the route.
+  if (validate(id) && !(await isOwned(access.owned, id, principal))) throw notFound(NO_SUCH[access.owned]);
+}

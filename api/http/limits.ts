@@ -1,0 +1,61 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { ipKeyGenerator, rateLimit, type RateLimitInfo } from 'express-rate-limit';
+import type { Settings } from '../../platform/config';
+import { LIMIT_CLASSES, limitClassOf, type LimitClass } from './limit-classes';
+import { problem } from './problems';
+import { addressOf, contextOf } from './request-context';
+import type { RouteDocs } from './route';
+
+export type LimitSettings = Pick<Settings, (typeof LIMIT_CLASSES)[LimitClass]>;
+
+const WINDOW_MS = 60_000;
+
+/**
+ * The limit of each class: so many requests of one caller in a minute, in this process. Responses tell what is left (`RateLimit`); one
+ * too many gets `RATE_LIMITED`. A setting of 0 is no limit.
+ */
+export function createLimits(settings: LimitSettings): (route: RouteDocs) => readonly RequestHandler[] {
+  const handlers = new Map<LimitClass, readonly RequestHandler[]>();
+  return (route) => {
+    const of = limitClassOf(route);
+    if (of === null) return [];
+    const known = handlers.get(of) ?? limiter(of, settings[LIMIT_CLASSES[of]]);
+    handlers.set(of, known);
+    return known;
+  };
+}
+
+function limiter(of: LimitClass, limit: number): readonly RequestHandler[] {
+  if (limit === 0) return [];
+  return [
+    rateLimit({
+      windowMs: WINDOW_MS,
+      limit,
+      identifier: of,
+      standardHeaders: 'draft-8',
+      legacyHeaders: false,
+      keyGenerator: limitedCaller,
+      // The address is what the trusted proxies say, and nothing else: `trust proxy`.
+      validate: false,
+      handler: (req, _res, next) => {
+        const seconds = secondsLeft((req as Request & { rateLimit?: RateLimitInfo }).rateLimit);
+        next(
+          problem('RATE_LIMITED', `At most ${limit} ${of} a minute. Try again in ${seconds} s.`, {
+            retryAfter: seconds,
+          }),
+        );
+      },
+    }),
+  ];
+}
+
+function secondsLeft(info: RateLimitInfo | undefined): number {
+  const ms = (info?.resetTime?.getTime() ?? Date.now() + WINDOW_MS) - Date.now();
+  return Math.max(1, Math.ceil(ms / 1_000));
+}
+
+/** Who is limited: who has signed in, else the address (of IPv6 its network, of which a client has as many addresses as it likes). */
+export function limitedCaller(req: Request, res: Response): string {
+  const { kind, caller } = contextOf(res).principal;
+  return kind === 'anonymous' ? `address:${ipKeyGenerator(addressOf(req))}` : caller;
+}

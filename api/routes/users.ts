@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { changePassword } from '../../domain/identity/accounts/change-password';
+import { register } from '../../domain/identity/accounts/register';
+import { changeRights, readUser, rename } from '../../domain/identity/accounts/users';
+import type { Principal } from '../../domain/identity/types';
+import { OWN_USER, PUBLIC } from '../http/access';
+import { API_BASE } from '../http/paths';
+import { asNotFound, problem } from '../http/problems';
+import { addressOf } from '../http/request-context';
+import { okOrNotFound } from '../http/response';
+import { route, type Route } from '../http/route';
+import { idParams } from '../schemas/common';
+import { accepted, newUser, user, userUpdate } from '../schemas/people';
+import type { ApiContext } from '../services/context';
+
+const TAG = 'People';
+const PATH = `${API_BASE}/users`;
+const NO_USER = 'There is no such user.';
+
+/** Registration, and what somebody is called and may do. */
+export function userRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: PATH,
+        access: PUBLIC,
+        tag: TAG,
+        summary: 'Register as a customer',
+        description:
+          'The answer is the same for an address that has an account already: nothing is changed then, and its owner gets a mail. One can sign in at once; the mail confirms the address. It takes no Idempotency-Key, under which a fingerprint of the password would be kept: registering again is harmless.',
+        body: newUser,
+        responses: { 202: { description: 'A mail is on its way', schema: accepted } },
+        problems: ['TOO_MANY_ATTEMPTS', 'OVERLOADED'],
+      },
+      async ({ body: { email, password, name = null }, req, signal, principal }) => {
+        // A shop that registers its customers does so from one address.
+        const address = principal.role === null || principal.role === 'customer' ? addressOf(req) : null;
+        await register(accounts.depsFor(signal), { email, password, name, address });
+        return { status: 202, body: { status: 'accepted' } };
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${PATH}/{id}`,
+        access: OWN_USER,
+        tag: TAG,
+        summary: 'A user',
+        description: 'Oneself; operators and admins see everybody.',
+        params: idParams,
+        responses: { 200: { description: 'The user', schema: user } },
+      },
+      async ({ params }) => okOrNotFound(await readUser(db, params.id), NO_USER),
+    ),
+    route(
+      {
+        methods: ['put'],
+        path: `${PATH}/{id}`,
+        access: OWN_USER,
+        tag: TAG,
+        summary: 'Change a user',
+        description:
+          'Name and password of oneself; admins change names, roles and statuses of everybody. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+        params: idParams,
+        body: userUpdate,
+        responses: { 200: { description: 'The user afterwards', schema: user } },
+        problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
+      },
+      async ({ params: { id }, body, principal, req, signal }) => {
+        expectMayChange(principal, id, body);
+        const { name, password, role, status } = body;
+        if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
+        if (password) {
+          const given = { current: password.current, password: password.new, address: addressOf(req) };
+          await changePassword(accounts.depsFor(signal), id, given);
+        }
+        if (role !== undefined || status !== undefined)
+          await changeRights(db, id, { role, status }).catch(asNotFound('UNKNOWN_USER', NO_USER));
+        if (name !== undefined) await rename(db, id, name);
+        return okOrNotFound(await readUser(db, id), NO_USER);
+      },
+    ),
+  ];
+}
+
+/** @throws AppError `NOT_ALLOWED` */
+function expectMayChange(
+  { kind, id, role }: Principal,
+  userId: string,
+  change: z.output<typeof userUpdate>,
+): void {
+  const isOneself = kind === 'user' && id === userId;
+  const changesRights = change.role !== undefined || change.status !== undefined;
+  if (role !== 'admin' && changesRights)
+    throw problem('NOT_ALLOWED', 'Roles and statuses are changed by admins.');
+  if (role !== 'admin' && !isOneself) throw problem('NOT_ALLOWED', 'Other users are changed by admins.');
+  if (change.password && !isOneself)
+    throw problem('NOT_ALLOWED', 'A password is changed by its owner; another one is chosen by mail.');
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { line, time, uuid } from './common';
+
+const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
+const password = z.string().min(10).max(200);
+/** One that is tried may be of any length that a body has. */
+const triedPassword = z.string().min(1).max(1_000);
+const token = z.string().min(1).max(200);
+const name = line(200).nullable();
+
+export const newUser = z.strictObject({ email, password, name: name.optional() }).meta({ id: 'NewUser' });
+
+export const accepted = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' });
+
+export const credentials = z.strictObject({ email, password: triedPassword }).meta({ id: 'Credentials' });
+
+export const refreshToken = z.strictObject({ refreshToken: token }).meta({ id: 'RefreshToken' });
+
+export const session = z
+  .object({
+    accessToken: z.string().meta({ description: 'For `Authorization: Bearer`' }),
+    tokenType: z.literal('Bearer'),
+    expiresIn: z.int().meta({ description: 'Seconds for which the access token is good' }),
+    refreshToken: z.string().meta({ description: 'For `POST /auth/refresh`, once' }),
+    user: z.object({ id: uuid, role: z.enum(USER_ROLES) }),
+  })
+  .meta({ id: 'Session' });
+
+export const resetRequest = z.strictObject({ email }).meta({ id: 'PasswordResetRequest' });
+
+export const passwordReset = z
+  .strictObject({ token: token.meta({ description: 'From the mail' }), password })
+  .meta({ id: 'PasswordReset' });
+
+export const emailConfirmation = z
+  .strictObject({ token: token.meta({ description: 'From the mail' }) })
+  .meta({ id: 'EmailConfirmation' });
+
+export const user = z
+  .object({
+    id: uuid,
+    email: z.string().nullable().meta({ description: 'Null: erased' }),
+    name: z.string().nullable(),
+    role: z.enum(USER_ROLES),
+    status: z.enum(USER_STATUSES),
+    emailConfirmed: z.boolean(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'User' });
+
+export const userUpdate = z
+  .strictObject({
+    name: name.optional(),
+    password: z
+      .strictObject({ current: triedPassword, new: password })
+      .optional()
+      .meta({ description: 'Of oneself. Ends all sessions' }),
+    role: z.enum(USER_ROLES).optional().meta({ description: 'By admins. Ends all sessions' }),
+    status: z.enum(USER_STATUSES).optional().meta({ description: 'By admins. Ends all sessions' }),
+  })
+  .meta({ id: 'UserUpdate', description: 'What is not given stays.' });
+
+export const keySet = z
+  .object({
+    keys: z.array(
+      z.object({
+        kty: z.literal('OKP'),
+        crv: z.literal('Ed25519'),
+        x: z.string(),
+        kid: z.string(),
+        alg: z.literal('EdDSA'),
+        use: z.literal('sig'),
+      }),
+    ),
+  })
+  .meta({ id: 'JsonWebKeySet' });

@@ -1,0 +1,80 @@
+import { readJobActor } from '../../domain/jobs/jobs';
+import type { KeyReader } from '../../domain/identity/key-reader';
+import { sees, viewerOf } from '../../domain/identity/rules';
+import { ANONYMOUS, type Principal } from '../../domain/identity/types';
+import { readOrderOwners } from '../../domain/orders/owners';
+import { readReservationOwners } from '../../domain/stock/reservations/owners';
+import type { Database } from '../../platform/database/database';
+import { findKey } from '../../platform/database/idempotency';
+import { createSharedReads } from '../../platform/shared-reads';
+import type { AccessControl, Owned } from '../http/access';
+import type { Authenticator } from '../http/authentication';
+import { accessTokens, type Accounts } from './accounts';
+
+const READS = { lanes: 2, maxBatch: 64 };
+
+/** Signs in by API key or access token, and tells whose a thing is. */
+export function createAccessControl({
+  db,
+  keys,
+  accounts,
+}: {
+  db: Database;
+  keys: KeyReader;
+  accounts: Accounts;
+}): AccessControl {
+  const orderOwner = createSharedReads({ ...READS, read: (ids) => readOrderOwners(db, ids) });
+  const reservationOwner = createSharedReads({ ...READS, read: (ids) => readReservationOwners(db, ids) });
+
+  async function isSeen(owned: Owned, id: string, principal: Principal): Promise<boolean> {
+    const viewer = viewerOf(principal);
+    if (viewer.owners === null) return true;
+    switch (owned) {
+      case 'order': {
+        const order = await orderOwner(id);
+        return order !== null && sees(viewer, order);
+      }
+      case 'reservation': {
+        const reservation = await reservationOwner(id);
+        if (!reservation) return false;
+        return reservation.orderId === null
+          ? sees(viewer, { ...reservation, customerId: null })
+          : isSeen('order', reservation.orderId, principal);
+      }
+      case 'user':
+        return principal.kind === 'user' && principal.id === id.toLowerCase();
+      case 'job': {
+        const owner = await readJobActor(db, id);
+        return owner !== null && sees(viewer, { owner, customerId: null });
+      }
+    }
+  }
+
+  return {
+    authenticators: [apiKeys(keys), accessTokens(db, accounts)],
+    isOwned: isSeen,
+    async keyCallerOf({ caller }, key) {
+      const own = await findKey(db, { caller, key });
+      if (own) return caller;
+      return (await findKey(db, { caller: ANONYMOUS.caller, key })) ? ANONYMOUS.caller : caller;
+    },
+  };
+}
+
+const HEADER = 'x-api-key';
+
+function apiKeys(keys: KeyReader): Authenticator {
+  return {
+    scheme: {
+      name: 'apiKey',
+      description: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Api-Key',
+        description: 'Of a service: `hf_live_…`, or `hf_pub_…` for availability only',
+      },
+    },
+    isUsedBy: (req) => req.headers[HEADER] !== undefined,
+    authenticate: (req) => keys.principalOf(req.get(HEADER) ?? ''),
+  };
+}

@@ -1,0 +1,103 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { hashOfToken } from '../secret-token';
+import { logOutEverywhere } from '../sessions/sessions';
+import { networkOf } from '../throttle/rules';
+import { beginAttempt, forgetFailures } from '../throttle/throttle';
+import { findToken, useToken } from './mail-queries';
+import { askForMail } from './mails';
+import { findByEmail, findPassword, setConfirmed, setPassword } from './queries';
+import { mailTokenInvalid } from './register';
+import { tryPassword, type AccountDeps } from './sign-in';
+
+/**
+ * Asks for the mail with which a new password is chosen. Says and takes the same for an address without an account.
+ *
+ * @throws AppError `TOO_MANY_ATTEMPTS`
+ */
+export async function askForNewPassword(
+  db: Database,
+  { email, address }: { email: string; address: string },
+): Promise<void> {
+  await beginAttempt(db, { mail: networkOf(address) });
+  await db.retrying(async (tx) => {
+    const account = await findByEmail(tx, email);
+    await askForMail(tx, account?.status === 'active' ? account.userId : null, 'reset_password');
+  });
+}
+
+/**
+ * Sets a new password by the token of a mail, which also confirms the address. All sessions end, and the account's failed attempts are
+ * forgotten.
+ *
+ * @throws AppError `MAIL_TOKEN_INVALID`
+ */
+export async function resetPassword(
+  { db, passwords }: AccountDeps,
+  { token, password }: { token: string; password: string },
+): Promise<void> {
+  const hash = hashOfToken(token);
+  // Before anything is spent on a hash.
+  if (hash === null || !(await findToken(db, hash, 'reset_password'))?.isGood) throw mailTokenInvalid();
+  const passwordHash = await passwords.hash(password);
+  await db.retrying(async (tx) => {
+    const userId = await useToken(tx, hash, 'reset_password');
+    if (userId === undefined) throw mailTokenInvalid();
+    await setConfirmed(tx, userId);
+    await storePassword(tx, userId, passwordHash);
+    const email = (await findPassword(tx, userId))?.email;
+    if (email) await forgetFailures(tx, { account: email.toLowerCase() });
+  });
+}
+
+/**
+ * Changes a password by who knows the present one. All sessions end.
+ *
+ * @throws AppError `PASSWORD_NOT_RIGHT`, `TOO_MANY_ATTEMPTS`
+ */
+export async function changePassword(
+  deps: AccountDeps,
+  userId: string,
+  given: { current: string; password: string; address: string },
+): Promise<void> {
+  const { db, passwords } = deps;
+  const account = await findPassword(db, userId);
+  // Of another provider, or erased: there is no password to change.
+  const tried = { email: account?.email ?? userId, address: given.address };
+  const isRight = await tryPassword(deps, tried, account?.passwordHash ?? null, given.current);
+  if (!isRight) throw notRight();
+  const passwordHash = await passwords.hash(given.password);
+  await db.retrying((tx) => storePassword(tx, userId, passwordHash, account?.passwordHash ?? undefined));
+}
+
+/**
+ * Makes sure that a password is the one of an account: by command, of somebody who has the database. Where it is already, nothing ends.
+ *
+ * @throws AppError `UNKNOWN_USER`
+ */
+export async function ensurePassword(
+  { db, passwords }: AccountDeps,
+  { email, password }: { email: string; password: string },
+): Promise<void> {
+  const account = await findByEmail(db, email);
+  if (!account) throw new AppError('UNKNOWN_USER', `Nobody has the e-mail address ${email}.`);
+  if (await passwords.verify(account.passwordHash, password)) return;
+  const passwordHash = await passwords.hash(password);
+  await db.retrying((tx) => storePassword(tx, account.userId, passwordHash));
+}
+
+/** @param instead of this hash only: somebody else may have changed it meanwhile */
+async function storePassword(
+  tx: Transaction,
+  userId: string,
+  passwordHash: string,
+  instead?: string,
+): Promise<void> {
+  if (!(await setPassword(tx, userId, passwordHash, instead ?? null))) throw notRight();
+  await logOutEverywhere(tx, userId, 'password');
+  await askForMail(tx, userId, 'password_changed');
+}
+
+function notRight(): AppError {
+  return new AppError('PASSWORD_NOT_RIGHT', 'The present password is another one.');
+}

@@ -1,0 +1,158 @@
+import {
+  execute,
+  many,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { User, UserRole, UserStatus } from './types';
+
+const USER = `u.id, p.email, p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
+  u.created_at as "createdAt", u.updated_at as "updatedAt"`;
+
+export interface SignInRow {
+  userId: string;
+  status: UserStatus;
+  passwordHash: string | null;
+  emailConfirmed: boolean;
+}
+
+/** In any case: addresses differ by it for nobody. */
+export function findByEmail(on: Queryable, email: string): Promise<SignInRow | undefined> {
+  return maybeOne<SignInRow>(
+    on,
+    'users.find_by_email',
+    `select u.id as "userId", u.status, u.password_hash as "passwordHash", u.email_confirmed_at is not null as "emailConfirmed"
+     from user_profiles p join users u on u.id = p.user_id
+     where lower(p.email collate "C") = lower($1::text collate "C")`,
+    [email],
+  );
+}
+
+export function findPassword(
+  on: Queryable,
+  userId: string,
+): Promise<{ passwordHash: string | null; email: string | null } | undefined> {
+  return maybeOne(
+    on,
+    'users.find_password',
+    `select u.password_hash as "passwordHash", p.email from users u left join user_profiles p on p.user_id = u.id where u.id = $1`,
+    [userId],
+  );
+}
+
+export function findUser(on: Queryable, userId: string): Promise<User | undefined> {
+  return maybeOne<User>(
+    on,
+    'users.find',
+    `select ${USER} from users u left join user_profiles p on p.user_id = u.id where u.id = $1`,
+    [userId],
+  );
+}
+
+export function selectUsers(on: Queryable, limit: number): Promise<User[]> {
+  return many<User>(
+    on,
+    'users.newest',
+    `select ${USER} from users u left join user_profiles p on p.user_id = u.id
+     order by u.created_at desc, u.id desc limit $1`,
+    [limit],
+  );
+}
+
+export interface NewUserRow {
+  userId: string;
+  email: string;
+  name: string | null;
+  role: UserRole;
+  passwordHash: string;
+  isConfirmed: boolean;
+}
+
+/** Returns whether it was added: the address may have an account. The profile comes first, so that of two at once one is refused whole. */
+export async function insertUser(tx: Transaction, row: NewUserRow): Promise<boolean> {
+  await execute(
+    tx,
+    'users.insert',
+    `insert into users (id, role, password_hash, email_confirmed_at)
+     values ($1, $2, $3, case when $4 then clock_timestamp() end)`,
+    [row.userId, row.role, row.passwordHash, row.isConfirmed],
+  );
+  const added = await execute(
+    tx,
+    'user_profiles.insert',
+    `insert into user_profiles (user_id, email, name) values ($1, $2, $3)
+     on conflict ((lower(email collate "C"))) do nothing`,
+    [row.userId, row.email, row.name],
+  );
+  if (added === 0) await execute(tx, 'users.take_back', 'delete from users where id = $1', [row.userId]);
+  return added > 0;
+}
+
+/** Returns whether it was set. `instead`: only where the account has this hash. */
+export async function setPassword(
+  tx: Transaction,
+  userId: string,
+  passwordHash: string,
+  instead: string | null,
+): Promise<boolean> {
+  const set = await execute(
+    tx,
+    'users.set_password',
+    `update users set password_hash = $2, updated_at = clock_timestamp()
+     where id = $1 and ($3::text is null or password_hash = $3)`,
+    [userId, passwordHash, instead],
+  );
+  return set > 0;
+}
+
+/** A token that came by mail also proves the address. */
+export async function setConfirmed(tx: Transaction, userId: string): Promise<void> {
+  await execute(
+    tx,
+    'users.set_confirmed',
+    `update users set email_confirmed_at = coalesce(email_confirmed_at, clock_timestamp()), updated_at = clock_timestamp()
+     where id = $1`,
+    [userId],
+  );
+}
+
+/** Of somebody whose personal values another provider has. */
+export async function insertUnnamed(tx: Transaction, userId: string): Promise<void> {
+  await execute(tx, 'users.insert_unnamed', 'insert into users (id) values ($1)', [userId]);
+}
+
+export async function setName(tx: Transaction, userId: string, name: string | null): Promise<void> {
+  await execute(tx, 'user_profiles.set_name', 'update user_profiles set name = $2 where user_id = $1', [
+    userId,
+    name,
+  ]);
+  await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);
+}
+
+export async function setRights(
+  tx: Transaction,
+  userId: string,
+  { role, status }: { role: UserRole; status: UserStatus },
+): Promise<void> {
+  await execute(
+    tx,
+    'users.set_rights',
+    'update users set role = $2, status = $3, updated_at = clock_timestamp() where id = $1',
+    [userId, role, status],
+  );
+}
+
+/** Locks the user and all admins that could remain, in the order of their ids. */
+export function lockRights(
+  tx: Transaction,
+  userId: string,
+): Promise<{ userId: string; role: UserRole; status: UserStatus }[]> {
+  return many(
+    tx,
+    'users.lock_rights',
+    `select id as "userId", role, status from users
+     where id = $1 or (role = 'admin' and status = 'active') order by id for update`,
+    [userId],
+  );
+}

@@ -1,0 +1,57 @@
+import type { Role } from '../types';
+
+/** Roles of people. */
+export const USER_ROLES = ['customer', 'operator', 'admin'] as const satisfies readonly Role[];
+export type UserRole = (typeof USER_ROLES)[number];
+
+/** `disabled`: nobody signs in as this user any more. */
+export const USER_STATUSES = ['active', 'disabled'] as const;
+export type UserStatus = (typeof USER_STATUSES)[number];
+
+/**
+ * Mails about an account. `account_exists`: somebody registers an address that has an account; `password_changed`: for its owner to
+ * notice what they did not do.
+ */
+export const MAIL_KINDS = ['confirm_email', 'reset_password', 'account_exists', 'password_changed'] as const;
+export type MailKind = (typeof MAIL_KINDS)[number];
+
+/** What a token in a mail is good for. */
+export type TokenKind = Extract<MailKind, 'confirm_email' | 'reset_password'>;
+
+/** A person as they and administrators see them. Without e-mail address: erased, or of another provider. */
+export interface User {
+  id: string;
+  email: string | null;
+  name: string | null;
+  role: UserRole;
+  status: UserStatus;
+  emailConfirmed: boolean;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** A mail as it is sent. `id`: the same mail again has the same. */
+export interface Mail {
+  id: string;
+  to: string;
+  subject: string;
+  text: string;
+}
+
+/** What delivers mails. A mail with an id that was delivered before may be delivered again. */
+export interface Mailer {
+  send(mail: Mail): Promise<void>;
+}
+
+/** Hashes passwords. Both may wait for their turn: a hash takes a processor and 19 MiB for some 30 ms. */
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** Takes as long without a hash, and is then false. */
+  verify(hash: string | null, password: string): Promise<boolean>;
+}
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    'account-mail.send': 'mailId';
+  }
+}

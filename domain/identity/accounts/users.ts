@@ -1,0 +1,64 @@
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { logOutEverywhere } from '../sessions/sessions';
+import { findByEmail, findUser, insertUnnamed, lockRights, selectUsers, setName, setRights } from './queries';
+import type { User, UserRole, UserStatus } from './types';
+
+/** A user; undefined: there is none. */
+export function readUser(on: Queryable, userId: string): Promise<User | undefined> {
+  return findUser(on, userId);
+}
+
+/** The newest users. */
+export function listUsers(on: Queryable, limit: number): Promise<User[]> {
+  return selectUsers(on, limit);
+}
+
+/** Id of the user with an e-mail address. @throws AppError `UNKNOWN_USER` */
+export async function userOfEmail(on: Queryable, email: string): Promise<string> {
+  const found = await findByEmail(on, email);
+  if (!found) throw new AppError('UNKNOWN_USER', `Nobody has the e-mail address ${email}.`);
+  return found.userId;
+}
+
+/** Adds a customer without password or personal values, who signs in elsewhere. */
+export function addUnnamedUser(tx: Transaction, userId: string): Promise<void> {
+  return insertUnnamed(tx, userId);
+}
+
+/** Changes what a user is called. */
+export async function rename(db: Database, userId: string, name: string | null): Promise<void> {
+  await db.retrying((tx) => setName(tx, userId, name));
+}
+
+/**
+ * Changes what a user may do. What changes ends the user's sessions; access tokens end within their minutes. Again it changes nothing.
+ *
+ * @throws AppError `UNKNOWN_USER`, `LAST_ADMIN` where nobody would be left who can undo it
+ */
+export async function changeRights(
+  db: Database,
+  userId: string,
+  given: { role?: UserRole; status?: UserStatus },
+): Promise<void> {
+  await db.retrying(async (tx) => {
+    const rows = await lockRights(tx, userId);
+    const user = rows.find((row) => row.userId === userId);
+    if (!user) throw new AppError('UNKNOWN_USER', 'There is no such user.');
+    const { role = user.role, status = user.status } = given;
+    if (role === user.role && status === user.status) return;
+    const wasAdmin = isActiveAdmin(user);
+    if (
+      wasAdmin &&
+      !isActiveAdmin({ role, status }) &&
+      !rows.some((row) => row !== user && isActiveAdmin(row))
+    )
+      throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
+    await setRights(tx, userId, { role, status });
+    await logOutEverywhere(tx, userId, status === 'disabled' ? 'disabled' : 'role');
+  });
+}
+
+function isActiveAdmin({ role, status }: { role: UserRole; status: UserStatus }): boolean {
+  return role === 'admin' && status === 'active';
+}

@@ -1,0 +1,28 @@
+import { execute, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+
+export function findLinked(
+  on: Queryable,
+  { issuer, subject }: { issuer: string; subject: string },
+): Promise<{ userId: string; status: string } | undefined> {
+  return maybeOne(
+    on,
+    'user_identities.find',
+    `select u.id as "userId", u.status from user_identities i join users u on u.id = i.user_id
+     where i.issuer = $1 and i.subject = $2`,
+    [issuer, subject],
+  );
+}
+
+/** Returns whether it was linked: another request of the same person may have come first. */
+export async function insertLink(
+  tx: Transaction,
+  { issuer, subject, userId }: { issuer: string; subject: string; userId: string },
+): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'user_identities.insert',
+    'insert into user_identities (issuer, subject, user_id) values ($1, $2, $3) on conflict do nothing',
+    [issuer, subject, userId],
+  );
+  return added > 0;
+}

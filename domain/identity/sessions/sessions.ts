@@ -1,0 +1,119 @@
+import { hkdfSync } from 'node:crypto';
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { newId } from '../../../platform/ids';
+import type { Logger } from '../../../platform/telemetry/log';
+import { hashOfToken, newToken, seal, unseal } from '../secret-token';
+import {
+  endSession,
+  endSessionsOf,
+  findRefreshToken,
+  insertRefreshToken,
+  insertSession,
+  useRefreshToken,
+} from './queries';
+import type { SessionEnd, SessionUser } from './types';
+
+/** A session ends after so many days at the latest: then its user signs in again. */
+const SESSION_DAYS = 90;
+/** One that is not refreshed for so many days ends. */
+const REFRESH_DAYS = 30;
+/** A client that has lost the response, or asks twice at once, gets the same successor within this time. */
+export const REUSE_GRACE_SECONDS = 10;
+
+/** A session with the token that its next access token is asked for with. */
+export interface RefreshedSession extends SessionUser {
+  refreshToken: string;
+}
+
+/**
+ * Begins a session of a user whose password was checked against this hash.
+ *
+ * @returns null where the account was disabled or has another password by now
+ */
+export function beginSession(
+  db: Database,
+  account: { userId: string; passwordHash: string },
+): Promise<RefreshedSession | null> {
+  return db.retrying(async (tx) => {
+    const session = await insertSession(tx, { sessionId: newId(), ...account, days: SESSION_DAYS });
+    if (!session) return null;
+    const refreshToken = newToken();
+    await addToken(tx, session.sessionId, refreshToken);
+    return { ...session, refreshToken };
+  });
+}
+
+/**
+ * Exchanges a refresh token for its successor. The same again within `REUSE_GRACE_SECONDS` gives the same successor; after that somebody
+ * else may have it, and the session ends.
+ *
+ * @throws AppError `SESSION_ENDED` for a token that is no longer good, or never was
+ */
+export async function refreshSession(db: Database, token: string, log: Logger): Promise<RefreshedSession> {
+  const hash = hashOfToken(token);
+  if (hash === null) throw sessionEnded();
+  const outcome = await db.retrying(async (tx) => {
+    const successor = newToken();
+    const session = await useRefreshToken(tx, { hash, successor: sealSuccessor(token, successor) });
+    if (session) {
+      await addToken(tx, session.sessionId, successor);
+      return { ...session, refreshToken: successor };
+    }
+    const used = await findRefreshToken(tx, hash, REUSE_GRACE_SECONDS);
+    if (!used?.isLive || used.successor === null) return null;
+    const { sessionId, userId, role } = used;
+    if (used.isRecent) return { sessionId, userId, role, refreshToken: openSuccessor(token, used.successor) };
+    await endSession(tx, sessionId, 'reuse');
+    return { reused: { sessionId, userId } };
+  });
+  if (outcome === null) throw sessionEnded();
+  if ('reused' in outcome) {
+    log.warn(outcome.reused, 'a refresh token was used again: its session has ended');
+    throw sessionEnded();
+  }
+  return outcome;
+}
+
+/** Ends the session of a refresh token, also of one that was used. One that is not known has none. */
+export async function logOut(db: Database, token: string): Promise<void> {
+  const hash = hashOfToken(token);
+  const found = hash && (await findRefreshToken(db, hash, 0));
+  if (found) await endSession(db, found.sessionId, 'logout');
+}
+
+/** Ends all sessions of a user. Their access tokens end by themselves, within minutes. */
+export async function logOutEverywhere(
+  on: Database | Transaction,
+  userId: string,
+  by: Exclude<SessionEnd, 'logout' | 'reuse'>,
+): Promise<void> {
+  await endSessionsOf(on, userId, by);
+}
+
+async function addToken(tx: Transaction, sessionId: string, token: string): Promise<void> {
+  const hash = hashOfToken(token);
+  if (hash === null) throw new Error('a new token is not of the shape of tokens');
+  await insertRefreshToken(tx, { hash, sessionId, days: REFRESH_DAYS });
+}
+
+/**
+ * The successor is kept so that only who has the token can read it: the database has the token's hash, from which its key cannot be made.
+ */
+function sealSuccessor(token: string, successor: string): Buffer {
+  return seal(keyOf(token), Buffer.from(successor), SUCCESSOR);
+}
+
+function openSuccessor(token: string, sealed: Buffer): string {
+  return unseal(keyOf(token), sealed, SUCCESSOR).toString();
+}
+
+const SUCCESSOR = 'holdfast refresh token successor';
+
+function keyOf(token: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', token, '', SUCCESSOR, 32));
+}
+
+function sessionEnded(): AppError {
+  return new AppError('SESSION_ENDED', 'The session has ended. Sign in again.');
+}

@@ -1,0 +1,78 @@
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { AppError } from '../../../platform/errors';
+import { USER_ROLES, type UserRole } from '../accounts/types';
+import { ACCESS_TOKEN_SECONDS, CLOCK_SKEW_SECONDS, type SigningKeys } from './signing-keys';
+import type { TokenClaims } from './types';
+
+/** Who issues tokens and for whom, as they say themselves. */
+export interface TokenNames {
+  issuer: string;
+  audience: string;
+}
+
+/** RFC 9068: tells an access token from any other that might be signed with the same keys. */
+const TYPE = 'at+jwt';
+
+/** An access token of a session. @throws AppError `SIGN_IN_NOT_SET_UP` */
+export async function issueAccessToken(
+  keys: SigningKeys,
+  { issuer, audience }: TokenNames,
+  { userId, role, sessionId }: TokenClaims,
+): Promise<string> {
+  const { kid, key } = await keys.current();
+  return new SignJWT({ role, sid: sessionId })
+    .setProtectedHeader({ alg: 'EdDSA', kid, typ: TYPE })
+    .setSubject(userId)
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setIssuedAt()
+    .setExpirationTime(`${ACCESS_TOKEN_SECONDS} s`)
+    .sign(key);
+}
+
+/**
+ * What a token of ours says.
+ *
+ * @throws AppError `NOT_SIGNED_IN` where it is not ours, was changed or is no longer good
+ */
+export async function readAccessToken(
+  keys: SigningKeys,
+  { issuer, audience }: TokenNames,
+  token: string,
+): Promise<{ userId: string; role: UserRole; sessionId: string }> {
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      async ({ kid }) => {
+        const key = kid === undefined ? undefined : await keys.verifying(kid);
+        if (!key) throw new errors.JWKSNoMatchingKey();
+        return key;
+      },
+      {
+        algorithms: ['EdDSA'],
+        typ: TYPE,
+        issuer,
+        audience,
+        clockTolerance: CLOCK_SKEW_SECONDS,
+        // Also refuses one that was issued ahead of time.
+        maxTokenAge: ACCESS_TOKEN_SECONDS,
+        requiredClaims: ['sub', 'exp', 'iat', 'role', 'sid'],
+      },
+    );
+    const role = USER_ROLES.find((each) => each === payload['role']);
+    if (!role) throw new errors.JWTInvalid('the role is not known');
+    return { userId: String(payload.sub), role, sessionId: String(payload['sid']) };
+  } catch (error) {
+    throw asNotSignedIn(error);
+  }
+}
+
+/** What is wrong with a token, in words that tell its holder what to do; any other error unchanged. */
+export function asNotSignedIn(error: unknown): unknown {
+  if (!(error instanceof errors.JOSEError)) return error;
+  const detail =
+    error instanceof errors.JWTExpired
+      ? 'The access token has ended. Refresh it.'
+      : 'The access token is not good here.';
+  return new AppError('NOT_SIGNED_IN', detail, {}, { cause: error });
+}

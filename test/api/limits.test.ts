@@ -1,0 +1,195 @@
+import { limitClassOf } from '../../api/http/limit-classes';
+import { newId } from '../../platform/ids';
+import { readSettings } from '../../platform/config';
+import { addPaidOrder, addStock } from '../support/fixtures';
+import { openTransaction } from '../support/transaction';
+import { waitFor } from '../support/wait';
+import { openTestApi, type TestApi } from './support';
+
+let test: TestApi;
+let narrow: TestApi;
+let proxied: TestApi;
+beforeAll(async () => {
+  test = await openTestApi();
+  await addStock(test.db, 'A', 'AMS', 10);
+  narrow = await openTestApi({
+    shop: test,
+    env: {
+      LIMIT_READS: '5',
+      LIMIT_WRITES: '3',
+      LIMIT_REPORTS: '2',
+      LIMIT_WEBHOOKS: '1',
+      STREAMS_PER_CALLER: '2',
+      STREAMS: '3',
+    },
+  });
+  proxied = await openTestApi({ shop: test, env: { LIMIT_WRITES: '2', TRUSTED_PROXIES: 'loopback' } });
+});
+afterAll(async () => {
+  await proxied.close();
+  await narrow.close();
+  await test.close();
+});
+
+const CHANGE = () => `/refunds/${newId()}/retry`;
+
+describe('the limit of requests', () => {
+  it('is told by every response, and refuses one too many with the time to wait', async () => {
+    const statuses: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      const reply = await narrow.call('POST', CHANGE());
+      statuses.push(reply.status);
+      expect(reply.headers.get('ratelimit')).toMatch(
+        new RegExp(`^"writes"; r=${Math.max(0, 2 - n)}; t=\\d+$`),
+      );
+      expect(reply.headers.get('ratelimit-policy')).toMatch(/^"writes"; q=3; w=60; pk=:/);
+    }
+    expect(statuses).toEqual([404, 404, 404, 429]);
+    const refused = await narrow.call('POST', CHANGE());
+    expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED', status: 429 } });
+    const seconds = Number(refused.headers.get('retry-after'));
+    expect(refused.body).toMatchObject({ retryAfter: seconds });
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(60);
+  });
+
+  it('is one of each class: who may not change anything any more still reads', async () => {
+    expect((await narrow.call('POST', CHANGE())).status).toBe(429);
+    expect((await narrow.call('GET', '/products/A')).status).toBe(200);
+    for (let n = 0; n < 2; n++) expect((await narrow.call('GET', '/inventory/valuation')).status).toBe(200);
+    expect((await narrow.call('GET', '/inventory/valuation')).status).toBe(429);
+    expect((await narrow.call('POST', '/carriers/sandbox/events', { body: {} })).status).not.toBe(429);
+    expect((await narrow.call('POST', '/carriers/sandbox/events', { body: {} })).status).toBe(429);
+  });
+
+  it('is before the body: what is refused is not read', async () => {
+    const raw = '{"not": "read"';
+    expect((await narrow.call('POST', '/orders', { raw })).status).toBe(429);
+  });
+
+  it('spares what watches the process', async () => {
+    for (let n = 0; n < 10; n++)
+      for (const path of ['//health', '//ready', '//metrics'])
+        expect((await narrow.call('GET', path)).status).toBe(200);
+  });
+
+  it('is wide unless it is set: thousands of orders at once from one address pass', async () => {
+    const { LIMIT_READS, LIMIT_WRITES } = readSettings({});
+    expect(Math.min(LIMIT_READS, LIMIT_WRITES)).toBeGreaterThanOrEqual(60_000);
+    for (let round = 0; round < 10; round++) {
+      const replies = await Promise.all(Array.from({ length: 100 }, () => test.call('POST', CHANGE())));
+      expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([404]));
+    }
+  });
+
+  it('is none where the setting is 0', async () => {
+    const free = await openTestApi({ shop: test, env: { LIMIT_WRITES: '0' } });
+    const reply = await free.call('POST', CHANGE());
+    expect([reply.status, reply.headers.get('ratelimit')]).toEqual([404, null]);
+    await free.close();
+  });
+
+  it('belongs to a class by what a route does, unless it says so itself', () => {
+    expect(limitClassOf({ methods: ['get'] })).toBe('reads');
+    expect(limitClassOf({ methods: ['post', 'put'] })).toBe('writes');
+    expect(limitClassOf({ methods: ['post'], upload: ['text/csv'] })).toBe('uploads');
+    expect(limitClassOf({ methods: ['get'], limit: 'reports' })).toBe('reports');
+    expect(limitClassOf({ methods: ['get'], limit: null })).toBeNull();
+  });
+});
+
+describe('who is limited', () => {
+  const from = (address: string, api = proxied) =>
+    api.call('POST', CHANGE(), { headers: { 'x-forwarded-for': address } });
+
+  it('is the client that a trusted proxy names', async () => {
+    for (let n = 0; n < 2; n++) expect((await from('192.0.2.1')).status).toBe(404);
+    expect((await from('192.0.2.1')).status).toBe(429);
+    expect((await from('192.0.2.2')).status).toBe(404);
+  });
+
+  it('is the address that the nearest untrusted one has, whatever a client puts before it', async () => {
+    for (let n = 0; n < 2; n++) expect((await from(`203.0.113.${n}, 192.0.2.3`)).status).toBe(404);
+    expect((await from('203.0.113.9, 192.0.2.3')).status).toBe(429);
+  });
+
+  it('is a network of IPv6, of which a client has as many addresses as it likes', async () => {
+    for (let n = 1; n <= 2; n++) expect((await from(`2001:db8:0:1::${n}`)).status).toBe(404);
+    expect((await from('2001:db8:0:1::3')).status).toBe(429);
+    expect((await from('2001:db8:ff00::1')).status).toBe(404);
+  });
+
+  it('is the same whatever port it comes from', async () => {
+    for (const port of [1, 2]) expect((await from(`192.0.2.9:${port}`)).status).toBe(404);
+    for (const same of ['192.0.2.9', '[::ffff:192.0.2.9]:3', '::ffff:192.0.2.9'])
+      expect((await from(same)).status).toBe(429);
+  });
+
+  it('is who opened the connection where no proxy is trusted', async () => {
+    expect((await from('192.0.2.77', narrow)).status).toBe(429);
+  });
+
+  it('has proxies that are addresses, networks or their names', () => {
+    for (const good of ['10.0.0.0/8', '::1', 'loopback, 192.0.2.7', 'fd00::/8'])
+      expect(readSettings({ TRUSTED_PROXIES: good }).TRUSTED_PROXIES.length).toBeGreaterThan(0);
+    for (const bad of ['true', '1', '10.0.0.0/33', 'proxy.example', '10.0.0.0/8/8', '10.0.0.0/x'])
+      expect(() => readSettings({ TRUSTED_PROXIES: bad })).toThrow('TRUSTED_PROXIES');
+  });
+});
+
+describe('live streams', () => {
+  it('are so many of one caller and of the process, and a place is free when one ends', async () => {
+    const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
+    const streams = await openTestApi({
+      shop: test,
+      env: { STREAMS_PER_CALLER: '2', STREAMS: '3', TRUSTED_PROXIES: 'loopback' },
+    });
+    const open = async (address: string) => {
+      const ending = new AbortController();
+      const response = await fetch(`${streams.api.url}/api/v1/orders/${orderId}/events`, {
+        headers: { accept: 'text/event-stream', 'x-forwarded-for': address },
+        signal: ending.signal,
+      });
+      const problem = response.ok ? undefined : ((await response.json()) as { code: string });
+      return {
+        status: response.status,
+        code: problem?.code,
+        retryAfter: response.headers.get('retry-after'),
+        end: () => ending.abort(),
+      };
+    };
+    const first = await open('192.0.2.1');
+    await open('192.0.2.1');
+    expect(first.status).toBe(200);
+    expect(await open('192.0.2.1')).toMatchObject({
+      status: 429,
+      code: 'TOO_MANY_STREAMS',
+      retryAfter: '10',
+    });
+    expect(await open('192.0.2.2')).toMatchObject({ status: 200 });
+    expect(await open('192.0.2.3')).toMatchObject({ status: 503, code: 'OVERLOADED', retryAfter: '10' });
+    first.end();
+    await waitFor(async () => (await open('192.0.2.3')).status === 200);
+    await streams.close();
+  });
+});
+
+it('lists and reports that are slow keep no other request from the database', async () => {
+  const slow = await openTestApi({ shop: test, env: { REPORT_POOL_SIZE: '2' } });
+  const holder = await openTransaction(test.db);
+  await holder.query('lock table receipts in access exclusive mode');
+  // Beyond the connections of the pool that orders and reads have.
+  const reports = Array.from({ length: 30 }, () => slow.call('GET', '/receipts'));
+  await waitFor(async () => {
+    const { text } = await slow.call('GET', '//metrics');
+    return /holdfast_report_pool_waiting\{part="api"\} 28/.test(text);
+  });
+  for (let n = 0; n < 5; n++) expect((await slow.call('GET', '/products/A')).status).toBe(200);
+  const reserved = await slow.call('POST', '/inventory/A/reserve', { body: { quantity: 1 } });
+  expect(reserved.status).toBe(201);
+  await holder.query('rollback');
+  holder.release();
+  const statuses = new Set((await Promise.all(reports)).map(({ status }) => status));
+  expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
+  await slow.close();
+});

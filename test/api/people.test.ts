@@ -1,0 +1,325 @@
+import { randomBytes } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { createSigningKeys, rotateSigningKeys } from '../../domain/identity/signing/signing-keys';
+import { deliver, idOf, newEmail, PASSWORD, tokenIn } from '../identity/people';
+import { addStock } from '../support/fixtures';
+import { openTestApi, type CallOptions, type Reply, type TestApi } from './support';
+
+const SECRET = randomBytes(32);
+const NEW_PASSWORD = 'another password altogether';
+
+let one: TestApi;
+/** Another API process on the same database. */
+let two: TestApi;
+
+beforeAll(async () => {
+  const env = { SIGNING_KEYS_SECRET: SECRET.toString('base64') };
+  one = await openTestApi({ env });
+  two = await openTestApi({ env, shop: one });
+});
+afterAll(async () => {
+  await two.close();
+  await one.close();
+});
+beforeEach(() => one.db.pool.query('delete from sign_in_attempts'));
+
+interface SessionBody {
+  accessToken: string;
+  refreshToken: string;
+  expiresIn: number;
+  user: { id: string; role: string };
+}
+const sessionOf = ({ body }: Reply) => body as unknown as SessionBody;
+
+const anonymously = (api: TestApi, method: string, path: string, options: CallOptions = {}) =>
+  api.call(method, path, { ...options, key: null });
+const post = (path: string, body: unknown, api = one) => anonymously(api, 'POST', path, { body });
+const as = (token: string, method: string, path: string, body?: unknown, api = one) =>
+  anonymously(api, method, path, { body, headers: { authorization: `Bearer ${token}` } });
+const logIn = (email: string, password = PASSWORD, api = one) =>
+  post('/auth/login', { email, password }, api);
+
+interface Person extends SessionBody {
+  email: string;
+  id: string;
+}
+
+async function addPerson(): Promise<Person> {
+  const email = newEmail();
+  expect(await post('/users', { email, password: PASSWORD, name: 'Ada' })).toMatchObject({ status: 202 });
+  const reply = await logIn(email);
+  expect(reply.status).toBe(200);
+  return { ...sessionOf(reply), email, id: sessionOf(reply).user.id };
+}
+
+const setRole = (id: string, role: string) => one.call('PUT', `/users/${id}`, { body: { role } });
+
+test('somebody registers, confirms their address, signs in, reads and changes themselves, and signs out', async () => {
+  const { email, id, accessToken, refreshToken, expiresIn } = await addPerson();
+  expect(expiresIn).toBe(600);
+  expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({
+    status: 200,
+    body: { id, email, name: 'Ada', role: 'customer', status: 'active', emailConfirmed: false },
+  });
+  const mail = (await deliver(one.db)).find(({ to }) => to === email);
+  expect(await post('/auth/confirm-email', { token: tokenIn(mail!) })).toMatchObject({ status: 204 });
+  expect(await as(accessToken, 'PUT', `/users/${id}`, { name: 'Grace' })).toMatchObject({
+    status: 200,
+    body: { name: 'Grace', emailConfirmed: true },
+  });
+  const refreshed = await post('/auth/refresh', { refreshToken });
+  expect(refreshed.headers.get('cache-control')).toBe('no-store');
+  expect(await post('/auth/logout', { refreshToken })).toMatchObject({ status: 204, text: '' });
+  const ended = await post('/auth/refresh', { refreshToken: sessionOf(refreshed).refreshToken });
+  expect(ended).toMatchObject({ status: 401, body: { code: 'SESSION_ENDED' } });
+  expect(ended.headers.get('www-authenticate')).toContain('Bearer');
+});
+
+test('an address that has an account is answered as one that has none', async () => {
+  const { email } = await addPerson();
+  const again = await post('/users', { email: email.toUpperCase(), password: NEW_PASSWORD });
+  const fresh = await post('/users', { email: newEmail(), password: NEW_PASSWORD });
+  expect([again.status, again.text]).toEqual([fresh.status, fresh.text]);
+  const resets = await Promise.all(
+    [email, newEmail()].map((each) => post('/auth/password-reset', { email: each })),
+  );
+  expect(resets.map(({ status, text }) => [status, text])).toEqual(
+    Array(2).fill([202, '{"status":"accepted"}']),
+  );
+});
+
+test('to sign in fails alike with a wrong password and without an account, and takes as long', async () => {
+  const { email } = await addPerson();
+  const tried = async (address: string) => {
+    const begun = performance.now();
+    const reply = await logIn(address, 'wrong password');
+    return { ms: performance.now() - begun, reply };
+  };
+  const known: number[] = [];
+  const unknown: number[] = [];
+  for (let n = 0; n < 9; n++) {
+    await one.db.pool.query('delete from sign_in_attempts');
+    const [a, b] = [await tried(email), await tried(newEmail())];
+    known.push(a.ms);
+    unknown.push(b.ms);
+    expect(a.reply).toMatchObject({ status: 401, body: { code: 'SIGN_IN_FAILED' } });
+    expect({ ...b.reply.body, instance: '' }).toEqual({ ...a.reply.body, instance: '' });
+  }
+  // A hash takes most of it: where none was made, it would be several times as fast. The fastest of each, since others use the machine.
+  const [slow, fast] = [Math.min(...known), Math.min(...unknown)].sort((a, b) => b - a);
+  expect(slow! / fast!).toBeLessThan(2);
+});
+
+test('failed attempts are counted over two processes, with a wait that the response tells', async () => {
+  const { email } = await addPerson();
+  const statuses: number[] = [];
+  for (let n = 0; n < 5; n++) statuses.push((await logIn(email, 'wrong', n % 2 ? one : two)).status);
+  await one.db.pool.query(
+    `update sign_in_attempts set blocked_until = now() + interval '30 s' where failures >= 5`,
+  );
+  const refused = await Promise.all([logIn(email, PASSWORD, one), logIn(email, PASSWORD, two)]);
+  expect(statuses).toEqual([401, 401, 401, 401, 401]);
+  for (const reply of refused) {
+    expect(reply).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
+    expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+});
+
+test('a refresh token at two processes at once has one successor; later it ends the session', async () => {
+  const { refreshToken } = await addPerson();
+  const replies = await Promise.all(
+    [one, two, one, two].map((api) => post('/auth/refresh', { refreshToken }, api)),
+  );
+  expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect(new Set(replies.map((reply) => sessionOf(reply).refreshToken)).size).toBe(1);
+  await one.db.pool.query(
+    `update refresh_tokens set used_at = used_at - interval '11 s' where used_at is not null`,
+  );
+  for (const token of [refreshToken, sessionOf(replies[0]!).refreshToken])
+    expect((await post('/auth/refresh', { refreshToken: token }, two)).body.code).toBe('SESSION_ENDED');
+});
+
+test('a token of one process is good at the other, also after the keys were rotated', async () => {
+  const before = await addPerson();
+  await rotateSigningKeys(one.db, SECRET, { isLeaked: false });
+  const after = await createSigningKeys({ db: one.db, secret: SECRET }).current();
+  const token = await tokenBy(after, { sub: before.id, sid: before.user.id });
+  for (const api of [one, two])
+    for (const each of [before.accessToken, token])
+      expect((await as(each, 'GET', `/users/${before.id}`, undefined, api)).status).toBe(200);
+  const { keys } = (await anonymously(two, 'GET', '//.well-known/jwks.json')).body as unknown as {
+    keys: { kid: string; d?: string }[];
+  };
+  expect(keys.map(({ kid }) => kid)).toContain(after.kid);
+  expect(keys.length).toBeGreaterThan(1);
+  expect(keys.filter((key) => 'd' in key)).toEqual([]);
+});
+
+async function tokenBy(
+  { kid, key }: Awaited<ReturnType<ReturnType<typeof createSigningKeys>['current']>>,
+  claims: Record<string, unknown>,
+): Promise<string> {
+  return new SignJWT({ role: 'customer', iss: 'holdfast', aud: 'holdfast-api', ...claims })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
+    .setIssuedAt()
+    .setExpirationTime('600 s')
+    .sign(key);
+}
+
+test.each(['', 'x', 'a.b.c', 'eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.'])(
+  'the access token "%s" is refused, also where none is needed',
+  async (token) => {
+    for (const path of ['/orders', '/products']) {
+      const reply = await as(token, 'GET', path);
+      expect(reply).toMatchObject({ status: 401, body: { code: 'NOT_SIGNED_IN' } });
+    }
+  },
+);
+
+test('an access token beside an API key is refused', async () => {
+  const { accessToken } = await addPerson();
+  const reply = await one.call('GET', '/products', { headers: { authorization: `Bearer ${accessToken}` } });
+  expect(reply.status).toBe(401);
+});
+
+test('nobody sees or changes another customer, who does not exist for them', async () => {
+  const [ada, bob] = [await addPerson(), await addPerson()];
+  for (const [method, body] of [['GET'], ['PUT', { name: 'Mallory' }]] as const) {
+    for (const id of [bob.id, '00000000-0000-4000-8000-000000000000'])
+      expect((await as(ada.accessToken, method, `/users/${id}`, body)).status).toBe(404);
+  }
+  expect((await as(ada.accessToken, 'GET', `/users/${ada.id.toUpperCase()}`)).status).toBe(200);
+  expect((await anonymously(one, 'GET', `/users/${ada.id}`)).status).toBe(401);
+});
+
+test('nobody gives themselves a role; operators read everybody and change nobody', async () => {
+  const [ada, bob] = [await addPerson(), await addPerson()];
+  expect(await as(ada.accessToken, 'PUT', `/users/${ada.id}`, { role: 'admin' })).toMatchObject({
+    status: 403,
+    body: { code: 'NOT_ALLOWED' },
+  });
+  expect((await setRole(ada.id, 'operator')).status).toBe(200);
+  // The token says what was when it was made; the session has ended.
+  expect((await post('/auth/refresh', { refreshToken: ada.refreshToken })).status).toBe(401);
+  const operator = sessionOf(await logIn(ada.email));
+  expect(operator.user.role).toBe('operator');
+  expect((await as(operator.accessToken, 'GET', `/users/${bob.id}`)).status).toBe(200);
+  for (const body of [
+    { name: 'x' },
+    { status: 'disabled' },
+    { password: { current: PASSWORD, new: NEW_PASSWORD } },
+  ])
+    expect((await as(operator.accessToken, 'PUT', `/users/${bob.id}`, body)).status).toBe(403);
+});
+
+test('somebody who was disabled does not sign in, and the only admin is not disabled', async () => {
+  const ada = await addPerson();
+  await setRole(ada.id, 'admin');
+  const reply = await one.call('PUT', `/users/${ada.id}`, { body: { status: 'disabled' } });
+  expect(reply).toMatchObject({ status: 409, body: { code: 'LAST_ADMIN' } });
+  const bob = await addPerson();
+  expect((await one.call('PUT', `/users/${bob.id}`, { body: { status: 'disabled' } })).status).toBe(200);
+  expect((await logIn(bob.email)).body.code).toBe('SIGN_IN_FAILED');
+});
+
+test('a changed password ends all sessions; the present one is asked for', async () => {
+  const { id, email, accessToken, refreshToken } = await addPerson();
+  const change = (current: string) =>
+    as(accessToken, 'PUT', `/users/${id}`, { password: { current, new: NEW_PASSWORD } });
+  expect((await change('wrong password')).body.code).toBe('PASSWORD_NOT_RIGHT');
+  expect((await change(PASSWORD)).status).toBe(200);
+  expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
+  expect([(await logIn(email)).status, (await logIn(email, NEW_PASSWORD)).status]).toEqual([401, 200]);
+});
+
+test('a new password by mail, and to sign out everywhere', async () => {
+  const { email } = await addPerson();
+  await deliver(one.db);
+  await post('/auth/password-reset', { email });
+  const token = tokenIn((await deliver(one.db))[0]!);
+  expect(await post('/auth/password-reset/confirm', { token, password: NEW_PASSWORD })).toMatchObject({
+    status: 204,
+  });
+  expect(await post('/auth/password-reset/confirm', { token, password: PASSWORD })).toMatchObject({
+    status: 422,
+    body: { code: 'MAIL_TOKEN_INVALID' },
+  });
+  const sessions = [sessionOf(await logIn(email, NEW_PASSWORD)), sessionOf(await logIn(email, NEW_PASSWORD))];
+  expect((await as(sessions[0]!.accessToken, 'POST', '/auth/logout-all')).status).toBe(204);
+  for (const { refreshToken } of sessions)
+    expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
+  expect((await anonymously(one, 'POST', '/auth/logout-all')).status).toBe(401);
+});
+
+test('a signed-in customer orders for themselves only, and sees their orders only', async () => {
+  await addStock(one.db, 'A', 'AMS', 10);
+  const [ada, bob] = [await addPerson(), await addPerson()];
+  for (const { accessToken } of [ada, bob])
+    expect(await as(accessToken, 'GET', '/orders')).toMatchObject({ status: 200, body: { items: [] } });
+  const forAnother = await as(ada.accessToken, 'POST', '/orders', {
+    items: [{ sku: 'A', quantity: 1 }],
+    customerId: bob.id,
+  });
+  expect(forAnother.status).toBe(403);
+  expect((await as(ada.accessToken, 'POST', '/inventory/A/adjust', {})).status).toBe(403);
+});
+
+test.each([
+  ['/users', { email: 'x', password: PASSWORD }, 'email'],
+  ['/users', { email: 'a@example.com', password: 'short' }, 'password'],
+  ['/users', { email: 'a@example.com', password: 'x'.repeat(201) }, 'password'],
+  ['/users', { email: 'a@example.com', password: PASSWORD, role: 'admin' }, 'role'],
+  ['/users', { email: 'a@example.com', password: PASSWORD, name: 'a\u0000b' }, 'name'],
+  ['/users', { email: 'a\r\nBcc: b@example.com', password: PASSWORD }, 'email'],
+  ['/auth/login', { email: 'a@example.com' }, 'password'],
+  ['/auth/login', { email: { $ne: '' }, password: PASSWORD }, 'email'],
+  ['/auth/refresh', {}, 'refreshToken'],
+  ['/auth/password-reset/confirm', { token: 'x', password: 'short' }, 'password'],
+])('%s %j is refused by name', async (path, body, member) => {
+  const reply = await post(path, body);
+  expect(reply).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+  expect(reply.body.errors.map((error) => error.path)).toContain(member);
+});
+
+test('a service registers many customers from one address', async () => {
+  const statuses = new Set<number>();
+  for (let n = 0; n < 25; n++) {
+    const reply = await one.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } });
+    statuses.add(reply.status);
+  }
+  expect(statuses).toEqual(new Set([202]));
+});
+
+test('without the secret for signing keys sign-in says so, and begins no session', async () => {
+  const bare = await openTestApi({ shop: one });
+  try {
+    const { email, id } = await addPerson();
+    const reply = await logIn(email, PASSWORD, bare);
+    expect(reply).toMatchObject({ status: 503, body: { code: 'SIGN_IN_NOT_SET_UP' } });
+    const { rows } = await one.db.pool.query<{ count: number }>(
+      'select count(*) from sessions where user_id = $1',
+      [id],
+    );
+    expect(rows[0]!.count).toBe(1);
+    expect(await idOf(one.db, email)).toBe(id);
+  } finally {
+    await bare.close();
+  }
+});
+
+test('hashes run two at a time, and those that would wait too long are told to come back', async () => {
+  const { email } = await addPerson();
+  // By a service, which is not counted.
+  const replies = await Promise.all(
+    Array.from({ length: 70 }, () =>
+      two.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } }),
+    ),
+  );
+  const refused = replies.filter(({ status }) => status === 503);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const reply of refused) {
+    expect(reply.body.code).toBe('OVERLOADED');
+    expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+  expect((await logIn(email)).status).toBe(200);
+});
