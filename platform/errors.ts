@@ -150,6 +150,10 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'LOT_BLOCKED',
     message: 'Too few units may leave: the others are recalled, on hold or have expired.',
   },
+  serials_cover_on_hand: {
+    code: 'SERIAL_BLOCKED',
+    message: 'Too few units may leave: the others are on quality hold.',
+  },
   ledger_keys_pkey: { code: 'ALREADY_APPLIED', message: 'This effect is already in the ledger.' },
   payments_one_in_flight: {
     code: 'PAYMENT_IN_PROGRESS',

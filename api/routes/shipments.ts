@@ -9,7 +9,7 @@ import { parcelNaming, parcelUnits } from '../schemas/naming';
 import type { ApiContext } from '../services/context';
 
 /** Which lots and serial numbers are in a parcel. */
-export function shipmentRoutes({ db }: ApiContext): Route[] {
+export function shipmentRoutes({ db, stock }: ApiContext): Route[] {
   const path = `${API_BASE}/shipments/{id}/units`;
   const tag = 'Lots and serial numbers';
   const responses = { 200: { description: 'The units of the parcel', schema: parcelUnits } };
@@ -37,13 +37,23 @@ export function shipmentRoutes({ db }: ApiContext): Route[] {
         summary: 'Say which lots and serial numbers are in a parcel',
         description:
           'Before it leaves: they are kept for it and leave with it. After that: they are exchanged for those that were ' +
-          'taken without being named. Safe to repeat.',
+          'taken without being named, as of when it left; blocked units are then booked as gone, and an alert names the order. ' +
+          'Safe to repeat.',
         params: idParams,
         body: parcelNaming,
         responses,
-        problems: ['PARCEL_STOPPED', 'NOT_IN_PARCEL', ...NAMING_PROBLEMS, 'VALIDATION_FAILED'],
+        problems: [
+          'PARCEL_STOPPED',
+          'NOT_IN_PARCEL',
+          'BELOW_RESERVED',
+          ...NAMING_PROBLEMS,
+          'VALIDATION_FAILED',
+        ],
       },
-      async ({ params, body }) => ok(await nameParcelUnits(db, { shipmentId: params.id, items: body.items })),
+      async ({ params, body, caller: actor }) => {
+        const named = { shipmentId: params.id, items: body.items, actor };
+        return ok(await nameParcelUnits({ db, stock }, named));
+      },
     ),
   ];
 }

@@ -285,7 +285,7 @@ async function writeOutcome(
       actor: `carrier:${carrier}`,
     })),
   );
-  await raiseBlockedLeft(tx, carrier, [...left, ...outcome.leftAfterStop]);
+  await raiseBlockedLeft(tx, [...left, ...outcome.leftAfterStop]);
   await closeLines(
     tx,
     shipped.map(({ line }) => line),

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../platform/database/database';
-import { raiseAttention } from '../orders/attention';
+import { raiseAttention, resolveAttention } from '../orders/attention';
 import { SHOWN_IN_DETAILS } from '../stock/alerts/alerts';
 import { countAsGone } from '../stock/ledger/stock-ledger';
 import { blockedUnitsOf } from '../stock/tracking/packing';
@@ -65,11 +65,7 @@ export async function recordLeftAfterStop(
 }
 
 /** What has left has left: that units of it were blocked is told, once for each parcel. */
-export async function raiseBlockedLeft(
-  tx: Transaction,
-  carrier: string,
-  shipments: readonly ShipmentRow[],
-): Promise<void> {
+export async function raiseBlockedLeft(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<void> {
   if (shipments.length === 0) return;
   const blocked = await blockedUnitsOf(
     tx,
@@ -77,7 +73,7 @@ export async function raiseBlockedLeft(
   );
   await raiseAttention(
     tx,
-    shipments.flatMap(({ shipmentId, orderId, warehouse, trackingNumber }) => {
+    shipments.flatMap(({ shipmentId, orderId, warehouse, carrier, trackingNumber }) => {
       const items = blocked.filter((item) => item.shipmentId === shipmentId);
       if (items.length === 0) return [];
       const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
@@ -103,5 +99,16 @@ export async function raiseBlockedLeft(
         },
       ];
     }),
+  );
+}
+
+/** Tells anew of parcels of which it is known by now what was in them. Where nothing blocked was, nobody needs to look for it. */
+export async function tellAnewOfBlocked(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<void> {
+  await raiseBlockedLeft(tx, shipments);
+  const ids = shipments.map(({ shipmentId }) => shipmentId);
+  const blocked = new Set((await blockedUnitsOf(tx, ids)).map(({ shipmentId }) => shipmentId));
+  await resolveAttention(
+    tx,
+    ids.filter((id) => !blocked.has(id)).map((about) => ({ kind: 'blocked_left', about })),
   );
 }

@@ -150,7 +150,7 @@ describe('units that are tracked', () => {
       { sku, serials: [{ serial: 'A', named: false }] },
     ]);
     await expect(
-      nameParcelUnits(shop.db, { shipmentId, items: [{ sku, serials: ['B'] }] }),
+      nameParcelUnits(withStock(shop.db), { actor: 'packer', shipmentId, items: [{ sku, serials: ['B'] }] }),
     ).rejects.toMatchObject({ code: 'PARCEL_STOPPED' });
     const { rows } = await shop.db.pool.query(
       `select s.order_id from serials s join products p on p.id = s.product_id where p.sku = $1 and s.serial = 'A'`,

@@ -99,7 +99,8 @@ describe('a recall of units that are promised', () => {
     const sku = await badAndGood();
     const orderId = await paid(sku, 2);
     const [parcel] = (await viewOf(shop.db, orderId)).shipments;
-    await nameParcelUnits(shop.db, {
+    await nameParcelUnits(withStock(shop.db), {
+      actor: 'packer',
       shipmentId: parcel!.id,
       items: [{ sku, lots: [{ code: 'BAD', quantity: 2 }] }],
     });
@@ -112,7 +113,11 @@ describe('a recall of units that are promised', () => {
     expect(view.items[0]).toMatchObject({ reservedQuantity: 2 });
     const again = view.shipments.find(({ status }) => status === 'pending')!.id;
     const pack = (code: string) =>
-      nameParcelUnits(shop.db, { shipmentId: again, items: [{ sku, lots: [{ code, quantity: 2 }] }] });
+      nameParcelUnits(withStock(shop.db), {
+        actor: 'packer',
+        shipmentId: again,
+        items: [{ sku, lots: [{ code, quantity: 2 }] }],
+      });
     await expect(pack('BAD')).rejects.toMatchObject({ code: 'LOT_BLOCKED' });
     await pack('good');
   });
@@ -147,7 +152,11 @@ describe('a recall of units that are promised', () => {
     expect(made).toMatchObject({ serials: ['A1'], open: 1 });
     const [parcel] = (await viewOf(shop.db, orderId)).shipments;
     await expect(
-      nameParcelUnits(shop.db, { shipmentId: parcel!.id, items: [{ sku, serials: ['A1'] }] }),
+      nameParcelUnits(withStock(shop.db), {
+        actor: 'packer',
+        shipmentId: parcel!.id,
+        items: [{ sku, serials: ['A1'] }],
+      }),
     ).rejects.toMatchObject({ code: 'SERIAL_BLOCKED' });
     await book(orderId);
     await pickUp(parcel!.id);

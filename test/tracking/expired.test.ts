@@ -134,7 +134,7 @@ describe('a lot that has expired', () => {
     const orderId = await paid(sku, 2);
     const [parcel] = (await viewOf(shop.db, orderId)).shipments;
     const items = [{ sku, lots: [{ code, quantity: 2 }] }];
-    await nameParcelUnits(shop.db, { shipmentId: parcel!.id, items });
+    await nameParcelUnits(withStock(shop.db), { actor: 'packer', shipmentId: parcel!.id, items });
     await expire(code);
     const claimed = async () =>
       (await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 9 }))

@@ -48,7 +48,7 @@ async function parcelOf(sku: string, quantity: number): Promise<{ orderId: strin
 }
 
 const name = (shipmentId: string, sku: string, named: NamedUnits) =>
-  nameParcelUnits(shop.db, { shipmentId, items: [{ sku, ...named }] });
+  nameParcelUnits(withStock(shop.db), { actor: 'packer', shipmentId, items: [{ sku, ...named }] });
 const leaves = (shipmentId: string) => carry(shop.db, shipmentId, 'picked_up');
 const serialsIn = async (shipmentId: string) =>
   (await readParcelUnits(shop.db, shipmentId))?.items[0]?.serials;

@@ -1,13 +1,13 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import type { StockKey } from '../ledger/types';
-import type { KnownLot, KnownSerial, MovingEntry } from './types';
+import type { KnownLot, KnownSerial, MovingEntry, PlacedSerial } from './types';
 
-const KNOWN_SERIAL = `s.id, s.serial, s.status, s.hold_id is not null as "isHeld", s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
+const KNOWN_SERIAL = `s.id, s.serial, s.status, s.hold_id is not null as "isHeld", s.hold_id as "holdId", s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
   (select u.shipment_id from packed_units u where u.serial_id = s.id) as "packedFor",
-  m.effect_id as "effectId", m.named,
+  m.effect_id as "effectId", m.named, m.blocked as "wasBlocked", m.hold_id as "leftHoldId",
   exists (select from ledger_keys k where k.key = 'ship_late:' || m.effect_id) as "leftAfterStop"
   from serials s join lateral (
-    select effect_id, named from serial_movements where serial_id = s.id order by id desc limit 1) m on true`;
+    select effect_id, named, blocked, hold_id from serial_movements where serial_id = s.id order by id desc limit 1) m on true`;
 
 /**
  * Those of these serial numbers that the product has, each with how it was given: a number is known by how people see it, and the very
@@ -158,33 +158,22 @@ export function selectSerialsOnHold(
   );
 }
 
-/** Where a serial number is to be from now on, whatever the rules of moving say. */
-export interface PlacedSerial {
-  id: number;
-  status: KnownSerial['status'];
-  orderId: string | null;
-  reference: string | null;
-  /** The movement to note. */
-  kind: 'ship' | 'exchange';
-  effectId: string;
-  named: boolean;
-}
-
-/** Corrects which serial numbers are where. All stay at their warehouse, so no counter changes. */
+/** Corrects which serial numbers are where. All stay at their warehouse, so no counter changes. None is on hold any more. */
 export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): Promise<number> {
   return execute(
     tx,
     'tracking.place_serials',
     `with p as (
-       select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::boolean[])
-         with ordinality as t (id, status, order_id, reference, kind, effect_id, named, n)
+       select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::boolean[],
+           $8::boolean[], $9::uuid[])
+         with ordinality as t (id, status, order_id, reference, kind, effect_id, named, blocked, hold_id, n)
      ), placed as (
-       update serials s set status = p.status, order_id = p.order_id, reference = p.reference, updated_at = clock_timestamp()
+       update serials s set status = p.status, order_id = p.order_id, reference = p.reference, hold_id = null, updated_at = clock_timestamp()
        from p where s.id = p.id
        returning s.id, s.warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named, incoming)
-     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named, p.kind = 'exchange' from p join placed x using (id) order by p.n`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named, incoming, blocked, hold_id)
+     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named, p.status = 'in_stock', p.blocked, p.hold_id from p join placed x using (id) order by p.n`,
     [
       placed.map((s) => s.id),
       placed.map((s) => s.status),
@@ -193,6 +182,8 @@ export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): 
       placed.map((s) => s.kind),
       placed.map((s) => s.effectId),
       placed.map((s) => s.named),
+      placed.map((s) => s.wasBlocked),
+      placed.map((s) => s.leftHoldId),
     ],
   );
 }
@@ -208,9 +199,11 @@ export function selectKnownLots(
     on,
     'tracking.known_lots',
     `select l.id, n.given as code, l.expires_on::text as "expiresOn", l.held, coalesce(l.expires_on < today_utc(), false) as expired,
+            m.recalled_at is not null as recalled,
             l.quantity - l.held - coalesce((select sum(u.quantity) from packed_units u
               where u.lot_id = l.id and u.shipment_id is distinct from $4), 0) as free
      from unnest($3::text[]) as n (given) join lots l on l.master_id = find_lot($1, n.given) and l.warehouse_id = $2
+     join product_lots m on m.id = l.master_id
      order by l.id`,
     [key.productId, key.warehouseId, codes, shipmentId],
   );
@@ -226,7 +219,7 @@ export function selectLotsOut(
   return many<KnownLot>(
     on,
     'tracking.lots_out',
-    `select min(l.id) as id, n.given as code, min(l.expires_on)::text as "expiresOn", 0 as held, false as expired,
+    `select min(l.id) as id, n.given as code, min(l.expires_on)::text as "expiresOn", 0 as held, false as expired, false as recalled,
             -sum(m.quantity) as free
      from unnest($3::text[]) as n (given) join lots l on l.master_id = find_lot($1, n.given)
      join lot_movements m on m.lot_id = l.id

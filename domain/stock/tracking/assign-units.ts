@@ -5,7 +5,7 @@ import { moveSerials, selectKnownLots, selectKnownSerials, selectLotsOut } from 
 import { moveKnownLots } from './lots';
 import { insertSerials, selectTrackedProduct } from './queries';
 import {
-  expiredFault,
+  blockedFault,
   heldFault,
   lotFault,
   namingFault,
@@ -30,7 +30,7 @@ import {
  * Out go numbers in stock and free units of lots. In come: with a transfer, what left with it and has not arrived; with a return, numbers that went out with its order; with a
  * correction, new numbers, those that were given up and those of a parcel that left after it was stopped.
  *
- * What is on quality hold does not go out, and with a parcel nothing that has expired.
+ * What is on quality hold does not go out, and with a parcel nothing that has expired or is recalled.
  *
  * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_PACKED, SERIAL_BLOCKED, DUPLICATE_SERIAL,
  * UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED, LOT_EXPIRY_MISMATCH
@@ -94,7 +94,7 @@ async function moveNamedLots(
     const codes = lots.map(({ code }) => code);
     refuse(lotFault(sku, lots, await selectLotsOut(tx, productId, by, codes)));
   }
-  if (entry.kind === 'ship') refuse(expiredFault(sku, known));
+  if (entry.kind === 'ship') refuse(blockedFault(sku, known));
   const expiry = new Map(known.map((lot) => [lot.code, lot.expiresOn]));
   const moves = lots.map(({ code, quantity, expiresOn }) => ({
     productId,

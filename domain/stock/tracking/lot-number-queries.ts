@@ -88,6 +88,21 @@ export function noteLotNumbers(
   );
 }
 
+/** The same of all lots of places: a count tells of each of them, also of those that it did not find. */
+export function noteCountedLots(
+  tx: Transaction,
+  counts: readonly { productId: number; warehouseId: number; countedAt: string }[],
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.note_counted_lots',
+    `update lots l set number_as_of = greatest(l.number_as_of, n.as_of)
+     from unnest($1::int[], $2::int[], $3::timestamptz[]) as n (product_id, warehouse_id, as_of)
+     where l.product_id = n.product_id and l.warehouse_id = n.warehouse_id`,
+    [counts.map((c) => c.productId), counts.map((c) => c.warehouseId), counts.map((c) => c.countedAt)],
+  );
+}
+
 /** Those of these lots that have an absolute number of their own as of a time or later, by their places in what was given, from 0. */
 export function selectLotsNumberedSince(
   tx: Transaction,

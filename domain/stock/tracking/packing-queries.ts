@@ -54,7 +54,7 @@ export async function replacePacked(
   );
 }
 
-/** Units that left with a parcel although they were recalled, on quality hold or past their last day. */
+/** Units that are out with a parcel and were recalled, on quality hold or past their last day when they left. */
 export interface BlockedUnits {
   shipmentId: string;
   sku: string;
@@ -67,12 +67,18 @@ export function selectBlockedUnits(tx: Transaction, shipmentIds: readonly string
   return many<BlockedUnits>(
     tx,
     'tracking.blocked_units',
-    `select m.effect_id as "shipmentId", p.sku, l.code as lot, null as serial, -m.quantity as quantity
+    `select m.effect_id as "shipmentId", p.sku, l.code as lot, null as serial, -sum(m.quantity) as quantity
      from lot_movements m join lots l on l.id = m.lot_id join products p on p.id = m.product_id
      where m.effect_id = any ($1::uuid[]) and m.kind = 'ship' and m.blocked
+     group by 1, 2, l.id having sum(m.quantity) < 0
      union all
+     -- A number that another was exchanged for is with another parcel, or here.
      select m.effect_id, p.sku, null, s.serial, 1
-     from serial_movements m join serials s on s.id = m.serial_id join products p on p.id = s.product_id
+     from (select distinct serial_id from serial_movements
+           where effect_id = any ($1::uuid[]) and kind = 'ship' and blocked) b
+     join serials s on s.id = b.serial_id join products p on p.id = s.product_id
+     cross join lateral (select effect_id, kind, blocked from serial_movements
+       where serial_id = s.id and kind in ('ship', 'exchange') order by id desc limit 1) m
      where m.effect_id = any ($1::uuid[]) and m.kind = 'ship' and m.blocked
      order by 1, 2, 3, 4`,
     [shipmentIds],

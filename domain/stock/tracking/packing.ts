@@ -7,7 +7,7 @@ import {
 } from './assign-queries';
 import { refuse } from './assign-units';
 import { deletePacked, selectPacked, type PackedUnit } from './packing-queries';
-import { expiredFault, heldFault, lotFault, packedFault, serialFault, twiceFault } from './rules';
+import { blockedFault, heldFault, lotFault, packedFault, serialFault, twiceFault } from './rules';
 import type { NamedProduct, NamedUnits } from './types';
 
 export { selectBlockedUnits as blockedUnitsOf } from './packing-queries';
@@ -50,7 +50,7 @@ export async function readShippedUnits(
 }
 
 /**
- * The units of a product that are named for a parcel, as `replacePacked` takes them. What is on quality hold or has expired is refused.
+ * The units of a product that are named for a parcel, as `replacePacked` takes them. What is on quality hold, recalled or has expired is refused.
  * The caller holds the stock row's lock.
  *
  * @throws UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_PACKED, SERIAL_BLOCKED, UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED
@@ -70,7 +70,7 @@ export async function findToPack(
   const there =
     codes.length > 0 ? await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId) : [];
   refuse(lotFault(sku, lots, there));
-  refuse(expiredFault(sku, there));
+  refuse(blockedFault(sku, there));
   const ids = new Map(there.map(({ code, id }) => [code, id]));
   return [
     ...known.map(({ id }) => ({ productId, serialId: id, lotId: null, quantity: 1 })),

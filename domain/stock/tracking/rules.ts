@@ -91,11 +91,18 @@ export function heldFault(sku: string, known: readonly KnownSerial[]): NamingFau
   };
 }
 
-/** The fault of lots that have expired, or null. */
-export function expiredFault(sku: string, known: readonly KnownLot[]): NamingFault | null {
-  const lot = known.find(({ expired }) => expired);
+/** The fault of lots that have expired or are recalled, or null. */
+export function blockedFault(sku: string, known: readonly KnownLot[]): NamingFault | null {
+  const lot = known.find(({ expired, recalled }) => expired || recalled);
   if (!lot) return null;
   const { code, expiresOn } = lot;
+  if (lot.recalled) {
+    return {
+      code: 'LOT_BLOCKED',
+      detail: `Lot ${code} of ${sku} is recalled.`,
+      details: { sku, lot: code, reason: 'recalled' },
+    };
+  }
   return {
     code: 'LOT_BLOCKED',
     detail: `Lot ${code} of ${sku} expired on ${expiresOn ?? ''}.`,

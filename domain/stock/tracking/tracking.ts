@@ -12,6 +12,7 @@ export { codeKey } from './rules';
 export { moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
 export {
   moveLotsApart,
+  noteCountedLots,
   noteLotNumbers,
   selectLotNumberFacts,
   selectLotsNumberedSince,

@@ -166,14 +166,37 @@ export interface KnownSerial {
   reference: string | null;
   /** On quality hold. */
   isHeld: boolean;
+  /** Which it is on. */
+  holdId: string | null;
   /** The parcel it is packed into, which has not left. */
   packedFor: string | null;
   /** Of its latest movement. */
   effectId: string;
   /** Somebody named it then; false: it was taken as the oldest. */
   named: boolean;
+  /** It was blocked when that took it out with a parcel. */
+  wasBlocked: boolean;
+  /** The quality hold that it was taken off then. */
+  leftHoldId: string | null;
   /** That took it out with a parcel that had been stopped. */
   leftAfterStop: boolean;
+}
+
+/** Where a serial number is to be from now on, whatever the rules of moving say. */
+export interface PlacedSerial extends Pick<
+  KnownSerial,
+  'id' | 'status' | 'orderId' | 'reference' | 'effectId' | 'named' | 'wasBlocked' | 'leftHoldId'
+> {
+  /** The movement to note. */
+  kind: 'ship' | 'exchange';
+}
+
+/** A parcel that has left, and who says what was in it. */
+export interface LeftParcel {
+  shipmentId: string;
+  orderId: string;
+  warehouseId: number;
+  actor: string;
 }
 
 /** A lot at one place. */
@@ -187,4 +210,5 @@ export interface KnownLot {
   held: number;
   /** Its last day of sale has passed. */
   expired: boolean;
+  recalled: boolean;
 }

@@ -18,7 +18,7 @@ import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/
 import { findReservedUnits } from '../../stock/reservations/holders';
 import type { ReservedUnits } from '../../stock/reservations/types';
 import { bringInSerials, takeOutSerials } from '../../stock/tracking/counted-serials';
-import { moveLots } from '../../stock/tracking/tracking';
+import { moveLots, noteCountedLots } from '../../stock/tracking/tracking';
 import { endCountHold, fitCountHold, holdMissing, readCountHold, unitsOnHold } from '../quality/count-holds';
 import { unitsProblem } from './compare-units';
 import { byProduct, compareUnits, readKnownUnits, type UnitsOfLine } from './counted-units';
@@ -93,6 +93,14 @@ export async function applyCounts(
       entries.push(await entryOf(tx, sheet, line, { variance, ...how }));
     decisions.push(decision);
   }
+  const tellLots = outcomes.filter(
+    ({ line: { there }, outcome }) => outcome.status === 'approved' && there?.units.tellsLots,
+  );
+  if (tellLots.length > 0)
+    await noteCountedLots(
+      tx,
+      tellLots.map(({ line: { key, countedAt } }) => ({ ...key, countedAt })),
+    );
   await updateLines(tx, sheet.sheetId, decisions, how.actor);
   await writeUnits(
     tx,

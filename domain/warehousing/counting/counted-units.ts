@@ -158,6 +158,8 @@ async function serialsOf(
 
 /** What a line that was counted says of its units, against the ledger as it is known now. */
 export interface UnitsOfLine {
+  /** It was counted lot by lot. */
+  tellsLots: boolean;
   lots: LotVariance[];
   serials: SerialVariance;
   /** Numbers that were found are known to be elsewhere by now. */
@@ -181,5 +183,5 @@ export async function compareUnits(
       ? serialVariance(told.serials, units.serials.get(productId) ?? [])
       : { missing: [], found: [] };
   const known = serials.found.length > 0 ? await findFoundSerials(tx, productId, serials.found) : [];
-  return { lots, serials, isElsewhere: elsewhere(known, warehouseId).length > 0, known };
+  return { tellsLots, lots, serials, isElsewhere: elsewhere(known, warehouseId).length > 0, known };
 }
