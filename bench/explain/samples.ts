@@ -14,7 +14,7 @@ export async function findSamples(pool: Pool): Promise<Samples> {
        (select id from orders where status = 'paid' limit 1) as "orderId",
        (select customer_id from orders limit 1) as "customerId",
        (select json_build_object('xid', xid::text::bigint, 'id', id) from inventory_transactions
-        order by id desc offset 100000 limit 1) as recent`,
+        order by id desc offset 99999 limit 1) as recent`,
   );
   const [samples] = rows;
   if (!samples) throw new Error('the database is empty');
