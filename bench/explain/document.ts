@@ -1,5 +1,6 @@
 import type { ExplainSize } from './fill';
 import type { ExplainedQuery } from './queries';
+import type { Reads } from './reads';
 import type { Recorded } from './recorder';
 
 /** A statement of a query with the plan that PostgreSQL made of it. */
@@ -14,19 +15,36 @@ export interface Chapter {
   queries: readonly { query: ExplainedQuery; statements: readonly Explained[] }[];
 }
 
+/** Calls of which what they read is shown, and not their plans. */
+export interface Table {
+  title: string;
+  about: string;
+  rows: readonly { what: string; readsOn?: string | undefined; reads: Reads }[];
+}
+
 const SHOWN_VALUE = 60;
 
 /** The Markdown of `docs/queries.md`. */
-export function asDocument(size: ExplainSize, server: string, chapters: readonly Chapter[]): string {
-  const rows = (count: number) => count.toLocaleString('en');
+export function asDocument({
+  size,
+  server,
+  chapters,
+  tables,
+}: {
+  size: ExplainSize;
+  server: string;
+  chapters: readonly Chapter[];
+  tables: readonly Table[];
+}): string {
   const lines = [
     '# The major queries and their plans',
     '',
     'Written by `npm run explain`; do not edit. The statements are those that the code sends, recorded while it sends them.',
     '',
-    `${server}. ${rows(size.stockRows)} stock rows (products at 100 locations), ${rows(size.ledgerRows)} ledger entries over twelve`,
-    'months, few products that sell much and many that sell little. Each statement ran twice; the plan is of the second run, with warm',
-    'caches. Times are those of the machine; buffers (pages of 8 kB) and rows are not.',
+    `${server}. ${inWords(size.stockRows)} stock rows (products at 100 locations), ${inWords(size.ledgerRows)} ledger entries over twelve`,
+    `months, few products that sell much and many that sell little; ${inWords(size.orders)} orders, and as many reservations without one.`,
+    'Each statement ran twice; the plan is of the second run, with warm caches. Times are those of the machine; buffers (pages of 8 kB) and',
+    'rows are not.',
     '',
     '| query | used by | ms |',
     '| --- | --- | --- |',
@@ -41,6 +59,19 @@ export function asDocument(size: ExplainSize, server: string, chapters: readonly
       }),
     ),
     '',
+    ...tables.flatMap(({ title, about, rows }) => [
+      `## ${title}`,
+      '',
+      `${about} Rows are all that were read of tables, also those that were left out again; the index, or table, is where most were.`,
+      '',
+      '| what | ms | pages | rows | most of them by |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows.map(
+        ({ what, readsOn, reads: { milliseconds, pages, rows: read, by } }) =>
+          `| ${what}${readsOn === undefined ? '' : ` (${readsOn})`} | ${milliseconds.toFixed(1)} | ${inWords(pages)} | ${inWords(read)} | ${by} |`,
+      ),
+      '',
+    ]),
     ...chapters.flatMap(({ title, queries }) => [
       `## ${title}`,
       '',
@@ -57,6 +88,8 @@ export function asDocument(size: ExplainSize, server: string, chapters: readonly
   ];
   return `${lines.join('\n').trimEnd()}\n`;
 }
+
+const inWords = (count: number) => count.toLocaleString('en');
 
 function asSection({ name, text, values, plan }: Explained): string[] {
   const shown = values.map((value, index) => `$${index + 1} = ${shortened(value)}`);

@@ -1,11 +1,14 @@
 import type { Pool, PoolClient } from 'pg';
 import { asLoader, fillProducts, fillStock, fillWarehouses } from '../fill';
+import { fillDocuments } from './fill-documents';
 
 export interface ExplainSize {
   /** Rows of stock: products at 100 locations. */
   stockRows: number;
   /** Entries of the ledger: an opening for each stock row, the rest reservations that were made and released. */
   ledgerRows: number;
+  /** Orders of one line each, and as many reservations without an order. */
+  orders: number;
 }
 
 const WAREHOUSES = 100;
@@ -33,10 +36,16 @@ export async function fillForExplain(
       `insert into ledger_checkpoint (product_id, warehouse_id, on_hand, reserved)
        select product_id, warehouse_id, on_hand, reserved from stock`,
     );
-    await client.query(moves(RECENTLY), [products, 50_000, WAREHOUSES]);
-    await fillOrders(client, Math.ceil(size.stockRows / 30), products);
-    told('orders and reservations');
+    await fillOrders(client, size.orders, products);
+    told('orders and their reservations');
+    await fillDocuments(client, { orders: size.orders, products }, told);
     await client.query(OTHERS, [products]);
+    await client.query(moves(RECENTLY), [products, 50_000, WAREHOUSES]);
+    // As a run of the schedule leaves it: the next one looks at a part of what nobody has touched.
+    await client.query(
+      `update consistency_share set products_up_to = $1::int / 24, lines_up_to = '0b000000-0000-0000-0000-000000000000'`,
+      [products],
+    );
   });
   await pool.query('vacuum analyze');
   told('statistics');
@@ -98,36 +107,46 @@ const moves = (ago: string) => `
     union all select at + interval '1 hour', product, warehouse, 'release', 0, -units, id, id from move)
   insert into ledger_keys (key) select k || ':' || id from move, unnest(array['reserve', 'release']) k`;
 
-/** One item each. One in fifty is open, half of those unpaid, and of these a few are past due. */
+/**
+ * One item each. One in fifty is open, half of those unpaid, and of these a few are past due. One in ten was cancelled. Hardly any
+ * failed, and those that were rejected by a reviewer are old.
+ */
 async function fillOrders(client: PoolClient, count: number, products: number): Promise<void> {
   await client.query(
     `create temp table made as
      select n, gen_random_uuid() as order_id, gen_random_uuid() as hold_id, 1 + floor(power(random(), 3) * $2::int)::int as product,
-       1 + floor(random() * 100)::int as warehouse, case when n % 100 = 0 then 'reserved' when n % 100 = 1 then 'paid' else 'fulfilled' end as status,
+       1 + floor(random() * 100)::int as warehouse, case when n % 100 = 0 then 'reserved' when n % 100 = 1 then 'paid' when n % 10 = 3 then 'cancelled'
+         when n % 50000 = 7 then 'failed' else 'fulfilled' end as status,
        now() - power(random(), 2) * interval '300 days' as at
      from generate_series(1, $1::int) n`,
     [count, products],
   );
   await client.query(
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, event_seq, created_at, updated_at)
-     select order_id, 'c-' || 1 + floor(power(random(), 2) * $1::int)::int, status, 'complete', 'USD', 1000, 900, '{}', 3, at, at from made`,
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, event_seq, created_at, updated_at,
+       capture, review_status, review_until, money_closed_at)
+     select order_id, 'c-' || 1 + floor(power(random(), 2) * $1::int)::int, status, 'complete', 'USD', 1000, 900, '{}', 3, at, at,
+       case when n % 10 = 9 then 'on_shipment' else 'now' end,
+       case when n % 10 = 9 then case when n % 5000 = 9 and at < now() - interval '200 days' then 'rejected' else 'approved' end end,
+       case when n % 10 = 9 then at end, case when n % 10 = 9 then at end
+     from made`,
     [Math.max(1, Math.floor(count / 10))],
   );
   await client.query(
-    `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity, fulfilled_quantity)
-     select order_id, 1, product, 'BENCH-' || product, 1, 1000, (status <> 'fulfilled')::int, (status = 'fulfilled')::int from made`,
+    `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity, fulfilled_quantity, cancelled_quantity)
+     select order_id, 1, product, 'BENCH-' || product, 1, 1000, (status in ('reserved', 'paid'))::int, (status = 'fulfilled')::int,
+       (status in ('cancelled', 'failed'))::int from made`,
   );
   await client.query(
     `insert into order_events (order_id, seq, type, at) select order_id, seq, 'step', at from made, generate_series(1, 3) seq`,
   );
   await client.query(
-    `insert into reservations (id, kind, order_id, status, expires_at, created_at)
-     select hold_id, 'order', order_id, case status when 'reserved' then 'pending' when 'paid' then 'confirmed' else 'shipped' end,
-       case when n % 10000 = 0 then now() - interval '1 minute' else now() + interval '15 minutes' end, at from made`,
+    `insert into reservations (id, kind, order_id, status, expires_at, created_at, updated_at)
+     select hold_id, 'order', order_id, case status when 'reserved' then 'pending' when 'paid' then 'confirmed' when 'fulfilled' then 'shipped' else 'cancelled' end,
+       case when n % 10000 = 0 then now() - interval '1 minute' else now() + interval '15 minutes' end, at, at from made`,
   );
   await client.query(
     `insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
-     select hold_id, product, warehouse, 1, (status <> 'fulfilled')::int from made`,
+     select hold_id, product, warehouse, 1, (status in ('reserved', 'paid'))::int from made`,
   );
   await client.query('drop table made');
 }
@@ -139,10 +158,6 @@ const OTHERS = `
   ), sent as (
     insert into outbox (topic, key, available_at) select 'order.wake', id, now() + n * interval '1 second' - interval '1 minute'
     from (select id, row_number() over () as n from orders limit 5000) o
-  ), moved as (
-    insert into transfers (id, product_id, source_id, target_id, mode, status, quantity, received, actor, expected_at)
-    select gen_random_uuid(), 1 + n % $1::int, 1 + n % 50, 51 + n % 50, 'in_transit', case when n % 20 = 0 then 'in_transit' else 'completed' end,
-      10, case when n % 20 = 0 then 0 else 10 end, 'bench', now() + interval '1 day' from generate_series(1, 20000) n
   )
   insert into alerts (kind, product_id, warehouse_id, status, raised_at, resolved_at)
   select 'low_stock', s.product_id, s.warehouse_id, status, now(), case when status = 'resolved' then now() end

@@ -2,9 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { stackOf } from '../../platform/errors';
-import { openDatabase, type Database, type Queryable } from '../../platform/database/database';
+import {
+  openDatabase,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { startBenchPostgres } from '../servers';
-import { asDocument, type Chapter, type Explained } from './document';
+import { asDocument, type Chapter, type Explained, type Table } from './document';
 import { fillForExplain, type ExplainSize } from './fill';
 import {
   CONSISTENCY_QUERIES,
@@ -15,7 +20,16 @@ import {
   type ExplainedQuery,
   type Samples,
 } from './queries';
+import { LISTS, type ReadCase } from './lists';
+import { added, NOTHING_READ, readsOf, type JsonPlan, type Reads } from './reads';
 import { recordStatements, type Recorded } from './recorder';
+import { findSamples } from './samples';
+import { UPKEEP } from './upkeep';
+
+const TABLES = [
+  { title: 'Lists, filter by filter', about: 'Of a page of 20, with what it looks up.', cases: LISTS },
+  { title: 'What runs by itself', about: 'Of one run, or of one part of it.', cases: UPKEEP },
+];
 
 const CHAPTERS = [
   { title: 'Stock and its ledger', queries: STOCK_QUERIES },
@@ -27,12 +41,13 @@ const CHAPTERS = [
 
 /**
  * `npm run explain [FILE]`: fills a database of its own and writes the plans of the major queries, to docs/queries.md unless told
- * otherwise. EXPLAIN_STOCK_ROWS and EXPLAIN_LEDGER_ROWS change the size.
+ * otherwise. EXPLAIN_STOCK_ROWS, EXPLAIN_LEDGER_ROWS and EXPLAIN_ORDERS change the size.
  */
 async function main(file: string): Promise<void> {
   const size = {
     stockRows: Number(process.env.EXPLAIN_STOCK_ROWS ?? 10_000_000),
     ledgerRows: Number(process.env.EXPLAIN_LEDGER_ROWS ?? 20_000_000),
+    orders: Number(process.env.EXPLAIN_ORDERS ?? 400_000),
   };
   const server = await startBenchPostgres();
   const pool = new Pool({ connectionString: server.url, max: 1 });
@@ -62,8 +77,41 @@ async function explainAll(db: Database, pool: Pool, size: ExplainSize): Promise<
     for (const query of queries) explained.push({ query, statements: await explainQuery(db, query, some) });
     chapters.push({ title, queries: explained });
   }
+  const tables: Table[] = [];
+  for (const { title, about, cases } of TABLES) {
+    const rows: Table['rows'][number][] = [];
+    for (const one of cases) {
+      const reads = await readsOfCase(db, one, some);
+      process.stderr.write(
+        `read: ${one.what}: ${reads.rows} rows, ${reads.milliseconds.toFixed(1)} ms, by ${reads.by}\n`,
+      );
+      rows.push({ what: one.what, readsOn: one.readsOn, reads });
+    }
+    tables.push({ title, about, rows });
+  }
   const [version] = (await pool.query<{ server_version: string }>('show server_version')).rows;
-  return asDocument(size, `PostgreSQL ${version?.server_version ?? ''}`, chapters);
+  return asDocument({ size, server: `PostgreSQL ${version?.server_version ?? ''}`, chapters, tables });
+}
+
+/** The second time, with warm caches. */
+async function readsOfCase(db: Database, { run }: ReadCase, some: Samples): Promise<Reads> {
+  const recorded = await recordStatements(db, (on) => run(on, some));
+  let reads = NOTHING_READ;
+  for (let time = 1; time <= 2; time++) {
+    await rolledBack(db, async (tx) => {
+      reads = NOTHING_READ;
+      for (const { text, values } of recorded) {
+        const { rows } = await tx.query({
+          name: '',
+          text: `explain (analyze, buffers, format json) ${text}`,
+          values,
+        });
+        const [plan] = rows[0]?.['QUERY PLAN'] as [JsonPlan];
+        reads = added(reads, readsOf(plan));
+      }
+    });
+  }
+  return reads;
 }
 
 async function explainQuery(db: Database, query: ExplainedQuery, some: Samples): Promise<Explained[]> {
@@ -78,19 +126,25 @@ async function explainQuery(db: Database, query: ExplainedQuery, some: Samples):
 
 /** What it writes is rolled back. */
 async function explain(db: Database, query: ExplainedQuery, statement: Recorded): Promise<Explained> {
-  const rolledBack = new Error('rolled back');
   let plan = '';
-  await db
-    .transaction(async (tx) => {
-      await query.prepare?.(tx);
-      plan = await planOf(tx, statement);
-      throw rolledBack;
-    })
-    .catch((error: unknown) => {
-      if (error !== rolledBack) throw error;
-    });
+  await rolledBack(db, async (tx) => {
+    await query.prepare?.(tx);
+    plan = await planOf(tx, statement);
+  });
   const milliseconds = Number(/Execution Time: ([\d.]+) ms/.exec(plan)?.[1] ?? Number.NaN);
   return { ...statement, plan, milliseconds };
+}
+
+async function rolledBack(db: Database, work: (tx: Transaction) => Promise<void>): Promise<void> {
+  const end = new Error('rolled back');
+  await db
+    .transaction(async (tx) => {
+      await work(tx);
+      throw end;
+    })
+    .catch((error: unknown) => {
+      if (error !== end) throw error;
+    });
 }
 
 async function planOf(on: Queryable, { name, text, values }: Recorded): Promise<string> {
@@ -100,25 +154,6 @@ async function planOf(on: Queryable, { name, text, values }: Recorded): Promise<
     values,
   });
   return rows.map((row) => String(row['QUERY PLAN'])).join('\n');
-}
-
-async function findSamples(pool: Pool): Promise<Samples> {
-  const { rows } = await pool.query<Samples>(
-    `select (select sku from products order by id limit 1) as "hotSku",
-       (select sku from products order by id desc limit 1) as "coldSku",
-       (select array_agg(sku) from (select sku from products order by hashtext(sku) limit 64) p) as skus,
-       (select json_agg(json_build_object('productId', product_id, 'warehouseId', warehouse_id)) from (
-          select product_id, warehouse_id from stock
-          where product_id in (select id from products order by hashtext(sku) limit 300) and available > 5
-          order by hashtext(product_id::text || warehouse_id) limit 100) s) as keys,
-       (select id from orders where status = 'paid' limit 1) as "orderId",
-       (select customer_id from orders limit 1) as "customerId",
-       (select json_build_object('xid', xid::text::bigint, 'id', id) from inventory_transactions
-        order by id desc offset 100000 limit 1) as recent`,
-  );
-  const [samples] = rows;
-  if (!samples) throw new Error('the database is empty');
-  return samples;
 }
 
 main(process.argv[2] ?? join(process.cwd(), 'docs', 'queries.md')).catch((error: unknown) => {

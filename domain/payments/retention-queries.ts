@@ -24,15 +24,15 @@ export async function deleteOldGatewayEvents(
     'payments.delete_old_gateway_events',
     `with part as materialized (
        select e.ctid as place, e.received_at as at,
-              not exists (select from payments p
-                          where p.id = e.payment_id
-                            and (p.status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'authorized', 'void_planned'])}
-                                 or exists (select from refunds r where r.order_id = p.order_id
-                                            and r.status in ${literals(OPEN_REFUND_STATUSES)})
-                                 or exists (select from captures c where c.payment_id = p.id
-                                            and c.status in ${literals(OPEN_CAPTURE_STATUSES)})
-                                 or exists (select from disputes d where d.order_id = p.order_id
-                                            and d.status in ${literals(OPEN_DISPUTE_STATUSES)}))) as ended
+              -- Looked up for each event: for exists PostgreSQL reads all payments that there are.
+              coalesce((select p.status not in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'authorized', 'void_planned'])}
+                          and (select count(*) from refunds r where r.order_id = p.order_id
+                               and r.status in ${literals(OPEN_REFUND_STATUSES)}) = 0
+                          and (select count(*) from captures c where c.payment_id = p.id
+                               and c.status in ${literals(OPEN_CAPTURE_STATUSES)}) = 0
+                          and (select count(*) from disputes d where d.order_id = p.order_id
+                               and d.status in ${literals(OPEN_DISPUTE_STATUSES)}) = 0
+                        from payments p where p.id = e.payment_id), true) as ended
        from gateway_events e
        where e.received_at < now() - make_interval(days => $1) and (e.received_at, e.ctid) > ($2::timestamptz, $3::tid)
        order by e.received_at, e.ctid limit $4

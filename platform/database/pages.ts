@@ -35,19 +35,19 @@ export function utcMicros(time: string): string {
   return `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
 
-/** Limits a query of documents to one page, newest first, and one row more, to tell whether there are more. */
+/**
+ * Limits a query of documents to one page, newest first, and one row more, to tell whether there are more. Rows that are skipped are
+ * counted by their ids alone: what a document looks up would be looked up for each of them.
+ */
 export function newestFirst(
   query: Knex.QueryBuilder,
   columns: { time: string; id: string },
   page: PageRequest,
 ): Knex.QueryBuilder {
-  void query
-    .orderBy([
-      { column: columns.time, order: 'desc' },
-      { column: columns.id, order: 'desc' },
-    ])
-    .limit(page.limit + 1)
-    .offset(page.offset);
+  const newest = [
+    { column: columns.time, order: 'desc' },
+    { column: columns.id, order: 'desc' },
+  ];
   if (page.after) {
     void query.whereRaw('(??, ??) < (?::timestamptz, ?::uuid)', [
       columns.time,
@@ -56,7 +56,15 @@ export function newestFirst(
       page.after.id,
     ]);
   }
-  return query;
+  void query.orderBy(newest);
+  if (page.offset === 0) return query.limit(page.limit + 1);
+  const ids = query
+    .clone()
+    .clearSelect()
+    .select(columns.id)
+    .limit(page.limit + 1)
+    .offset(page.offset);
+  return query.clearWhere().whereIn(columns.id, ids);
 }
 
 /** A row without the time by which its list is sorted. */

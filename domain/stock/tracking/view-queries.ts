@@ -56,7 +56,7 @@ export function selectSerialPage(
     .join('products as p', 'p.id', 's.product_id')
     .join('warehouses as w', 'w.id', 's.warehouse_id')
     .select(db.builder.raw(`s.id, ${SERIAL}`))
-    .where('p.sku', filter.sku)
+    .whereRaw('s.product_id = (select id from products where sku = ?)', [filter.sku])
     .orderBy('s.id')
     .limit(filter.limit + 1)
     .offset(filter.offset);

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { TransferStatus, TransferView } from './types';
@@ -35,10 +36,30 @@ export function selectTransferPage(
     .join('warehouses as g', 'g.id', 't.target_id')
     .select(db.builder.raw(VIEW))
     .select(db.builder.raw(`${utcMicros('t.created_at')} as "createdAtMicros"`));
-  if (filter.status !== undefined) void query.where('t.status', filter.status);
-  if (filter.sku !== undefined) void query.where('p.sku', filter.sku);
-  if (filter.location !== undefined) {
-    void query.whereRaw('(f.code = ? or g.code = ?)', [filter.location, filter.location]);
-  }
-  return db.list(newestFirst(query, { time: 't.created_at', id: 't.id' }, filter));
+  if (filter.location === undefined) return db.list(newestFirst(filtered(query, filter), COLUMNS, filter));
+  // Each side by its own index, in the order of the list: with `or` between them PostgreSQL reads all of both.
+  const { location, offset, limit, ...others } = filter;
+  const sides = (['source_id', 'target_id'] as const).map((side) =>
+    newestFirst(
+      filtered(db.builder('transfers as t').select('t.id'), others).whereRaw(
+        't.?? = (select id from warehouses where code = ?)',
+        [side, location],
+      ),
+      COLUMNS,
+      { after: filter.after, offset: 0, limit: offset + limit },
+    ),
+  );
+  const ids = db.builder.select('id').from(db.builder.unionAll(sides, true).as('sides'));
+  return db.list(newestFirst(query.whereIn('t.id', ids), COLUMNS, { offset, limit }));
+}
+
+const COLUMNS = { time: 't.created_at', id: 't.id' };
+
+function filtered(
+  query: Knex.QueryBuilder,
+  { status, sku }: Pick<TransferFilter, 'status' | 'sku'>,
+): Knex.QueryBuilder {
+  if (status !== undefined) void query.where('t.status', status);
+  if (sku !== undefined) void query.whereRaw('t.product_id = (select id from products where sku = ?)', [sku]);
+  return query;
 }

@@ -64,7 +64,8 @@ export function selectSheetPage(db: Database, filter: SheetFilter): Promise<Shee
     .join('warehouses as w', 'w.id', 'c.warehouse_id')
     .select(db.builder.raw(SHEET));
   if (filter.status !== undefined) void query.where('c.status', filter.status);
-  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  if (filter.location !== undefined)
+    void query.whereRaw('c.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
   return db.list<SheetRow>(newestFirst(query, { time: 'c.created_at', id: 'c.id' }, filter));
 }
 

@@ -47,8 +47,10 @@ export function selectQualityHoldPage(db: Database, filter: HoldFilter): Promise
     .join('warehouses as w', 'w.id', 'h.warehouse_id')
     .leftJoin('lots as l', 'l.id', 'h.lot_id')
     .select(db.builder.raw(HOLD));
-  if (filter.sku !== undefined) void query.where('p.sku', filter.sku);
-  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  if (filter.sku !== undefined)
+    void query.whereRaw('h.product_id = (select id from products where sku = ?)', [filter.sku]);
+  if (filter.location !== undefined)
+    void query.whereRaw('h.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
   if (filter.status !== undefined) void query.where('h.open', filter.status === 'open' ? '>' : '=', 0);
   return db.list<HoldRow>(newestFirst(query, { time: 'h.created_at', id: 'h.id' }, filter));
 }

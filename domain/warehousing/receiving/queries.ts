@@ -52,7 +52,8 @@ export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<
   if (filter.supplier !== undefined) void query.where('r.supplier', filter.supplier);
   if (filter.supplierReference !== undefined)
     void query.where('r.supplier_reference', filter.supplierReference);
-  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  if (filter.location !== undefined)
+    void query.whereRaw('r.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
   if (filter.sku !== undefined) {
     void query.whereRaw(
       `r.id in (select l.receipt_id from receipt_lines l join products p on p.id = l.product_id where p.sku = ?)`,
