@@ -83,7 +83,9 @@ test('a network that tries many accounts waits too, and others do not', async ()
 test('an attempt that is refused counts for nothing, of account or network', async () => {
   const email = newEmail();
   for (let n = 0; n < 5; n++) await codeOf(tryIn(email));
-  await later(-60);
+  await shop.db.pool.query(
+    `update sign_in_attempts set blocked_until = blocked_until + interval '60 s' where blocked_until > now()`,
+  );
   for (let n = 0; n < 100; n++) expect(await codeOf(tryIn(email))).toBe('TOO_MANY_ATTEMPTS');
   expect(await codeOf(tryIn(newEmail()))).toBe('SIGN_IN_FAILED');
 });
