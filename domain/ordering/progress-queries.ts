@@ -132,9 +132,10 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                where order_id = o.id group by request_id
                order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_REQUESTS}) c), '[]') as cuts,
        exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
-           exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
-           or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
-                      where r.order_id = o.id and (r.status = 'pending' and not ${beingAdded('r')} or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
+           c.shipment_id is null and (
+             exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
+             or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
+                        where r.order_id = o.id and (r.status = 'pending' and not ${beingAdded('r')} or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0))
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
        coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
          from ((select id, state, code from order_amendments where order_id = o.id and state = 'open')

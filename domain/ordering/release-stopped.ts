@@ -48,7 +48,11 @@ export async function releaseStoppedShipments(
     const cut = await countAsCut(
       tx,
       cuts,
-      released.map(({ productId, openQuantity: quantity }) => ({ productId, quantity })),
+      released.map(({ productId, shipmentId, openQuantity: quantity }) => ({
+        productId,
+        shipmentId,
+        quantity,
+      })),
     );
     await endEmptied(tx, reservations, released);
     const units = openUnits(released);

@@ -152,3 +152,72 @@ test('whatever is received, sold, corrected and taken back, it adds up', async (
     expect(Math.abs(missing)).toBeLessThanOrEqual(rounded / 2);
   }
 });
+
+describe('a receipt that is taken back after an earlier one was changed', () => {
+  async function costOf(sku: string) {
+    const { rows } = await shop.db.pool.query<{ units: number; average: string | null }>(
+      `select c.costed_units::int as units, round(c.average_minor, 6)::text as average
+       from product_costs c join products p on p.id = c.product_id where p.sku = $1`,
+      [sku],
+    );
+    const worth = await valueProduct(shop.db, sku, { method: 'average' });
+    const [cost] = rows;
+    return { units: cost?.units, average: Number(cost?.average), value: Number(worth?.valueMinor) };
+  }
+
+  test('of the same cost leaves no units that cost something', async () => {
+    const sku = await shop.product({ AMS: 50 });
+    const first = await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+    const second = await deliver(shop.db, [{ sku, quantity: 5, unitCostMinor: 100 }]);
+    await reverse(first);
+    expect(await costOf(sku)).toMatchObject({ units: 5, value: 500 });
+    await reverse(second);
+    expect(await costOf(sku)).toMatchObject({ units: 0, value: 0 });
+  });
+
+  test('of the same cost is corrected without the units that never came', async () => {
+    const sku = await shop.product({});
+    const first = await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+    const second = await deliver(shop.db, [{ sku, quantity: 5, unitCostMinor: 100 }]);
+    await reverse(first);
+    await correct(second, [{ line: 1, unitCostMinor: 200 }]);
+    expect(await costOf(sku)).toEqual({ units: 5, average: 200, value: 1_000 });
+  });
+
+  test('in whatever order documents come, what is left costs what its receipts say', async () => {
+    const random = seededRandom();
+    for (let run = 0; run < 12; run++) {
+      const sku = await shop.product({ AMS: 50 });
+      // Few costs, so that averages are the same often.
+      const cost = () => random.pick([100, 100, 200, null]);
+      const model: { receipt: ReceiptView; quantity: number; cost: number | null }[] = [];
+      for (let step = 0; step < 12; step++) {
+        const place = random.whole(0, Math.max(0, model.length - 1));
+        const one = model[place];
+        if (!one || random.chance(0.4)) {
+          const line = { quantity: random.whole(1, 9), cost: cost() };
+          const costed = line.cost === null ? {} : { unitCostMinor: line.cost };
+          const receipt = await deliver(shop.db, [{ sku, quantity: line.quantity, ...costed }]);
+          model.push({ ...line, receipt });
+        } else if (random.chance(0.5)) {
+          await reverse(one.receipt);
+          model.splice(place, 1);
+        } else if (random.chance(0.5)) {
+          one.cost = cost();
+          await correct(one.receipt, [{ line: 1, unitCostMinor: one.cost }]);
+        } else {
+          one.quantity = random.whole(1, 9);
+          await correct(one.receipt, [{ line: 1, quantity: one.quantity }]);
+        }
+        const costed = model.flatMap(({ quantity, cost: each }) =>
+          each === null ? [] : [{ quantity, each }],
+        );
+        const units = costed.reduce((sum, { quantity }) => sum + quantity, 0);
+        const value = costed.reduce((sum, { quantity, each }) => sum + quantity * each, 0);
+        const kept = await costOf(sku);
+        expect(kept).toMatchObject({ units, value });
+        if (units > 0) expect(kept.average).toBeCloseTo(value / units, 5);
+      }
+    }
+  });
+});

@@ -1,8 +1,10 @@
 import { Client } from 'pg';
+import { repairCounters } from '../../domain/assurance/repair/repair-sql';
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, receive, type OrderShop } from '../db/support';
 import { applyStagedFeed, importFeed, stageText, type ImportOptions } from '../support/import-feed';
@@ -190,7 +192,11 @@ test('a number that goes below zero by what left since is rejected', async () =>
 });
 
 /** A batch that waits for the lock of its stock row, which another transaction has, while that does something to it. */
-async function whileWaiting(sku: string, quantity: number, other: string): Promise<void> {
+async function whileWaiting(
+  sku: string,
+  quantity: number,
+  other: (client: Client) => Promise<unknown>,
+): Promise<void> {
   const jobId = await stageText(shop.db, feedOf(sku, quantity));
   await resolveFeed(shop.db, jobId, 1);
   const client = new Client({ connectionString: shop.url });
@@ -206,9 +212,7 @@ async function whileWaiting(sku: string, quantity: number, other: string): Promi
       );
       return rowCount === 1;
     });
-    await client.query(`with here as (select product_id, warehouse_id from stock where ${here})${other}`, [
-      sku,
-    ]);
+    await other(client);
     await client.query('commit');
     await batch;
   } finally {
@@ -217,14 +221,24 @@ async function whileWaiting(sku: string, quantity: number, other: string): Promi
   await applyStagedFeed(shop.db, jobId);
 }
 
+/** Of the stock row of a product, as `here`. */
+const rowOf = (sku: string, sql: string) => (client: Client) =>
+  client.query(
+    `with here as (select product_id, warehouse_id from stock where product_id = (select id from products where sku = $1))${sql}`,
+    [sku],
+  );
+
 test('a batch keeps what moves while it waits for a row', async () => {
   const sku = await shop.product({ AMS: 10 });
   await whileWaiting(
     sku,
     20,
-    `, counted as (update stock s set on_hand = s.on_hand - 1 from here h where s.product_id = h.product_id)
+    rowOf(
+      sku,
+      `, counted as (update stock s set on_hand = s.on_hand - 1 from here h where s.product_id = h.product_id)
      insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
      select product_id, warehouse_id, 'ship', -1, 0, gen_random_uuid() from here`,
+    ),
   );
   expect(await onHand(sku)).toBe(19);
 });
@@ -234,13 +248,24 @@ test('a batch decides again on a row that is corrected while it waits for it', a
   await whileWaiting(
     sku,
     20,
-    `, counted as (
+    rowOf(
+      sku,
+      `, counted as (
        update stock s set on_hand = 4, number_as_of = clock_timestamp(), corrections = s.corrections + 1
        from here h where s.product_id = h.product_id returning s.product_id, s.warehouse_id, s.number_as_of)
      insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, as_of, number)
      select product_id, warehouse_id, 'count', -6, 0, gen_random_uuid(), number_as_of, 4 from counted`,
+    ),
   );
   expect(await onHand(sku)).toBe(4);
+});
+
+test('a batch decides again on a row that is repaired while it waits for it', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const { productId, warehouseId } = await findStockKey(shop.db, { sku, location: 'AMS' });
+  await shop.db.pool.query('update stock set on_hand = 12 where product_id = $1', [productId]);
+  await whileWaiting(sku, 15, (client) => client.query(repairCounters(newId(), productId, warehouseId)));
+  expect(await onHand(sku)).toBe(15);
 });
 
 test('a batch waits for what is still being written before its time, which its number knows already', async () => {

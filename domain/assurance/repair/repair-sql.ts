@@ -57,7 +57,8 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
       values (${productId}, ${warehouseId}, 'repair', 0, held - ledger_reserved, '${effect}',
               'reserved set to the open units of live reservations', 'job:${jobId}', 'repair');
   end if;
-  update stock set on_hand = ledger_on_hand, reserved = held where ${here};
+  -- No entry of the ledger says so: what was decided by the row as it was is decided again.
+  update stock set on_hand = ledger_on_hand, reserved = held, corrections = corrections + 1 where ${here};
   perform keep_for_backorders(${productId}, ${warehouseId}, 
     least(ledger_on_hand - held - s.on_hand + s.reserved, 2147483647)::int);`,
   );

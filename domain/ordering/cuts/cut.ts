@@ -151,7 +151,7 @@ export async function stopDoubledShipments(db: Database, orderId: string): Promi
 export async function countAsCut(
   tx: Transaction,
   cuts: readonly OpenCut[],
-  units: readonly { productId: number; quantity: number }[],
+  units: readonly { productId: number; quantity: number; shipmentId: string }[],
 ): Promise<Shared<object>['done']> {
   const { done } = shareToCuts(cuts, units);
   if (done.length > 0) await addDone(tx, done);

@@ -19,6 +19,8 @@ export interface NewCut {
   sku: string;
   quantity: number;
   reason: string | null;
+  /** The shipment that they are taken out of, once it is stopped; null: wherever the order has them. */
+  shipmentId: string | null;
 }
 
 /** Writes what is to be cut of an order's items; a request that was written before, and SKUs that it has not, are left out. */
@@ -26,10 +28,10 @@ export function insertCuts(tx: Transaction, cuts: readonly NewCut[]): Promise<nu
   return execute(
     tx,
     'cuts.insert',
-    `insert into order_cuts (id, request_id, order_id, product_id, quantity, reason)
-     select c.id, c.request_id, c.order_id, i.product_id, c.quantity, c.reason
-     from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[])
-       as c (id, request_id, order_id, sku, quantity, reason)
+    `insert into order_cuts (id, request_id, order_id, product_id, quantity, reason, shipment_id)
+     select c.id, c.request_id, c.order_id, i.product_id, c.quantity, c.reason, c.shipment_id
+     from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::uuid[])
+       as c (id, request_id, order_id, sku, quantity, reason, shipment_id)
      join order_items i on i.order_id = c.order_id and i.sku = c.sku
      on conflict do nothing`,
     [
@@ -39,6 +41,7 @@ export function insertCuts(tx: Transaction, cuts: readonly NewCut[]): Promise<nu
       cuts.map((c) => c.sku),
       cuts.map((c) => c.quantity),
       cuts.map((c) => c.reason),
+      cuts.map((c) => c.shipmentId),
     ],
   );
 }
@@ -98,6 +101,8 @@ export interface OpenCut {
   sku: string;
   /** Units that are still to be cut. */
   left: number;
+  /** They are taken out of this shipment only. */
+  shipmentId: string | null;
 }
 
 /** What is still to be cut of an order, oldest first, locked; also of a product that is not in it any more, since an amendment was undone. */
@@ -106,10 +111,10 @@ export function selectOpenForUpdate(tx: Transaction, orderId: string): Promise<O
     tx,
     'cuts.lock_open',
     `with locked as (
-       select id, product_id, quantity - done as left, created_at from order_cuts
+       select id, product_id, quantity - done as left, shipment_id, created_at from order_cuts
        where order_id = $1 and state = 'open' order by id for no key update
      )
-     select c.id, c.product_id as "productId", p.sku, c.left from locked c
+     select c.id, c.product_id as "productId", p.sku, c.left, c.shipment_id as "shipmentId" from locked c
      join products p on p.id = c.product_id order by c.created_at, c.id`,
     [orderId],
   );

@@ -17,6 +17,8 @@ export interface CutRequest {
   requestId: string;
   items: readonly { sku: string; quantity: number }[];
   reason: string | null;
+  /** The shipment that they are taken out of, which the caller stops in the same transaction; undefined: wherever the order has them. */
+  shipmentId?: string;
   /** The caller who asks for it. */
   actor?: string | undefined;
 }
@@ -32,7 +34,7 @@ export function readCut(
 /** Writes which units are to be taken out of an order. Again, it changes nothing. Returns how many cuts are new. */
 export function writeCuts(
   tx: Transaction,
-  { orderId, requestId, items, reason }: CutRequest,
+  { orderId, requestId, items, reason, shipmentId }: CutRequest,
 ): Promise<number> {
   return insertCuts(
     tx,
@@ -42,6 +44,7 @@ export function writeCuts(
       requestId,
       orderId,
       reason,
+      shipmentId: shipmentId ?? null,
     })),
   );
 }

@@ -6,8 +6,11 @@ export interface Shared<Item> {
   done: { id: string; units: number; sku: string }[];
 }
 
-/** Gives units to open cuts, the oldest first, in the order of `items`. */
-export function shareToCuts<Item extends { productId: number; quantity: number }>(
+/**
+ * Gives units to open cuts, in the order of `items`: to those that are about the very shipment that the units are in, then to those that are
+ * about none, the oldest first. A cut that is about a shipment gets nothing from elsewhere.
+ */
+export function shareToCuts<Item extends { productId: number; quantity: number; shipmentId?: string }>(
   cuts: readonly OpenCut[],
   items: readonly Item[],
 ): Shared<Item> {
@@ -15,7 +18,9 @@ export function shareToCuts<Item extends { productId: number; quantity: number }
   const taken: Shared<Item>['taken'] = [];
   for (const item of items) {
     let open = item.quantity;
-    for (const cut of cuts.filter(({ productId }) => productId === item.productId)) {
+    const own = cuts.filter(({ productId }) => productId === item.productId);
+    const named = own.filter(({ shipmentId }) => shipmentId !== null && shipmentId === item.shipmentId);
+    for (const cut of [...named, ...own.filter(({ shipmentId }) => shipmentId === null)]) {
       const units = Math.min(open, left.get(cut.id) ?? 0);
       left.set(cut.id, (left.get(cut.id) ?? 0) - units);
       open -= units;

@@ -171,7 +171,7 @@ async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
 
 /**
  * What is in a parcel that the carrier does not know: the parcel is stopped at once, units that are elsewhere are shipped from there, and
- * the rest is cut as the parcel is released, which gives its price back. What remains is shipped anew.
+ * the rest is cut as the parcel is released, out of this parcel and no other, which gives its price back. What remains is shipped anew.
  */
 async function giveUpOfParcel(
   tx: Transaction,
@@ -189,7 +189,8 @@ async function giveUpOfParcel(
   );
   if (cut > 0) {
     const items = [{ sku: place.sku, quantity: cut }];
-    await writeCuts(tx, { orderId, requestId: newId(), items, reason: reasonOf(place) });
+    const { shipmentId } = shipment;
+    await writeCuts(tx, { orderId, requestId: newId(), items, reason: reasonOf(place), shipmentId });
   }
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   if (moved > 0) await tell(tx, place, { orderId, outcome: 'moved', units: moved });

@@ -35,7 +35,8 @@ export async function selectLacking(on: Queryable, key: StockKey): Promise<numbe
          - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
             from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
             left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
-              where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open') c on true
+              where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open'
+                and (c.shipment_id is null or c.shipment_id = s.id)) c on true
             where s.warehouse_id = $2 and ${STOPPING} and exists (
               select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
                 and l.open_quantity > 0)) end as units

@@ -3,6 +3,10 @@ import { costsTooMuch, NOTE_STEPS, ownedUnits } from './averages-sql';
 
 const OWNED = ownedUnits('c.product_id');
 
+/** SQL of when what a product costs changed last: its average, or the units that it is about. */
+const latestStep = (productId: string) =>
+  `(select max(k.at) from product_cost_steps k where k.product_id = ${productId})`;
+
 export function insertReceiptAverages(
   tx: Transaction,
   receiptId: string,
@@ -26,7 +30,7 @@ export function updateAveragesAfter(
   return execute(
     tx,
     'costing.update_averages_after',
-    `update receipt_averages a set average_after = c.average_minor from product_costs c
+    `update receipt_averages a set average_after = c.average_minor, step_at = ${latestStep('a.product_id')} from product_costs c
      where a.receipt_id = $1 and a.product_id = any ($2::int[]) and c.product_id = a.product_id`,
     [receiptId, productIds],
   );
@@ -78,8 +82,8 @@ function noteCorrections(of: string, changeId: string): string {
 const CHANGED = `select product_id as "productId", ${costsTooMuch(String(Number.MAX_SAFE_INTEGER))} as "costsTooMuch" from changed`;
 
 /**
- * Where nothing has changed the average of a product since this receipt: what the average before it and the receipt as it is now make.
- * Returns those products.
+ * Where no document has changed what a product costs since this receipt: what the average before it and the receipt as it is now make.
+ * The same average is not enough: another receipt of the same cost may have been taken back. Returns those products.
  */
 export function restoreAverages(
   tx: Transaction,
@@ -95,6 +99,7 @@ export function restoreAverages(
        from unnest($2::int[], $3::bigint[], $4::numeric[]) as d (product_id, moved, brought)
        join receipt_averages a on a.receipt_id = $1 and a.product_id = d.product_id
        join product_costs c on c.product_id = a.product_id and c.average_minor is not distinct from a.average_after
+         and a.step_at = ${latestStep('a.product_id')}
        cross join lateral (
          select coalesce(sum(quantity), 0) as units, coalesce(sum(quantity * unit_cost_minor::numeric), 0) as value from receipt_lines l
          where l.receipt_id = a.receipt_id and l.product_id = a.product_id and l.unit_cost_minor is not null) l
@@ -107,7 +112,7 @@ export function restoreAverages(
        from unchanged u where u.product_id = c.product_id
        returning c.product_id, c.average_minor, c.costed_units, c.currency, u.owned
      ), kept as (
-       update receipt_averages a set average_after = r.average_minor from changed r
+       update receipt_averages a set average_after = r.average_minor, step_at = ledger_time() from changed r
        where a.receipt_id = $1 and a.product_id = r.product_id
      ), noted as (
        ${NOTE_STEPS}

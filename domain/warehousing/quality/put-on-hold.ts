@@ -7,14 +7,14 @@ import { holdSerials } from '../../stock/tracking/hold-serials';
 import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
 import { keepOnHold } from './keep-on-hold';
-import { selectLot, selectOpenUnits, type LotRow } from './queries';
+import { selectLot, selectOpenUnits, selectUnfoundSerials, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
  * Takes units out of sale: they are reserved by a reservation of kind `quality`, which never falls due. Of a lot, and of named serial
  * numbers, also units that are promised: what is reserved is awaited, and taken before anybody else as soon as it is free; nothing
  * of it is packed or booked meanwhile. Who it was promised to is decided by `settlePromised`. The same hold again returns the first and
- * changes nothing.
+ * changes nothing. What a count did not find that is `resolving` is on the hold of that count: it is not there to be put on another.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `available`; LOT_REQUIRED, NOT_TRACKED, UNKNOWN_LOT; SERIALS_REQUIRED,
  * UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_BLOCKED
@@ -26,6 +26,7 @@ export async function putOnHold(db: Database, wanted: NewQualityHold): Promise<Q
     const known = await readQualityHold(tx, wanted.holdId);
     if (known) return known;
     const lot = await lotOf(tx, key, wanted);
+    await checkFound(tx, key, wanted);
     const most = await holdable(tx, key, { level, lot, isNamed: wanted.serials !== undefined });
     if (most < wanted.quantity) {
       throw new AppError('OUT_OF_STOCK', `Only ${most} can be put on hold.`, { available: most });
@@ -66,6 +67,17 @@ async function lotOf(tx: Transaction, key: StockKey, wanted: NewQualityHold): Pr
   const found = await selectLot(tx, key, lot);
   if (!found) throw new AppError('UNKNOWN_LOT', `There is no lot ${lot} of ${sku} at this location.`);
   return found;
+}
+
+/** What a count did not find is on its hold already, and nobody gives it up twice. */
+async function checkFound(tx: Transaction, key: StockKey, { sku, serials = [] }: NewQualityHold) {
+  const unfound = serials.length > 0 ? await selectUnfoundSerials(tx, key, serials) : [];
+  if (unfound.length === 0) return;
+  throw new AppError(
+    'SERIAL_NOT_THERE',
+    `A count of ${sku} did not find these, and awaits units that are promised: approve, count again or reject it first.`,
+    { sku, serials: unfound },
+  );
 }
 
 async function writeHold(

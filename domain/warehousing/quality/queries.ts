@@ -158,7 +158,7 @@ export function updateUnitsOfHold(tx: Transaction, id: string, units: number): P
 export interface LotRow {
   id: number;
   code: string;
-  /** Neither on hold nor gone. */
+  /** Neither on hold nor gone, nor missing by a count that awaits units. */
   free: number;
 }
 
@@ -167,9 +167,29 @@ export function selectLot(tx: Transaction, key: StockKey, code: string): Promise
   return maybeOne<LotRow>(
     tx,
     'quality.lot',
-    `select id, code, quantity - held as free from lots where master_id = find_lot($1, $3) and warehouse_id = $2`,
+    `select id, code, greatest(0, quantity - held - unfound_units(lots)) as free from lots where master_id = find_lot($1, $3) and warehouse_id = $2`,
     [key.productId, key.warehouseId, code],
   );
+}
+
+/** Those of these serial numbers that a count did not find which awaits units: they are on its hold. Under the lock of their stock row. */
+export async function selectUnfoundSerials(
+  tx: Transaction,
+  key: StockKey,
+  serials: readonly string[],
+): Promise<string[]> {
+  const found = await many<{ serial: string }>(
+    tx,
+    'quality.unfound_serials',
+    `select given.serial from unnest($3::text[]) as given (serial)
+     where code_key(given.serial) in (
+       select code_key(missing.serial) from count_lines c
+       join quality_holds h on h.id = c.hold_id and h.warehouse_id = $2 and h.open > 0
+       cross join unnest(c.missing_serials) as missing (serial)
+       where c.hold_id is not null and c.product_id = $1 and not hold_is_overtaken(h))`,
+    [key.productId, key.warehouseId, serials],
+  );
+  return found.map(({ serial }) => serial);
 }
 
 export interface BlockedLot extends StockKey {
@@ -255,15 +275,16 @@ export function selectNoLongerNear(on: Queryable, days: number): Promise<StockKe
   );
 }
 
-/** Lots that have expired or are recalled, with units that are not on hold. */
+/** Lots that have expired or are recalled, with units that are not on hold, nor missing by a count that awaits units. */
 export function selectBlockedLots(on: Queryable, limit: number): Promise<BlockedLot[]> {
   return many<BlockedLot>(
     on,
     'quality.expired_lots',
     `select id, product_id as "productId", warehouse_id as "warehouseId" from (
        select * from lots where expires_on is not null and expires_on < today_utc() and quantity > held
+         and quantity > held + unfound_units(lots)
        union
-       select l.* from product_lots m join lots l on l.master_id = m.id where m.recalled_at is not null and l.quantity > l.held) l
+       select l.* from product_lots m join lots l on l.master_id = m.id where m.recalled_at is not null and l.quantity > l.held + unfound_units(l)) l
      where ${notPutOff('hold_expired_lot', 'l.id')}
      order by l.expires_on, l.id limit $1`,
     [limit],
@@ -276,7 +297,8 @@ export function selectSettledLotFailures(on: Queryable, work: Work): Promise<Set
     on,
     'quality.settled_lot_failures',
     settledFailures(
-      `select from lots l join product_lots m on m.id = l.master_id where l.id = f.subject::bigint and l.quantity > l.held
+      `select from lots l join product_lots m on m.id = l.master_id where l.id = f.subject::bigint
+         and l.quantity > l.held + unfound_units(l)
          and (m.recalled_at is not null or m.expires_on < today_utc())`,
     ),
     [work],
