@@ -62,7 +62,7 @@ export function createRowReader(options: ImportOptions): RowReader {
 
 type See = (name: string) => ImportField | undefined;
 function recordsOf(see: See, options: CellOptions): RecordKind<Read> {
-  return { isBlank, empty, readerOf: (names, delimiter) => csvReader({ names, delimiter, see }, options) };
+  return { empty, readerOf: (names, delimiter) => csvReader({ names, delimiter, see }, options) };
 }
 
 function csvReader(
@@ -85,7 +85,6 @@ function csvReader(
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line, cells: new Map() });
     const { fields } = record;
-    if (isBlank(fields)) return null;
     const cells = new Map(at.map(([field, index]) => [field, cellOf(fields[index])]));
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', { line, cells }, why);
@@ -96,10 +95,6 @@ function csvReader(
 /** What stands in the rejects of an earlier import says the same when it is sent again. */
 function cellOf(field = ''): Cell {
   return { kind: 'text', text: withoutEscape(field.trim()).trim() };
-}
-
-function isBlank(fields: readonly string[]): boolean {
-  return fields.every((field) => field === '');
 }
 
 async function* readJsonRows(

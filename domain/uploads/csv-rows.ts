@@ -1,9 +1,9 @@
 import { AppError } from '../../platform/errors';
 import { readCsv, type CsvRecord } from './csv-records';
-import { UNREADABLE_REASONS } from './rules';
+import { isBlank, UNREADABLE_REASONS } from './rules';
 
-/** What a record after the header is as a row; null: the record is blank. */
-export type RecordReader<Row> = (record: CsvRecord) => Row | null;
+/** What a record after the header is as a row. Blank ones are not asked for. */
+export type RecordReader<Row> = (record: CsvRecord) => Row;
 
 /**
  * Tells why a record has more fields than its header has names, or null. Blank fields at the end are padding, but where a number may have
@@ -35,7 +35,6 @@ function isCutNumber(fields: readonly string[], at: number): boolean {
 
 /** How the records of one kind of upload become rows. */
 export interface RecordKind<Row> {
-  isBlank(fields: readonly string[]): boolean;
   /** The reader of the records that follow the header. */
   readerOf(header: readonly string[], delimiter: string): RecordReader<Row>;
   /** There is no header. */
@@ -49,19 +48,19 @@ export interface RecordKind<Row> {
  */
 export async function* readCsvRows<Row>(
   text: AsyncIterable<string>,
-  { isBlank, readerOf, empty }: RecordKind<Row>,
+  { readerOf, empty }: RecordKind<Row>,
 ): AsyncGenerator<Row[]> {
   let reader: RecordReader<Row> | undefined;
   let delimiter = ',';
   for await (const records of readCsv(text, (told) => (delimiter = told))) {
     const rows: Row[] = [];
     for (const record of records) {
+      if (!('fault' in record) && isBlank(record.fields)) continue;
       if (reader) {
-        const row = reader(record);
-        if (row !== null) rows.push(row);
+        rows.push(reader(record));
       } else if ('fault' in record) {
         throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
-      } else if (!isBlank(record.fields)) {
+      } else {
         reader = readerOf(record.fields, delimiter);
       }
     }

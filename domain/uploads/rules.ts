@@ -36,7 +36,8 @@ const MAX_IGNORED = 20;
 
 /** Notes the name of a column or member that means nothing here, for the result of the job. */
 export function noteIgnored(ignored: Set<string>, name: string): void {
-  if (name !== '' && ignored.size < MAX_IGNORED) ignored.add(name.slice(0, 50));
+  const kept = cleanText(name, 50);
+  if (kept !== null && ignored.size < MAX_IGNORED) ignored.add(kept);
 }
 
 /** Where each field stands in a header. */
@@ -53,19 +54,28 @@ export function readHeader<Field extends string>(
   names: readonly string[],
   fieldOf: (name: string) => Field | undefined,
 ): { columns: Columns<Field>; ambiguous: Field | null } {
-  const columns: Columns<Field> = {};
-  const own = new Set<Field>();
-  let ambiguous: Field | null = null;
+  const own = new Map<Field, number[]>();
+  const others = new Map<Field, number[]>();
   names.forEach((name, index) => {
     const field = fieldOf(name);
     if (field === undefined) return;
-    const isOwn = name.toLowerCase() === field.toLowerCase();
-    if (columns[field] !== undefined && isOwn === own.has(field)) ambiguous = field;
-    if (columns[field] !== undefined && !isOwn) return;
-    columns[field] = index;
-    if (isOwn) own.add(field);
+    const places = name.toLowerCase() === field.toLowerCase() ? own : others;
+    places.set(field, [...(places.get(field) ?? []), index]);
   });
+  // Decided when all names are seen: their order does not matter.
+  const claims = new Map([...others, ...own]);
+  const columns: Columns<Field> = {};
+  let ambiguous: Field | null = null;
+  for (const [field, places] of claims) {
+    columns[field] = places[0];
+    if (places.length > 1) ambiguous ??= field;
+  }
   return { columns, ambiguous };
+}
+
+/** Nothing stands in a row: spreadsheets write the delimiters of empty rows (`;;`). */
+export function isBlank(fields: readonly string[]): boolean {
+  return fields.every((field) => field.trim() === '');
 }
 
 const DELIMITERS = [',', ';', '\t', '|'] as const;

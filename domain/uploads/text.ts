@@ -34,6 +34,8 @@ function decoderOf(
   begin: Buffer,
   charset: UploadCharset | undefined,
 ): (bytes: Buffer, isLast: boolean) => string {
+  if (begin[0] === 0x1f && begin[1] === 0x8b)
+    throw invalid('This is gzip, and was not declared as such: send Content-Encoding: gzip.');
   if (isContainer(begin))
     throw invalid('This is a workbook or an archive, not text: save it as CSV, and send that.');
   const marked = markedAs(begin) ?? charset ?? 'utf-8';

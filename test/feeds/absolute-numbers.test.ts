@@ -1,3 +1,4 @@
+import { parse } from 'csv-parse/sync';
 import { Client } from 'pg';
 import { repairCounters } from '../../domain/assurance/repair/repair-sql';
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
@@ -5,6 +6,7 @@ import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { resolveFeed } from '../../domain/stock/feeds/resolve';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
+import { utcMicros } from '../../platform/database/pages';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, receive, type OrderShop } from '../db/support';
 import { applyStagedFeed, importFeed, stageText, type ImportOptions } from '../support/import-feed';
@@ -38,8 +40,7 @@ function adjust(sku: string, change: AdjustmentChange) {
 async function imported(text: string, options: ImportOptions = {}) {
   const jobId = newId();
   const { applied, unchanged } = await importFeed(shop.db, text, { ...options, jobId });
-  let csv = '';
-  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+  const csv = await rejectsOf(jobId);
   const rejected = csv.trimEnd().split('\n').slice(1);
   return { applied, unchanged, rejected: rejected.map((row) => [row.split(',')[0], row.split(',')[4]]) };
 }
@@ -298,3 +299,47 @@ test('a batch waits for what is still being written before its time, which its n
   }
   expect(await onHand(sku)).toBe(9);
 });
+
+test('a file of rejects that is sent again means the same: its rows keep their time, reference and reason', async () => {
+  const known = await shop.product({ AMS: 10 });
+  const then = await now();
+  await adjust(known, { setTo: 8 });
+  const late = newId().slice(0, 8);
+  const [jobId, again] = [newId(), newId()];
+  const rows = [
+    'sku,location,quantity,asOf,reference,reason',
+    `${known},AMS,12,,D-1,counted`,
+    `${late},AMS,3,,D-2,late product`,
+    `${late},AMS,4,yesterday,D-3,`,
+  ];
+  await importFeed(shop.db, rows.join('\n'), { jobId, asOf: then });
+  const csv = await rejectsOf(jobId);
+  const [header, ...rejected] = parse(csv);
+  expect(header).toEqual([...HEADER, 'asOf', 'reference', 'rowReason']);
+  expect(rejected.map((row) => [row[4], ...row.slice(6)])).toEqual([
+    ['OVERTAKEN', then, 'D-1', 'counted'],
+    ['UNKNOWN_SKU', then, 'D-2', 'late product'],
+    ['ASOF_INVALID', 'yesterday', 'D-3', ''],
+  ]);
+  await shop.db.pool.query(
+    `insert into products (sku, name, price_minor, currency) values ($1, 'Late', 1, 'USD')`,
+    [late],
+  );
+  await importFeed(shop.db, csv, { jobId: again });
+  expect(await onHand(known)).toBe(8);
+  expect(parse(await rejectsOf(again)).map((row) => row[4])).toEqual(['code', 'OVERTAKEN', 'ASOF_INVALID']);
+  const ledger = await shop.db.pool.query<{ reason: string; reference: string; asOf: string }>(
+    `select t.reason, t.reference, ${utcMicros('t.as_of')} as "asOf" from inventory_transactions t
+     join products p on p.id = t.product_id where p.sku = $1`,
+    [late],
+  );
+  expect(ledger.rows).toEqual([{ reason: 'late product', reference: `${again} D-2`, asOf: then }]);
+});
+
+const HEADER = ['line', 'sku', 'location', 'quantity', 'code', 'reason'];
+
+async function rejectsOf(jobId: string): Promise<string> {
+  let csv = '';
+  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+  return csv;
+}

@@ -99,7 +99,7 @@ test('a row without a lot sets nothing of a product that is kept by lot, and the
     `${plain},AMS,9`,
   ]);
   expect(rejects).toEqual([[2, 'LOT_MISSING', undefined]]);
-  expect(csv.split('\n')[0]).toBe('line,sku,location,quantity,code,reason');
+  expect(csv.split('\n')[0]).toBe('line,sku,location,quantity,code,reason,asOf,reference,rowReason');
   expect(result).toMatchObject({ applied: 1, rejected: 1, rowsWithoutLot: 1 });
   expect(result).not.toHaveProperty('lots');
   const named = await imported([HEADER, `${sku},AMS,,9`, `${sku},AMS,A,6`]);
@@ -120,7 +120,7 @@ test('a lot of a product without lots, and a number of one with serial numbers, 
     [3, 'SERIAL_TRACKED', ''],
     [4, 'SERIAL_TRACKED', 'A'],
   ]);
-  expect(csv.split('\n')[0]).toBe('line,sku,location,quantity,code,reason,lot');
+  expect(csv.split('\n')[0]).toBe('line,sku,location,quantity,code,reason,asOf,reference,rowReason,lot');
   expect((await imported([HEADER, `${plain},AMS,A,1`], { mode: 'delta' })).rejects).toEqual([
     [2, 'LOT_NOT_TRACKED', 'A'],
   ]);

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { stringify } from 'csv-stringify/sync';
 import { readFeed } from '../../domain/stock/feeds/read-feed';
@@ -344,4 +345,52 @@ test.each([
 
 test('names whose letters and marks stand apart are the same names', async () => {
   expect(brief(await read('sku,qty\nCafe\u0301,5\n'))).toEqual(['2 Caf\u00e9 5']);
+});
+
+test('rows of a sheet without a value are skipped, also before the header', async () => {
+  await expectRows(';;\n ; ;\nsku;location;quantity\n;;\nA;AMS;3\n"";" ";\n;;', ['5 A 3']);
+});
+
+test('members that mean the same are one field where one has its own name, whatever their order', async () => {
+  const lines = [
+    '{"item":"B","product":"C","sku":"A","quantity":1}',
+    '{"sku":"A","item":"B","product":"C","quantity":2}',
+    '{"item":"B","product":"C","quantity":3}',
+    '{"sku":"A","SKU":"A","quantity":4}',
+    '{"sku":null,"item":"B","quantity":5}',
+  ];
+  await expectRows(
+    lines.join('\n'),
+    ['1 A 1', '2 A 2', '3 MEMBER_DUPLICATE', '4 MEMBER_DUPLICATE', '5 B 5'],
+    { format: 'ndjson' },
+  );
+});
+
+test('a file of rejects that is sent with the other mode is refused', async () => {
+  const set = 'line,sku,location,quantity,code,reason,asOf,reference,rowReason\n2,A,AMS,3,UNKNOWN_SKU,x,,,';
+  const delta = 'line,sku,location,delta,code,reason,reference,rowReason\n2,A,AMS,3,UNKNOWN_SKU,x,,';
+  await expectRows(set, ['2 A 3']);
+  await expectRows(delta, ['2 A 3'], { mode: 'delta' });
+  await expect(read(set, 100, { mode: 'delta' })).rejects.toMatchObject({ code: 'FEED_MODE_MISMATCH' });
+  await expect(read(delta, 100)).rejects.toMatchObject({ code: 'FEED_MODE_MISMATCH' });
+});
+
+test('a row that was too old and has no time is rejected again, and one with its time is read', async () => {
+  const header = 'line,sku,location,quantity,code,reason';
+  await expectRows(`${header}\n2,A,AMS,3,OVERTAKEN,x\n3,B,AMS,4,SUPERSEDED,x\n4,C,AMS,5,UNKNOWN_SKU,x`, [
+    '2 OVERTAKEN',
+    '3 SUPERSEDED',
+    '4 C 5',
+  ]);
+  await expectRows(
+    `${header},asOf\n2,A,AMS,3,OVERTAKEN,x,2026-11-26T18:00:00Z\n3,A,AMS,4,OVERTAKEN,x,\n4,A,AMS,4,,x,`,
+    ['2 A 3', '3 OVERTAKEN', '4 A 4'],
+  );
+});
+
+test('gzip that is not declared is told how to be sent', async () => {
+  await expect(read(gzipSync('sku,quantity\nA,1'))).rejects.toMatchObject({
+    code: 'FEED_ENCODING_INVALID',
+    message: expect.stringContaining('Content-Encoding: gzip') as string,
+  });
 });

@@ -2,9 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseJsonNumber, parseQuantity } from '../../domain/stock/feeds/quantity';
-import { checkRow, fieldOf, readFeedHeader } from '../../domain/stock/feeds/rules';
+import { checkRow, fieldOf, readFeedHeader, rejectsHeader } from '../../domain/stock/feeds/rules';
 import { REJECT_CODES } from '../../domain/stock/feeds/types';
-import { cleanText, declaredDelimiter, delimiterOf, readHeader } from '../../domain/uploads/rules';
+import {
+  cleanText,
+  declaredDelimiter,
+  delimiterOf,
+  noteIgnored,
+  readHeader,
+} from '../../domain/uploads/rules';
 import type { DecimalMark } from '../../domain/uploads/types';
 
 function quantity(text: string, decimal?: DecimalMark): number | string {
@@ -176,6 +182,25 @@ test('columns are known by many names, whatever their case, spaces and hyphens; 
   expect(readHeader(['quantity', 'Quantity'], fieldOf).ambiguous).toBe('quantity');
 });
 
+test('a field that has its own name is found in whatever order its aliases stand', () => {
+  for (const names of [
+    ['item', 'product', 'sku'],
+    ['item', 'sku', 'product'],
+    ['sku', 'item', 'product'],
+  ])
+    expect(readHeader(names, fieldOf)).toEqual({ columns: { sku: names.indexOf('sku') }, ambiguous: null });
+  expect(readHeader(['item', 'product'], fieldOf).ambiguous).toBe('sku');
+  expect(readHeader(['sku', 'item', 'SKU'], fieldOf).ambiguous).toBe('sku');
+});
+
+test('a name of a column that is ignored is kept as text that can be stored', () => {
+  const ignored = new Set<string>();
+  noteIgnored(ignored, 'a\u0000b');
+  noteIgnored(ignored, `${'x'.repeat(49)}😀`);
+  noteIgnored(ignored, '');
+  expect([...ignored]).toEqual(['a b', `${'x'.repeat(49)} `]);
+});
+
 test('the delimiter is the one that the header uses most outside of quotes, or that a line before it names', () => {
   expect(delimiterOf('sku;location;qty')).toBe(';');
   expect(delimiterOf('sku\tlocation, of it\tqty')).toBe('\t');
@@ -227,6 +252,28 @@ test('a file of rejects that is sent again does not say why its stock changes', 
   const names = ['line', 'sku', 'location', 'quantity', 'code', 'reason', 'lot'];
   expect(readFeedHeader(names).columns).toEqual({ sku: 1, location: 2, quantity: 3, lot: 6 });
   expect(readFeedHeader(names.slice(1)).columns).toMatchObject({ reason: 4 });
+});
+
+test('a file of rejects has what its rows said under names that are read again', () => {
+  for (const isSet of [true, false]) {
+    const names = rejectsHeader({ isSet, hasLots: true });
+    const at = (name: string) => names.indexOf(name);
+    expect(readFeedHeader(names)).toEqual({
+      columns: {
+        sku: at('sku'),
+        location: at('location'),
+        quantity: at(isSet ? 'quantity' : 'delta'),
+        ...(isSet ? { asOf: at('asOf') } : {}),
+        reference: at('reference'),
+        reason: at('rowReason'),
+        lot: at('lot'),
+      },
+      ambiguous: null,
+      code: at('code'),
+    });
+    // Also where its first column was deleted.
+    expect(readFeedHeader(names.slice(1)).columns).toMatchObject({ reason: at('rowReason') - 1 });
+  }
 });
 
 test('a row names a lot where it has one', () => {

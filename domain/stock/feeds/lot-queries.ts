@@ -28,9 +28,10 @@ export function rejectLotRows(
   return execute(
     tx,
     'feeds.reject_lot_rows',
-    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason)
+    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
      select $1, c.line, p.sku, w.code, c.lot, c.quantity, r.code,
-            r.reason || case when c.lines > 1 then format(case f.mode when 'set' then ' %s lines say so.' else ' %s lines are summed here.' end, c.lines) else '' end
+            r.reason || case when c.lines > 1 then format(case f.mode when 'set' then ' %s lines say so.' else ' %s lines are summed here.' end, c.lines) else '' end,
+            ${utcMicros('c.as_of')}, c.reference, c.reason
      from unnest($2::bigint[], $3::text[], $4::text[]) as r (seq, code, reason)
      join feed_changes c on c.feed_id = $1 and c.seq = r.seq join feeds f on f.id = c.feed_id
      join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id`,

@@ -1,8 +1,9 @@
 import type { StagedBatch } from '../ledger/types';
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 
 export const COPY_ROWS =
-  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail, lot) from stdin';
+  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail, lot, given_as_of) from stdin';
 
 /** Of rows that say nothing else. */
 export const COPY_BARE_ROWS = 'copy feed_rows (feed_id, line, sku, location, quantity) from stdin';
@@ -34,8 +35,9 @@ export function rejectUnreadable(tx: Transaction, feedId: number): Promise<numbe
   return execute(
     tx,
     'feeds.reject_unreadable',
-    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason)
-     select feed_id, line, sku, location, lot, given, code, detail from feed_rows where feed_id = $1 and code is not null
+    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
+     select feed_id, line, sku, location, lot, given, code, detail, given_as_of, reference, reason
+     from feed_rows where feed_id = $1 and code is not null
      on conflict do nothing`,
     [feedId],
   );
@@ -68,6 +70,10 @@ export interface RejectRow {
   quantity: string | null;
   code: string;
   reason: string;
+  /** Of a `set` feed: the row's time, else the feed's. */
+  asOf: string | null;
+  reference: string | null;
+  rowReason: string | null;
 }
 
 /** Rejects of a job after a line, in the order of lines. */
@@ -80,8 +86,9 @@ export function selectRejects(
   return many<RejectRow>(
     on,
     'feeds.rejects',
-    `select r.line, r.sku, r.location, r.lot, r.quantity, r.code, r.reason
-     from feed_rejects r where r.feed_id = (select id from feeds where job_id = $1) and r.line > $2
+    `select r.line, r.sku, r.location, r.lot, r.quantity, r.code, r.reason, r.reference, r.row_reason as "rowReason",
+            case when f.mode = 'set' then coalesce(r.as_of, ${utcMicros('f.as_of')}) end as "asOf"
+     from feeds f join feed_rejects r on r.feed_id = f.id where f.job_id = $1 and r.line > $2
      order by r.line limit $3`,
     [jobId, after, limit],
   );
@@ -96,8 +103,8 @@ export async function rejectChange(
     tx,
     'feeds.reject_change',
     `with refused as (
-       insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason)
-       select $1, c.line, p.sku, w.code, c.lot, c.quantity, 'ROW_FAILED', $4
+       insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
+       select $1, c.line, p.sku, w.code, c.lot, c.quantity, 'ROW_FAILED', $4, ${utcMicros('c.as_of')}, c.reference, c.reason
        from feed_changes c join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id
        where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
      )

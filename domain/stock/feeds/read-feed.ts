@@ -2,9 +2,17 @@ import { AppError } from '../../../platform/errors';
 import { excessOf, readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
 import { jsonMembers } from '../../uploads/json-members';
 import { readLines } from '../../uploads/lines';
-import { noteIgnored, type Columns } from '../../uploads/rules';
+import { noteIgnored, readHeader, type Columns } from '../../uploads/rules';
 import { readText } from '../../uploads/text';
-import { checkRow, fieldOf, quantityOfOtherMode, readFeedHeader, reject, type GivenRow } from './rules';
+import {
+  checkRow,
+  fieldOf,
+  quantityOfOtherMode,
+  readFeedHeader,
+  reject,
+  stillOld,
+  type GivenRow,
+} from './rules';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
 
 type Read = FeedRow | FeedReject;
@@ -36,7 +44,6 @@ type See = (name: string) => FeedField | undefined;
 
 function recordsOf(see: See, options: FeedOptions): RecordKind<Read> {
   return {
-    isBlank,
     empty,
     readerOf: (names, delimiter) => csvReader({ names, delimiter, see }, options),
   };
@@ -46,7 +53,7 @@ function csvReader(
   { names, delimiter, see }: { names: readonly string[]; delimiter: string; see: See },
   options: FeedOptions,
 ): RecordReader<Read> {
-  const { columns, ambiguous } = readFeedHeader(names, see);
+  const { columns, ambiguous, code } = readFeedHeader(names, see);
   if (ambiguous) {
     throw new AppError(
       'FEED_COLUMN_AMBIGUOUS',
@@ -54,22 +61,20 @@ function csvReader(
       { column: ambiguous },
     );
   }
+  if (code !== null && columns.asOf !== undefined && options.mode === 'delta')
+    throw ofOtherMode('asOf', 'delta');
   demand(Object.keys(columns), names, options);
   const excess = excessOf(names, delimiter, [columns.quantity]);
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
     const { fields } = record;
-    if (isBlank(fields)) return null;
     const given = pick(columns, fields, line);
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', given, why);
-    return checkRow(given, options);
+    const old = code === null ? null : stillOld(fields[code]?.trim(), given, options.mode);
+    return old ?? checkRow(given, options);
   };
-}
-
-function isBlank(fields: readonly string[]): boolean {
-  return fields.length <= 1 && (fields[0] ?? '') === '';
 }
 
 function pick(columns: Columns<FeedField>, fields: readonly string[], line: number): GivenRow {
@@ -130,23 +135,21 @@ function jsonReader(see: See, options: FeedOptions): JsonReader {
     if (text === null) return reject('LINE_TOO_LONG', { line });
     const members = jsonMembers(text);
     if (!members) return reject('JSON_INVALID', { line });
+    const said = members.filter(({ kind }) => kind !== 'null');
+    const { columns, ambiguous } = readHeader(
+      said.map(({ name }) => name),
+      named,
+    );
     const given = noFields(line);
-    const own = new Set<FeedField>();
     const notText = new Set<FeedField>();
-    let isDuplicate = false;
-    for (const { name, kind, text: value } of members) {
-      const field = named(name);
-      if (field === undefined || kind === 'null') continue;
-      const isOwn = name.toLowerCase() === field.toLowerCase();
-      if (given[field] !== undefined && isOwn === own.has(field)) isDuplicate = true;
-      if (given[field] !== undefined && !isOwn) continue;
-      if (isOwn) own.add(field);
-      given[field] = value.trim();
-      if (field === 'quantity') given.isJsonNumber = kind === 'number';
-      if (kind === 'text') notText.delete(field);
-      else notText.add(field);
+    for (const [field, index] of Object.entries(columns) as [FeedField, number][]) {
+      const member = said[index];
+      if (!member) continue;
+      given[field] = member.text.trim();
+      if (field === 'quantity') given.isJsonNumber = member.kind === 'number';
+      if (member.kind !== 'text') notText.add(field);
     }
-    if (isDuplicate) return reject('MEMBER_DUPLICATE', given);
+    if (ambiguous) return reject('MEMBER_DUPLICATE', given);
     if (notText.has('sku')) return reject('SKU_NOT_TEXT', given);
     if (notText.has('location')) return reject('LOCATION_NOT_TEXT', given);
     if (notText.has('lot')) return reject('LOT_NOT_TEXT', given);
@@ -177,12 +180,7 @@ function demand(
   { location, mode }: FeedOptions,
 ): void {
   const contradicting = quantityOfOtherMode(given, mode);
-  if (contradicting !== null)
-    throw new AppError(
-      'FEED_MODE_MISMATCH',
-      `The column "${contradicting.slice(0, 50)}" says that the feed is not of mode ${mode}. Send it with the other mode, or name the column "quantity".`,
-      { column: contradicting },
-    );
+  if (contradicting !== null) throw ofOtherMode(contradicting, mode, ', or name the column "quantity"');
   const wanted: FeedField[] = location === null ? ['sku', 'location', 'quantity'] : ['sku', 'quantity'];
   const missing = wanted.filter((field) => !has.includes(field));
   if (missing.length === 0) return;
@@ -191,5 +189,13 @@ function demand(
     'FEED_COLUMN_MISSING',
     `There is no column for ${missing.join(' and ')}; there are: ${found.join(', ')}.`,
     { missing, found },
+  );
+}
+
+function ofOtherMode(column: string, mode: FeedOptions['mode'], otherwise = ''): AppError {
+  return new AppError(
+    'FEED_MODE_MISMATCH',
+    `The column "${column.slice(0, 50)}" says that the feed is not of mode ${mode}. Send it with the other mode${otherwise}.`,
+    { column },
   );
 }

@@ -3,26 +3,31 @@ import type { Queryable } from '../../../platform/database/database';
 import { rejectPages } from '../../uploads/reject-pages';
 import { readUpload } from '../../uploads/uploads';
 import { selectRejects } from './queries';
-import { REJECTS_HEADER } from './rules';
+import { rejectsHeader } from './rules';
 
 const PAGE = 2_000;
 
 /**
- * The rejected rows of a feed as CSV (RFC 4180), in the order of their lines, read page by page as they are taken. A feed that names
- * lots has one column more, so that what is corrected in the file can be sent again.
+ * The rejected rows of a feed as CSV (RFC 4180), in the order of their lines, read page by page as they are taken. It has
+ * what the rows said, so that what is corrected in the file can be sent again.
  */
 export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  const hasLots = (await readUpload(on, jobId)).lotLines > 0;
-  yield csvLine([...REJECTS_HEADER, ...(hasLots ? ['lot'] : [])]);
+  const { mode, lotLines } = await readUpload(on, jobId);
+  const isSet = mode === 'set';
+  const hasLots = lotLines > 0;
+  yield csvLine(rejectsHeader({ isSet, hasLots }));
   for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
     yield csvLines(
-      page.map(({ line, sku, location, lot, quantity, code, reason }) => [
+      page.map(({ line, sku, location, lot, quantity, code, reason, asOf, reference, rowReason }) => [
         line,
         sku,
         location,
         numberOrText(quantity),
         code,
         reason,
+        ...(isSet ? [asOf] : []),
+        reference,
+        rowReason,
         ...(hasLots ? [lot] : []),
       ]),
     );

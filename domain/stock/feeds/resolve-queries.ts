@@ -1,4 +1,5 @@
 import { execute, one, type Transaction } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 import type { FeedMode } from './types';
 
 /** What CSV files of ours have before a text that a spreadsheet would take for a formula: an apostrophe (`platform/csv.ts`). SQL. */
@@ -179,7 +180,7 @@ export function rejectUnresolved(
                      over (partition by k.product_id, k.warehouse_id, k.lot_key) as newest
        from keyed k where not exists (select from feed_changes c where c.feed_id = $1 and c.line = k.line)
      ), told as (
-       select o.line, o.sku, o.location, o.given_lot, o.quantity,
+       select o.line, o.sku, o.location, o.given_lot, o.quantity, o.as_of, o.reference, o.reason,
               case when o.fault is not null then o.fault
                    -- Lines of a delta feed are summed.
                    when $2 = 'delta' then null
@@ -190,8 +191,9 @@ export function rejectUnresolved(
        from left_out o left join feed_changes c on c.feed_id = $1 and c.product_id = o.product_id and c.warehouse_id = o.warehouse_id
          and o.fault is null and ${lotKey('c.product_id', 'c.lot')} is not distinct from o.lot_key
      )
-     insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason)
-     select $1, line, sku, location, given_lot, quantity, code, $3::jsonb ->> code from told where code is not null`,
+     insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
+     select $1, line, sku, location, given_lot, quantity, code, $3::jsonb ->> code, ${utcMicros('as_of')}, reference, reason
+     from told where code is not null`,
     [feedId, mode, JSON.stringify(reasons)],
   );
 }

@@ -16,6 +16,9 @@ const MAX_SKU = 100;
 const MAX_LOCATION = 50;
 const MAX_LOT = 100;
 
+/** What a file of our rejects calls the row's own reason. */
+const ROW_REASON = 'rowreason';
+
 const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   sku: [
     'sku',
@@ -60,7 +63,7 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
     'delta',
     'change',
   ],
-  reason: ['reason', 'reasoncode', 'note', 'notes', 'comment'],
+  reason: ['reason', 'reasoncode', 'note', 'notes', 'comment', ROW_REASON],
   reference: ['reference', 'ref', 'document', 'documentnumber'],
   asOf: ['asof', 'asofdate', 'asoftime', 'countedat', 'countedon', 'countdate', 'counttime'],
 };
@@ -82,12 +85,23 @@ export function quantityOfOtherMode(names: readonly string[], mode: FeedMode): s
   return quantities.find((name) => others.has(plainName(name))) ?? null;
 }
 
-/** How a file of our rejects begins. */
-export const REJECTS_HEADER = ['line', 'sku', 'location', 'quantity', 'code', 'reason'] as const;
+/** How a file of our rejects begins, by what its quantities are. */
+const REJECTS_BEGIN: Readonly<Record<FeedMode, readonly string[]>> = {
+  set: ['line', 'sku', 'location', 'quantity', 'code', 'reason'],
+  delta: ['line', 'sku', 'location', 'delta', 'code', 'reason'],
+};
+
+/** The header of a file of our rejects: it says by its names what it is when it is sent again. `reason` is why a row is rejected. */
+export function rejectsHeader({ isSet, hasLots }: { isSet: boolean; hasLots: boolean }): string[] {
+  const begin = REJECTS_BEGIN[isSet ? 'set' : 'delta'];
+  return [...begin, ...(isSet ? ['asOf'] : []), 'reference', 'rowReason', ...(hasLots ? ['lot'] : [])];
+}
 
 /**
  * Where each field stands in the header of a feed, as `readHeader` says. In a file of our rejects that was corrected, why a row was
- * rejected is not why its stock changes.
+ * rejected is not why its stock changes: that is in `rowReason`.
+ *
+ * @returns in `code` where a file of our rejects says why a row was rejected; null: the file is none
  */
 export function readFeedHeader(
   names: readonly string[],
@@ -95,10 +109,25 @@ export function readFeedHeader(
 ): {
   columns: Columns<FeedField>;
   ambiguous: FeedField | null;
+  code: number | null;
 } {
   const found = readHeader(names, see);
-  if (REJECTS_HEADER.every((name, place) => names[place] === name)) delete found.columns.reason;
-  return found;
+  const isOfRejects = Object.values(REJECTS_BEGIN).some((begin) =>
+    begin.every((name, place) => names[place] === name),
+  );
+  const rowReason = names.findIndex((name) => plainName(name) === ROW_REASON);
+  if (rowReason !== -1) found.columns.reason = rowReason;
+  else if (isOfRejects) delete found.columns.reason;
+  return { ...found, code: isOfRejects ? names.indexOf('code') : null };
+}
+
+/**
+ * What a row of a file of our rejects is rejected for again: it was older than a number that is known, and does not say as of when it is
+ * true. Sent with the time of the upload it would be the newest. Null: nothing.
+ */
+export function stillOld(code: string | undefined, given: GivenRow, mode: FeedMode): FeedReject | null {
+  if (mode !== 'set' || given.asOf || (code !== 'OVERTAKEN' && code !== 'SUPERSEDED')) return null;
+  return reject(code, given, `${REASONS[code]} The row does not say as of when it is true: set its asOf.`);
 }
 
 export interface GivenRow {
@@ -176,6 +205,9 @@ export function reject(
     location: cleanText(given.location, MAX_LOCATION),
     lot: cleanText(given.lot, MAX_LOT),
     quantity: cleanText(given.quantity, MAX_SKU),
+    asOf: cleanText(given.asOf, MAX_SKU),
+    reference: cleanText(given.reference),
+    rowReason: cleanText(given.reason),
     code,
     reason: why ?? REASONS[code],
   };

@@ -27,7 +27,13 @@ export interface FeedReject {
   lot: string | null;
   /** As it was given. */
   quantity: string | null;
+  /** As it was given. Null: as of the feed's time. */
+  asOf: string | null;
+  reference: string | null;
+  /** Why the stock changes, by the row. */
+  rowReason: string | null;
   code: RejectCode;
+  /** Why it is rejected. */
   reason: string;
 }
 

@@ -1,4 +1,5 @@
 import { execute, many, one, type Transaction } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 import { CLOCK_SKEW, movedAfterSql } from './moved-after-sql';
 import { MAX_ON_HAND } from './rules';
 import type { Allocation, StagedBatch, StagedChanges, StagedCounts } from './types';
@@ -193,7 +194,7 @@ export function applyStaged(
               case when true_as_of is not null then quantity end
        from counted
      ), decided as materialized (
-       select c.line, c.lines, c.product_id, c.warehouse_id, c.quantity,
+       select c.line, c.lines, c.product_id, c.warehouse_id, c.quantity, c.reason, c.reference, c.true_as_of,
               case when c.refusal is not null then c.refusal
                    when target < 0 then 'WOULD_GO_NEGATIVE'
                    when target > $4::bigint then 'QUANTITY_OVERFLOW'
@@ -204,9 +205,10 @@ export function applyStaged(
          from stock s where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id) now
        where (c.delta <> 0 or c.refusal is not null) and c.seq not in (select seq from counted)
      ), refused as (
-       insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
+       insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason, as_of, reference, row_reason)
        select $1, j.line, p.sku, w.code, j.quantity, j.told,
-              ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s ${LINES[mode]}.', j.lines) else '' end
+              ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s ${LINES[mode]}.', j.lines) else '' end,
+              ${utcMicros('j.true_as_of')}, j.reference, j.reason
        from decided j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
        where j.told is not null
      )
