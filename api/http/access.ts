@@ -116,16 +116,28 @@ export interface AccessControl {
 }
 
 /**
- * Whose request this is, if they may make it. Where credentials do not matter they are not looked at.
+ * Whose request this is. Where credentials do not matter they are not looked at.
+ *
+ * @throws AppError `NOT_SIGNED_IN` for credentials that are not good
+ */
+export async function identify(control: AccessControl, access: Access, req: Request): Promise<Principal> {
+  if (access.rule === 'operations' || access.rule === 'signature') return ANONYMOUS;
+  return principalOf(control.authenticators, req);
+}
+
+/**
+ * Refuses a request that this caller may not make.
  *
  * @throws AppError `NOT_SIGNED_IN`, `NOT_ALLOWED`, and `NOT_FOUND` for what is not theirs
  */
-export async function signIn(control: AccessControl, access: Access, req: Request): Promise<Principal> {
-  if (access.rule === 'operations' || access.rule === 'signature') return ANONYMOUS;
-  const principal = await principalOf(control.authenticators, req);
+export async function expectAdmitted(
+  control: AccessControl,
+  access: Access,
+  principal: Principal,
+  req: Request,
+): Promise<void> {
   expectAccess(access, principal);
   await expectOwned(control, access, principal, req);
-  return principal;
 }
 
 const NO_SUCH: Readonly<Record<Owned, string>> = {

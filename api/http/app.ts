@@ -9,8 +9,9 @@ import express, {
 import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
+import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
-import { OPERATIONS, signIn, type AccessControl } from './access';
+import { expectAdmitted, identify, OPERATIONS, type AccessControl } from './access';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
@@ -55,7 +56,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
   for (const each of routes)
-    mount(routerOf(each.path), each, [admit(context.access, each), ...limitsOf(each)], readBody);
+    mount(routerOf(each.path), each, admissionOf(context.access, each, limitsOf(each)), readBody);
   app.use(
     '/docs',
     docsHeaders(),
@@ -133,19 +134,39 @@ function mount(
   for (const method of mounted.methods) router[method](path, ...steps);
 }
 
-/** Finds out who asks, and refuses who may not, before anything of the body is read. */
-function admit(control: AccessControl, { access }: Route): RequestHandler {
-  return async (req, res, next) => {
-    const context = contextOf(res);
-    context.principal = await signIn(control, access, req);
-    context.admitAgain = async () => {
-      await signIn(control, access, req);
-    };
-    const key = context.principal.adoptsAnonymous ? idempotencyKey(req) : null;
-    context.keyCaller =
-      key === null ? context.principal.caller : await control.keyCallerOf(context.principal, key);
-    next();
-  };
+/**
+ * Finds out who asks, counts the request, and refuses who may not make it, all before anything of the body is read. What is refused is
+ * counted too: nobody tries credentials, or ids of what is not theirs, without a limit.
+ */
+function admissionOf(
+  control: AccessControl,
+  { access }: Route,
+  limits: readonly RequestHandler[],
+): readonly RequestHandler[] {
+  return [
+    async (req, res, next) => {
+      const context = contextOf(res);
+      try {
+        context.principal = await identify(control, access, req);
+      } catch (error) {
+        if (!isAppError(error, 'NOT_SIGNED_IN')) throw error;
+        context.failedSignIn = error;
+      }
+      next();
+    },
+    ...limits,
+    async (req, res, next) => {
+      const context = contextOf(res);
+      const { principal, failedSignIn } = context;
+      if (failedSignIn) throw failedSignIn;
+      await expectAdmitted(control, access, principal, req);
+      context.admitAgain = async () =>
+        expectAdmitted(control, access, await identify(control, access, req), req);
+      const key = principal.adoptsAnonymous ? idempotencyKey(req) : null;
+      context.keyCaller = key === null ? principal.caller : await control.keyCallerOf(principal, key);
+      next();
+    },
+  ];
 }
 
 /** Refuses by the headers who may not send a body. */

@@ -54,8 +54,11 @@ function secondsLeft(info: RateLimitInfo | undefined): number {
   return Math.max(1, Math.ceil(ms / 1_000));
 }
 
-/** Who is limited: who has signed in, else the address (of IPv6 its network, of which a client has as many addresses as it likes). */
+/**
+ * Who is limited: who has signed in, else the address (of IPv6 its network, of which a client has as many addresses as it likes). A
+ * publishable key says nothing of who sends it.
+ */
 export function limitedCaller(req: Request, res: Response): string {
-  const { kind, caller } = contextOf(res).principal;
-  return kind === 'anonymous' ? `address:${ipKeyGenerator(addressOf(req))}` : caller;
+  const { role, caller } = contextOf(res).principal;
+  return role === null ? `address:${ipKeyGenerator(addressOf(req))}` : caller;
 }

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { ANONYMOUS, type Principal } from '../../domain/identity/types';
+import type { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
 
@@ -14,8 +15,10 @@ export interface RequestContext {
   signal: AbortSignal;
   /** The route's template, for metrics: its values are few, those of paths are not. */
   route: string;
-  /** Who asks: `ANONYMOUS` until `signIn` has seen the request. */
+  /** Who asks: `ANONYMOUS` until `identify` has seen the request, and where its credentials are not good. */
   principal: Principal;
+  /** What is wrong with the credentials; null: nothing. Told once the request is counted. */
+  failedSignIn: AppError | null;
   /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
   keyCaller: string;
   /** Asks again whether they may: of responses that go on for long. @throws AppError as the first time */
@@ -88,6 +91,7 @@ function lazyContext(
       traceparent,
       route: 'unmatched',
       principal: ANONYMOUS,
+      failedSignIn: null,
       keyCaller: ANONYMOUS.caller,
       admitAgain: () => Promise.resolve(),
       get log() {

@@ -1,14 +1,19 @@
 import { limitClassOf } from '../../api/http/limit-classes';
+import { createKey } from '../../domain/identity/keys';
+import type { ServiceRole } from '../../domain/identity/types';
 import { newId } from '../../platform/ids';
 import { readSettings } from '../../platform/config';
+import { ADMIN_KEY } from '../support/access-keys';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
-import { openTestApi, type TestApi } from './support';
+import { openTestApi, withoutItsBody, type TestApi } from './support';
 
 let test: TestApi;
 let narrow: TestApi;
 let proxied: TestApi;
+/** Of one test. */
+const opened: TestApi[] = [];
 beforeAll(async () => {
   test = await openTestApi();
   await addStock(test.db, 'A', 'AMS', 10);
@@ -30,6 +35,23 @@ afterAll(async () => {
   await narrow.close();
   await test.close();
 });
+
+afterEach(async () => {
+  for (const api of opened.splice(0)) await api.close();
+});
+
+async function openAnother(env: Record<string, string>): Promise<TestApi> {
+  const api = await openTestApi({ shop: test, env });
+  opened.push(api);
+  return api;
+}
+
+/** A key of a service, which has it for itself unless it is named. */
+async function newKey(role: ServiceRole = 'operator', service = newId()): Promise<string> {
+  const wanted = { service, role, kind: 'live', label: null, expiresInSeconds: null } as const;
+  const scopes = role === 'service' ? (['orders'] as const) : [];
+  return (await createKey(test.db, { ...wanted, scopes, actor: 'a test' })).key;
+}
 
 const CHANGE = () => `/refunds/${newId()}/retry`;
 
@@ -83,10 +105,9 @@ describe('the limit of requests', () => {
   });
 
   it('is none where the setting is 0', async () => {
-    const free = await openTestApi({ shop: test, env: { LIMIT_WRITES: '0' } });
+    const free = await openAnother({ LIMIT_WRITES: '0' });
     const reply = await free.call('POST', CHANGE());
     expect([reply.status, reply.headers.get('ratelimit')]).toEqual([404, null]);
-    await free.close();
   });
 
   it('belongs to a class by what a route does, unless it says so itself', () => {
@@ -99,34 +120,100 @@ describe('the limit of requests', () => {
 });
 
 describe('who is limited', () => {
-  const from = (address: string, api = proxied) =>
-    api.call('POST', CHANGE(), { headers: { 'x-forwarded-for': address } });
+  /** A change without a sign-in, as of an address. */
+  const from = (address: string, key: string | null = null, api = proxied) =>
+    api.call('POST', CHANGE(), { key, headers: { 'x-forwarded-for': address } });
+  const statuses = async (...replies: (() => Promise<{ status: number }>)[]) => {
+    const seen: number[] = [];
+    for (const reply of replies) seen.push((await reply()).status);
+    return seen;
+  };
+
+  it('is who has signed in, from whatever address', async () => {
+    const [key, other] = [await newKey('operator'), await newKey('operator')];
+    const calls = ['198.51.100.1', '198.51.100.2', '198.51.100.3'].map((address) => () => from(address, key));
+    expect(await statuses(...calls, () => from('198.51.100.3', other))).toEqual([404, 404, 429, 404]);
+  });
+
+  it('is one service with all its keys', async () => {
+    const service = `shop ${newId()}`;
+    const keys = [await newKey('operator', service), await newKey('operator', service)];
+    const calls = [...keys, ...keys].map((key) => () => from('198.51.100.4', key));
+    expect(await statuses(...calls)).toEqual([404, 404, 429, 429]);
+  });
+
+  it('is the address where credentials are not good, and nobody who signs in behind it', async () => {
+    const good = await newKey('operator');
+    const bad = [
+      'secret',
+      `${good.slice(0, -4)}AAAA`,
+      `hf_live_${newId().replaceAll('-', '')}_${'x'.repeat(43)}`,
+    ];
+    const calls = bad.map((key) => () => from('198.51.100.5', key));
+    expect(await statuses(...calls, () => from('198.51.100.5'))).toEqual([401, 401, 429, 429]);
+    const token = { 'x-forwarded-for': '198.51.100.5', authorization: 'Bearer none' };
+    expect(await proxied.call('POST', CHANGE(), { key: null, headers: token })).toMatchObject({
+      status: 429,
+      body: { code: 'RATE_LIMITED' },
+    });
+    expect(
+      await statuses(
+        () => from('198.51.100.5', good),
+        () => from('198.51.100.6', 'secret'),
+      ),
+    ).toEqual([404, 401]);
+  });
+
+  it('is refused before the body is read, with bad credentials too', async () => {
+    const headers = { 'x-forwarded-for': '198.51.100.7', 'x-api-key': 'secret' };
+    const sent = () => withoutItsBody(proxied, '/orders', headers);
+    expect([await sent(), await sent(), await sent()].map(({ status }) => status)).toEqual([401, 401, 429]);
+  });
+
+  it('counts what the caller is refused: nobody tries what is not theirs without a limit', async () => {
+    const key = await newKey('service');
+    const calls = Array.from({ length: 3 }, () => () => from('198.51.100.8', key));
+    expect(await statuses(...calls)).toEqual([403, 403, 429]);
+  });
+
+  it('is the address of who sends a publishable key, which many have', async () => {
+    const service = `shop ${newId()}`;
+    const wanted = { service, role: 'service', scopes: [], label: null, expiresInSeconds: null } as const;
+    const { key } = await createKey(test.db, { ...wanted, kind: 'publishable', actor: 'a test' });
+    const calls = Array.from({ length: 3 }, () => () => from('198.51.100.9', key));
+    const ofOther = () => from('198.51.100.10', key);
+    const ofService = await newKey('service', service);
+    expect(await statuses(...calls, ofOther, () => from('198.51.100.9', ofService))).toEqual([
+      403, 403, 429, 403, 403,
+    ]);
+  });
 
   it('is the client that a trusted proxy names', async () => {
-    for (let n = 0; n < 2; n++) expect((await from('192.0.2.1')).status).toBe(404);
+    for (let n = 0; n < 2; n++) expect((await from('192.0.2.1')).status).toBe(401);
     expect((await from('192.0.2.1')).status).toBe(429);
-    expect((await from('192.0.2.2')).status).toBe(404);
+    expect((await from('192.0.2.2')).status).toBe(401);
   });
 
   it('is the address that the nearest untrusted one has, whatever a client puts before it', async () => {
-    for (let n = 0; n < 2; n++) expect((await from(`203.0.113.${n}, 192.0.2.3`)).status).toBe(404);
+    for (let n = 0; n < 2; n++) expect((await from(`203.0.113.${n}, 192.0.2.3`)).status).toBe(401);
     expect((await from('203.0.113.9, 192.0.2.3')).status).toBe(429);
   });
 
   it('is a network of IPv6, of which a client has as many addresses as it likes', async () => {
-    for (let n = 1; n <= 2; n++) expect((await from(`2001:db8:0:1::${n}`)).status).toBe(404);
+    for (let n = 1; n <= 2; n++) expect((await from(`2001:db8:0:1::${n}`)).status).toBe(401);
     expect((await from('2001:db8:0:1::3')).status).toBe(429);
-    expect((await from('2001:db8:ff00::1')).status).toBe(404);
+    expect((await from('2001:db8:ff00::1')).status).toBe(401);
   });
 
   it('is the same whatever port it comes from', async () => {
-    for (const port of [1, 2]) expect((await from(`192.0.2.9:${port}`)).status).toBe(404);
+    for (const port of [1, 2]) expect((await from(`192.0.2.9:${port}`)).status).toBe(401);
     for (const same of ['192.0.2.9', '[::ffff:192.0.2.9]:3', '::ffff:192.0.2.9'])
       expect((await from(same)).status).toBe(429);
   });
 
   it('is who opened the connection where no proxy is trusted', async () => {
-    expect((await from('192.0.2.77', narrow)).status).toBe(429);
+    for (let n = 0; n < 3; n++) await from(`192.0.2.${n}`, null, narrow);
+    expect((await from('192.0.2.77', null, narrow)).status).toBe(429);
   });
 
   it('has proxies that are addresses, networks or their names', () => {
@@ -140,14 +227,12 @@ describe('who is limited', () => {
 describe('live streams', () => {
   it('are so many of one caller and of the process, and a place is free when one ends', async () => {
     const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
-    const streams = await openTestApi({
-      shop: test,
-      env: { STREAMS_PER_CALLER: '2', STREAMS: '3', TRUSTED_PROXIES: 'loopback' },
-    });
-    const open = async (address: string) => {
+    const streams = await openAnother({ STREAMS_PER_CALLER: '2', STREAMS: '3' });
+    const [first, second, third] = [ADMIN_KEY, await newKey(), await newKey()];
+    const open = async (key: string) => {
       const ending = new AbortController();
       const response = await fetch(`${streams.api.url}/api/v1/orders/${orderId}/events`, {
-        headers: { accept: 'text/event-stream', 'x-forwarded-for': address },
+        headers: { accept: 'text/event-stream', 'x-api-key': key },
         signal: ending.signal,
       });
       const problem = response.ok ? undefined : ((await response.json()) as { code: string });
@@ -158,24 +243,18 @@ describe('live streams', () => {
         end: () => ending.abort(),
       };
     };
-    const first = await open('192.0.2.1');
-    await open('192.0.2.1');
-    expect(first.status).toBe(200);
-    expect(await open('192.0.2.1')).toMatchObject({
-      status: 429,
-      code: 'TOO_MANY_STREAMS',
-      retryAfter: '10',
-    });
-    expect(await open('192.0.2.2')).toMatchObject({ status: 200 });
-    expect(await open('192.0.2.3')).toMatchObject({ status: 503, code: 'OVERLOADED', retryAfter: '10' });
-    first.end();
-    await waitFor(async () => (await open('192.0.2.3')).status === 200);
-    await streams.close();
+    const one = await open(first);
+    expect([one.status, (await open(first)).status]).toEqual([200, 200]);
+    expect(await open(first)).toMatchObject({ status: 429, code: 'TOO_MANY_STREAMS', retryAfter: '10' });
+    expect(await open(second)).toMatchObject({ status: 200 });
+    expect(await open(third)).toMatchObject({ status: 503, code: 'OVERLOADED', retryAfter: '10' });
+    one.end();
+    await waitFor(async () => (await open(third)).status === 200);
   });
 });
 
 it('lists and reports that are slow keep no other request from the database', async () => {
-  const slow = await openTestApi({ shop: test, env: { REPORT_POOL_SIZE: '2' } });
+  const slow = await openAnother({ REPORT_POOL_SIZE: '2' });
   const holder = await openTransaction(test.db);
   await holder.query('lock table receipts in access exclusive mode');
   // Beyond the connections of the pool that orders and reads have.
@@ -191,5 +270,4 @@ it('lists and reports that are slow keep no other request from the database', as
   holder.release();
   const statuses = new Set((await Promise.all(reports)).map(({ status }) => status));
   expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
-  await slow.close();
 });

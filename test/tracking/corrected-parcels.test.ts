@@ -90,7 +90,7 @@ describe('lots that are named after their parcel has left', () => {
     const { shipmentId } = await leftWith(sku, 1);
     await countLots(sku, { A: 10, B: 9 });
     await shop.db.pool.query('update lots set number_as_of = null');
-    await shop.db.pool.query(await readFile('migrations/0054_exchanged_units_counted_lots.sql', 'utf8'));
+    await shop.db.pool.query(await readFile('migrations/0053_exchanged_units_counted_lots.sql', 'utf8'));
     await nameLots(shipmentId, sku, { B: 1 });
     expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 10', 'B@AMS: 9']);
   });
