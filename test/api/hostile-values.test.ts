@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { openTestApi, type Reply, type TestApi } from './support';
@@ -8,7 +9,13 @@ let walk: Awaited<ReturnType<typeof describedBy>>;
 let orderId: string;
 
 beforeAll(async () => {
-  test = await openTestApi({ env: { OUTCOME_TIMEOUT_MS: '50', RESERVATION_QUEUE: '5000' } });
+  test = await openTestApi({
+    env: {
+      OUTCOME_TIMEOUT_MS: '50',
+      RESERVATION_QUEUE: '5000',
+      SIGNING_KEYS_SECRET: randomBytes(32).toString('base64'),
+    },
+  });
   walk = await describedBy(test);
   await addStock(test.db, 'A', 'AMS', 10);
   ({ orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]));

@@ -311,7 +311,7 @@ test('hashes run two at a time, and those that would wait too long are told to c
   const { email } = await addPerson();
   // By a service, which is not counted.
   const replies = await Promise.all(
-    Array.from({ length: 70 }, () =>
+    Array.from({ length: 250 }, () =>
       two.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } }),
     ),
   );

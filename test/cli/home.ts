@@ -32,6 +32,12 @@ export interface Home {
   close(): Promise<void>;
 }
 
+/** Without these it warns that nobody can sign in, and that mails wait. */
+export const ACCOUNTS_SET_UP = {
+  SIGNING_KEYS_SECRET: Buffer.alloc(32, 1).toString('base64'),
+  MAIL_FOLDER: 'mail',
+};
+
 export async function createHome(): Promise<Home> {
   const folder = await scratchFolder('up');
   const path = join(folder, 'home');

@@ -11,6 +11,7 @@ import { scratchFolder, startPrivateTemporal, testLogger } from '../support/serv
 import { REFUSED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
+import { ACCOUNTS_SET_UP } from './home';
 import { holdfast, startHoldfast, type Running } from './holdfast';
 
 let cwd: string;
@@ -109,12 +110,12 @@ describe('api and worker as processes of their own', () => {
     expect(none.stderr).toContain('Start `holdfast worker` of that build first');
     start('worker');
     await waitFor(() => running.at(-1)?.stderr().includes('no build is current'));
+    // Of a container, that the worker polls is enough: deploy waits for its health.
+    await waitFor(async () => (await holdfast(['doctor', 'worker', '--this-host'], { cwd, env })).code === 0);
     const waits = await holdfast(['doctor', 'worker'], { cwd, env });
     expect(waits.code).toBe(1);
     expect(waits.stdout).toMatch(/ok +Workers/);
     expect(waits.stdout).toMatch(/WRONG +Build +no build is current/);
-    // Of a container, that the worker polls is enough: deploy waits for its health.
-    expect((await holdfast(['doctor', 'worker', '--this-host'], { cwd, env })).code).toBe(0);
     const deployed = await holdfast(['deploy'], { cwd, env });
     expect({ code: deployed.code, stderr: deployed.stderr }).toEqual({ code: 0, stderr: '' });
     expect(deployed.stdout).toMatch(/Was current +none\n +Is current +build [0-9a-f]{12}\n/);
@@ -176,7 +177,12 @@ describe('api and worker as processes of their own', () => {
     const home = await scratchFolder('own-servers');
     const { code, stdout, stderr } = await holdfast(['up', '--smoke'], {
       cwd,
-      env: { DATABASE_URL: database.url, TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`, HOLDFAST_HOME: home },
+      env: {
+        ...ACCOUNTS_SET_UP,
+        DATABASE_URL: database.url,
+        TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
+        HOLDFAST_HOME: home,
+      },
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('(DATABASE_URL)');

@@ -8,7 +8,7 @@ import { scratchFolder, startPrivatePostgres, testLogger } from '../support/serv
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { holdfast } from './holdfast';
-import { createHome, expectStopped, READY, type DevFile, type Home } from './home';
+import { ACCOUNTS_SET_UP, createHome, expectStopped, READY, type DevFile, type Home } from './home';
 
 let home: Home;
 
@@ -174,7 +174,7 @@ describe('holdfast up', () => {
   it('puts neither catalogue nor orders into a database of the user with --no-demo', async () => {
     const database = await createTestDatabase();
     try {
-      const started = home.up(['--no-demo'], { DATABASE_URL: database.url });
+      const started = home.up(['--no-demo'], { DATABASE_URL: database.url, ...ACCOUNTS_SET_UP });
       await started.says(READY);
       const dev = await home.devFile();
       const { baseUrl } = dev;

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { runFeedImport, type FeedImportOptions } from '../../cli/feed';
 import { cancelJob, listJobs } from '../../cli/jobs';
 import { createOutput } from '../../cli/output';
+import { ADMIN_KEY } from '../support/access-keys';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder } from '../support/servers';
@@ -20,6 +21,8 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
+const settings = () => ({ ...stack.settings, HOLDFAST_API_KEY: ADMIN_KEY });
+
 function recorder() {
   let text = '';
   const stream = { write: (line: string) => (text += line) !== '' };
@@ -31,7 +34,7 @@ async function importFile(name: string, content: string | Buffer, options: Parti
   await writeFile(file, content);
   const { output, said } = recorder();
   const url = new URL(stack.url).origin;
-  const code = await runFeedImport(stack.settings, { file, mode: 'set', url, ...options }, output);
+  const code = await runFeedImport(settings(), { file, mode: 'set', url, ...options }, output);
   return { code, said: said(), file };
 }
 
@@ -100,9 +103,9 @@ test('jobs are listed, and one that waits is cancelled', async () => {
   await stack.stopWorker();
   const { jobId } = await openUploads(stack).accepted('sku,location,qty\nLAMP,AMS,9\n');
   const cancelled = recorder();
-  expect(await cancelJob(stack.settings, { jobId, url }, cancelled.output)).toBe(0);
+  expect(await cancelJob(settings(), { jobId, url }, cancelled.output)).toBe(0);
   expect(cancelled.said()).toBe('It stops at its next step.\n');
   const listed = recorder();
-  expect(await listJobs(stack.settings, url, listed.output)).toBe(0);
+  expect(await listJobs(settings(), url, listed.output)).toBe(0);
   expect(listed.said().split('\n')[0]).toMatch(new RegExp(`^${jobId}  feed +queued +0%  0/\\?`));
 });

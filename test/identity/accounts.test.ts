@@ -13,6 +13,7 @@ import { changeRights, readUser } from '../../domain/identity/accounts/users';
 import { refreshSession } from '../../domain/identity/sessions/sessions';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import type { Database, Transaction } from '../../platform/database/database';
+import { isAppError } from '../../platform/errors';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import {
@@ -271,7 +272,10 @@ describe('signing in', () => {
     const { email: another } = await addCustomer(shop.db);
     const errors = await Promise.all(
       [signIn(email), signIn(newEmail()), signIn(another, 'wrong password')].map((each) =>
-        each.catch((error: Error) => ({ ...error, message: error.message })),
+        each.then(
+          () => null,
+          (error: unknown) => (isAppError(error) ? { code: error.code, message: error.message } : error),
+        ),
       ),
     );
     expect(errors[0]).toMatchObject({ code: 'SIGN_IN_FAILED' });

@@ -16,7 +16,10 @@ export interface TestProvider {
   reads: number;
   /** What it responds with instead of its keys. */
   fault: 'away' | 'hangs up' | 'endless' | 'no keys' | 'redirects' | null;
-  sign(claims: JWTPayload, as?: { key?: KeyLike | Uint8Array; alg?: string; kid?: string }): Promise<string>;
+  sign(
+    claims: JWTPayload,
+    as?: { key?: KeyLike | Uint8Array; alg?: string; kid?: string; expiresAt?: number },
+  ): Promise<string>;
   rotate(): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +43,8 @@ export async function startProvider(): Promise<TestProvider> {
           while (res.write(' '.repeat(65_536)));
           res.once('drain', more);
         };
-        return more();
+        more();
+        return;
       }
       case 'no keys':
         return void res.end('{"keys": "none"}');
@@ -57,7 +61,7 @@ export async function startProvider(): Promise<TestProvider> {
       new SignJWT({ iss: provider.issuer, aud: 'shop', sub: 'p-1', ...claims })
         .setProtectedHeader({ alg: as.alg ?? key.alg, kid: as.kid ?? key.kid })
         .setIssuedAt()
-        .setExpirationTime('5 minutes')
+        .setExpirationTime(as.expiresAt ?? '5 minutes')
         .sign(as.key ?? key.privateKey),
     async rotate() {
       key = await newKey('ES256', `${key.kid}+`);

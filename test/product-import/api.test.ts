@@ -5,6 +5,7 @@ import { createOutput } from '../../cli/output';
 import { runProductImport, type ProductImportOptions } from '../../cli/products';
 import { newId } from '../../platform/ids';
 import { openUploads, type Uploads } from '../feeds/uploads';
+import { ADMIN_KEY } from '../support/access-keys';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder } from '../support/servers';
@@ -125,7 +126,11 @@ async function importFile(name: string, content: string, options: Partial<Produc
   const stream = { write: (line: string) => (said += line) !== '' };
   const output = createOutput(stream as unknown as NodeJS.WritableStream);
   const url = new URL(stack.url).origin;
-  const code = await runProductImport(stack.settings, { file, mode: 'upsert', url, ...options }, output);
+  const code = await runProductImport(
+    { ...stack.settings, HOLDFAST_API_KEY: ADMIN_KEY },
+    { file, mode: 'upsert', url, ...options },
+    output,
+  );
   return { code, said, file };
 }
 

@@ -15,11 +15,12 @@ export const AS_ADMIN = { 'x-api-key': ADMIN_KEY };
 
 /** Makes the key in a migrated database. */
 export async function insertAdminKey(on: Pick<ClientBase, 'query'>): Promise<void> {
-  await on.query(`insert into services (id, name, role, created_by) values ($1, 'tests', 'admin', 'tests')`, [
-    ADMIN_SERVICE,
-  ]);
   await on.query(
-    `insert into api_keys (id, service_id, kind, secret_hash, created_by) values ($1, $2, 'live', $3, 'tests')`,
+    `insert into services (id, name, role, created_by) values ($1, 'tests', 'admin', 'tests') on conflict do nothing`,
+    [ADMIN_SERVICE],
+  );
+  await on.query(
+    `insert into api_keys (id, service_id, kind, secret_hash, created_by) values ($1, $2, 'live', $3, 'tests') on conflict do nothing`,
     [KEY_ID, ADMIN_SERVICE, createHash('sha256').update(SECRET).digest()],
   );
 }

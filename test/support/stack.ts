@@ -21,6 +21,7 @@ import { SCHEDULES } from '../../worker/schedules';
 import { startWorker, type RunningWorker } from '../../worker/worker';
 import type { Integrations } from '../../worker/integrations';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
+import { insertAdminKey } from './access-keys';
 import { CARRIER_SECRETS } from './carrier-signature';
 import { createTestDatabase, openTestDatabase } from './database';
 import { temporalAddress, testLogger } from './servers';
@@ -93,6 +94,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
   const db = openTestDatabase({ url: ownerUrl, runtimeUrl: databaseUrl }, settings.DATABASE_POOL_SIZE);
+  // A database that is no copy of the run's template.
+  if (options.databaseUrl) await insertAdminKey(db.pool);
   const temporal = await connectTemporal(settings, {
     address: options.temporalAddress ?? temporalAddress(),
     log,
