@@ -63,7 +63,7 @@ describe('a page of a listed origin', () => {
 
   it('changes and reads, problems too, and sees the headers of the contract', async () => {
     for (const listed of [origin, 'http://localhost:5173']) {
-      const headers = { origin: listed, 'sec-fetch-site': 'cross-site' };
+      const headers = { ...AS_ADMIN, origin: listed, 'sec-fetch-site': 'cross-site' };
       const changed = await respond('POST', CHANGE, headers, proxied);
       const read = await respond('GET', '/api/v1/orders', headers, proxied);
       expect([changed.status, read.status]).toEqual([404, 200]);
