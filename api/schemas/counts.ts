@@ -5,9 +5,9 @@ import {
   count,
   date,
   exactTime,
-  line,
   MAX_UNITS,
   MAX_UNITS_NAMED,
+  name,
   pageOf,
   sku,
   time,
@@ -24,7 +24,7 @@ export const newCount = z
   .strictObject({
     location: warehouseCode,
     skus: skus.optional().meta({ description: 'Count these products' }),
-    category: line(100).optional().meta({ description: 'Count the products of this category' }),
+    category: name(50).optional().meta({ description: 'Count the products of this category' }),
     blind: z.boolean().default(false).meta({ description: 'Do not show what is expected to who counts' }),
     tolerance: z.int().min(0).max(MAX_UNITS).optional().meta({
       description:

@@ -4,8 +4,8 @@ import {
   count,
   cursorName,
   exactTime,
-  line,
   money,
+  name,
   pageOf,
   pageQuery,
   time,
@@ -18,7 +18,7 @@ export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');
 export const valuationQuery = z.object({
   method: valuationMethod,
   location: warehouseCode.optional(),
-  category: line(100).optional().meta({ description: 'Code of a category' }),
+  category: name(50).optional().meta({ description: 'Code of a category' }),
   asOf: exactTime.optional().meta({ description: 'As the ledger has it at this time, to the microsecond' }),
 });
 

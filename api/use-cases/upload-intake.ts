@@ -15,6 +15,8 @@ const RATE_MS = 60_000;
 const MEGABYTE = 1_048_576;
 /** Each has a chunk or two in memory, and while one is written a connection of its own to the database. */
 const MAX_UPLOADS = 4;
+/** Of one caller: whose uploads trickle in leaves places to others. */
+const MAX_UPLOADS_OF_CALLER = 2;
 
 const FORMATS: Readonly<Record<string, UploadFormat>> = {
   'text/csv': 'csv',
@@ -83,7 +85,8 @@ export interface UploadIntake {
 }
 
 export function createUploadIntake(context: ApiContext): UploadIntake {
-  let uploads = 0;
+  /** Who is sending the uploads that are being taken. */
+  const senders: string[] = [];
   return {
     async take(call, { name, scope, request, stage }) {
       const { req, res } = call;
@@ -96,9 +99,11 @@ export function createUploadIntake(context: ApiContext): UploadIntake {
         minBytesPerSecond: MIN_BYTES_PER_SECOND,
         rateMs: RATE_MS,
       });
-      if (uploads >= MAX_UPLOADS)
+      if (senders.length >= MAX_UPLOADS)
         throw problem('OVERLOADED', `${MAX_UPLOADS} uploads are being taken. Try again.`);
-      uploads += 1;
+      if (senders.filter((sender) => sender === call.keyCaller).length >= MAX_UPLOADS_OF_CALLER)
+        throw problem('OVERLOADED', `${MAX_UPLOADS_OF_CALLER} uploads of yours are being taken. Try again.`);
+      senders.push(call.keyCaller);
       try {
         const jobId = idForKey(call, name);
         await recordKey(context, call, {
@@ -110,7 +115,7 @@ export function createUploadIntake(context: ApiContext): UploadIntake {
         const { job, isNew } = await stage({ jobId, ...content, source });
         return jobAccepted(job, !isNew);
       } finally {
-        uploads -= 1;
+        senders.splice(senders.indexOf(call.keyCaller), 1);
       }
     },
   };
