@@ -111,6 +111,8 @@ export interface AccessControl {
   authenticators: readonly Authenticator[];
   /** Whether a thing is the caller's. */
   isOwned(owned: Owned, id: string, principal: Principal): Promise<boolean>;
+  /** Whether a user whose token says that they are an admin is one still. */
+  isAdminStill(userId: string): Promise<boolean>;
   /** Whose idempotency key this is: the caller's, or one of `anonymous` where the caller has adopted it. */
   keyCallerOf(principal: Principal, idempotencyKey: string): Promise<string>;
 }
@@ -137,7 +139,21 @@ export async function expectAdmitted(
   req: Request,
 ): Promise<void> {
   expectAccess(access, principal);
+  if (access === ADMINS) await expectAdminStill(control, principal);
   await expectOwned(control, access, principal, req);
+}
+
+/**
+ * For what an access token of somebody who was an admin must not do in its last minutes: give rights.
+ *
+ * @throws AppError `NOT_ALLOWED`
+ */
+export async function expectAdminStill(
+  { isAdminStill }: Pick<AccessControl, 'isAdminStill'>,
+  { kind, id }: Principal,
+): Promise<void> {
+  if (kind === 'user' && !(await isAdminStill(id)))
+    throw problem('NOT_ALLOWED', 'You are no longer an admin, or your account is disabled.');
 }
 
 const NO_SUCH: Readonly<Record<Owned, string>> = {

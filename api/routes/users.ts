@@ -3,7 +3,7 @@ import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
 import { changeRights, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
-import { OWN_USER, PUBLIC } from '../http/access';
+import { expectAdminStill, OWN_USER, PUBLIC } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound, problem } from '../http/problems';
 import { addressOf } from '../http/request-context';
@@ -18,7 +18,11 @@ const PATH = `${API_BASE}/users`;
 const NO_USER = 'There is no such user.';
 
 /** Registration, and what somebody is called and may do. */
-export function userRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Route[] {
+export function userRoutes({
+  db,
+  accounts,
+  access,
+}: Pick<ApiContext, 'db' | 'accounts' | 'access'>): Route[] {
   return [
     route(
       {
@@ -70,6 +74,7 @@ export function userRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>
       async ({ params: { id }, body, principal, req, signal }) => {
         expectMayChange(principal, id, body);
         const { name, password, role, status } = body;
+        if (principal.role === 'admin') await expectAdminStill(access, principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
         if (password) {
           const given = { current: password.current, password: password.new, address: addressOf(req) };

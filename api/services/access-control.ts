@@ -1,4 +1,5 @@
 import { readJobActor } from '../../domain/jobs/jobs';
+import { isAdminStill } from '../../domain/identity/accounts/users';
 import type { KeyReader } from '../../domain/identity/key-reader';
 import { sees, viewerOf } from '../../domain/identity/rules';
 import { ANONYMOUS, type Principal } from '../../domain/identity/types';
@@ -53,6 +54,7 @@ export function createAccessControl({
   return {
     authenticators: [apiKeys(keys), accessTokens(db, accounts)],
     isOwned: isSeen,
+    isAdminStill: (userId) => isAdminStill(db, userId),
     async keyCallerOf({ caller }, key) {
       const own = await findKey(db, { caller, key });
       if (own) return caller;

@@ -222,6 +222,28 @@ test('somebody who was disabled does not sign in, and the only admin is not disa
   expect((await logIn(bob.email)).body.code).toBe('SIGN_IN_FAILED');
 });
 
+test('an admin who was demoted or disabled gives no rights with the token from before', async () => {
+  const left = await addPerson();
+  await setRole(left.id, 'admin');
+  for (const change of [{ role: 'customer' }, { status: 'disabled' }]) {
+    const eve = await addPerson();
+    await setRole(eve.id, 'admin');
+    const { accessToken } = sessionOf(await logIn(eve.email));
+    const newKey = { service: `eve-${eve.id}`, role: 'admin' };
+    expect((await as(accessToken, 'PUT', `/users/${left.id}`, { name: 'Ada' })).status).toBe(200);
+    expect((await one.call('PUT', `/users/${eve.id}`, { body: change })).status).toBe(200);
+    for (const [method, path, body] of [
+      ['PUT', `/users/${eve.id}`, { role: 'admin', status: 'active' }],
+      ['PUT', `/users/${left.id}`, { status: 'disabled' }],
+      ['POST', '/api-keys', newKey],
+    ] as const)
+      expect(await as(accessToken, method, path, body)).toMatchObject({
+        status: 403,
+        body: { code: 'NOT_ALLOWED' },
+      });
+  }
+});
+
 test('a changed password ends all sessions; the present one is asked for', async () => {
   const { id, email, accessToken, refreshToken } = await addPerson();
   const change = (current: string) =>

@@ -144,6 +144,17 @@ export async function setRights(
 }
 
 /** Locks the user and all admins that could remain, in the order of their ids. */
+/** The id of a user who is an active admin now; of people of a provider, whose roles are in their tokens, who is active. */
+export function selectAdmin(on: Queryable, userId: string): Promise<{ id: string } | undefined> {
+  return maybeOne<{ id: string }>(
+    on,
+    'users.admin',
+    `select id from users u where id = $1 and status = 'active'
+       and (role = 'admin' or exists (select from user_identities i where i.user_id = u.id))`,
+    [userId],
+  );
+}
+
 export function lockRights(
   tx: Transaction,
   userId: string,

@@ -1,12 +1,29 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { logOutEverywhere } from '../sessions/sessions';
-import { findByEmail, findUser, insertUnnamed, lockRights, selectUsers, setName, setRights } from './queries';
+import {
+  findByEmail,
+  findUser,
+  insertUnnamed,
+  lockRights,
+  selectAdmin,
+  selectUsers,
+  setName,
+  setRights,
+} from './queries';
 import type { User, UserRole, UserStatus } from './types';
 
 /** A user; undefined: there is none. */
 export function readUser(on: Queryable, userId: string): Promise<User | undefined> {
   return findUser(on, userId);
+}
+
+/**
+ * Whether somebody whose token says that they are an admin is one still: a token outlives a change of rights by some minutes, and must
+ * not undo it. People of a provider have their roles from it, and need only be active.
+ */
+export async function isAdminStill(on: Queryable, userId: string): Promise<boolean> {
+  return (await selectAdmin(on, userId)) !== undefined;
 }
 
 /** The newest users. */
