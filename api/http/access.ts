@@ -14,7 +14,6 @@ export type Owned = (typeof OWNED)[number];
  * - `public`: everybody. Credentials that are sent must be good.
  * - `operations`: whoever reaches the port, without looking at credentials, since it must respond when the database is away.
  * - `signature`: a third party that signs its messages (`authenticate`).
- * - `signed-in`: everybody who is known, but not publishable keys.
  * - `roles`: these roles, and services whose key has one of these scopes. `owned`: the thing that the address names must be theirs, else
  *   it does not exist (404).
  */
@@ -22,7 +21,6 @@ export type Access =
   | { rule: 'public' }
   | { rule: 'operations' }
   | { rule: 'signature' }
-  | { rule: 'signed-in' }
   | { rule: 'roles'; roles: readonly Exclude<Role, 'service'>[]; scopes: readonly Scope[]; owned?: Owned };
 
 /** Who sees everything. */
@@ -32,7 +30,6 @@ const PEOPLE = ['customer', ...STAFF] as const;
 export const PUBLIC: Access = { rule: 'public' };
 export const OPERATIONS: Access = { rule: 'operations' };
 export const SIGNATURE: Access = { rule: 'signature' };
-export const SIGNED_IN: Access = { rule: 'signed-in' };
 export const ADMINS: Access = { rule: 'roles', roles: ['admin'], scopes: [] };
 export const OPERATORS: Access = { rule: 'roles', roles: STAFF, scopes: [] };
 
@@ -78,18 +75,14 @@ export const OWN_JOB: Access = { ...JOBS, owned: 'job' };
  * @throws AppError `NOT_SIGNED_IN`, `NOT_ALLOWED`
  */
 export function expectAccess(access: Access, principal: Principal): void {
-  if (access.rule !== 'roles' && access.rule !== 'signed-in') return;
+  if (access.rule !== 'roles') return;
   if (principal.kind === 'anonymous')
     throw notSignedIn('Send an API key in X-Api-Key, or an access token in Authorization.');
   if (!isAllowed(access, principal))
     throw problem('NOT_ALLOWED', `This is not for ${describe(principal)}.${needs(access)}`);
 }
 
-function isAllowed(
-  access: Extract<Access, { rule: 'roles' | 'signed-in' }>,
-  { role, scopes }: Principal,
-): boolean {
-  if (access.rule === 'signed-in') return role !== null;
+function isAllowed(access: Extract<Access, { rule: 'roles' }>, { role, scopes }: Principal): boolean {
   if (role === null || role === 'service') return access.scopes.some((scope) => scopes.includes(scope));
   return access.roles.includes(role);
 }

@@ -67,7 +67,7 @@ function registerScheme(
 /** Alternatives: any of them is enough. Where none is needed, an empty one says so. */
 function securityOf({ rule }: Access, credentials: Record<string, string[]>[]) {
   if (rule === 'public') return [{}, ...credentials];
-  return rule === 'roles' || rule === 'signed-in' ? credentials : [];
+  return rule === 'roles' ? credentials : [];
 }
 
 function register(
@@ -134,8 +134,7 @@ function problemsOf(route: Route): ProblemCode[] {
 }
 
 function accessProblems({ rule }: Access): readonly ProblemCode[] {
-  if (rule === 'roles' || rule === 'signed-in')
-    return ['NOT_SIGNED_IN', 'NOT_ALLOWED', 'PROVIDER_UNAVAILABLE'];
+  if (rule === 'roles') return ['NOT_SIGNED_IN', 'NOT_ALLOWED', 'PROVIDER_UNAVAILABLE'];
   return rule === 'public' ? ['NOT_SIGNED_IN', 'PROVIDER_UNAVAILABLE'] : [];
 }
 

@@ -113,6 +113,7 @@ export function route<
     schemas: { params, query, body },
     handle(req, res) {
       const context = contextOf(res);
+      const receivedBody = givenBody(req, docs);
       const call: Call<{ params: P; query: Q; body: B }> = {
         requestId: context.requestId,
         traceparent: context.traceparent,
@@ -129,8 +130,8 @@ export function route<
         },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
         query: parse(queryOf, req.query) as z.output<Q>,
-        receivedBody: givenBody(req, docs),
-        body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
+        receivedBody,
+        body: parse(body ?? NOTHING, receivedBody) as z.output<B>,
         caller: context.principal.caller,
         idempotencyKey: idempotencyKey(req),
         req,

@@ -20,8 +20,6 @@ export const JOB_STATUSES = ['queued', 'running', 'completed', 'cancelled', 'fai
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
 export const OPEN_JOB_STATUSES = ['queued', 'running'] as const satisfies readonly JobStatus[];
-/** A job that did not come to its end. */
-export const BROKEN_JOB_STATUSES = ['failed', 'cancelled'] as const satisfies readonly JobStatus[];
 export const ENDED_JOB_STATUSES = [
   'completed',
   'cancelled',

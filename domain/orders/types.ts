@@ -27,14 +27,6 @@ export const OPEN_ORDER_STATUSES = [
   'fulfilling',
 ] as const satisfies readonly OrderStatus[];
 
-/** An order that has ended without being fulfilled. */
-export const UNFULFILLED_ORDER_STATUSES = [
-  'rejected',
-  'expired',
-  'cancelled',
-  'failed',
-] as const satisfies readonly OrderStatus[];
-
 /** What became of the latest request to cancel an order: under way; something was ended; nothing could be. */
 export const CANCEL_STATES = ['open', 'done', 'refused'] as const;
 export type CancelState = (typeof CANCEL_STATES)[number];

@@ -19,7 +19,6 @@ function codeOf(rule: access.Access, who: Principal): string | null {
 
 /** Rules by name, and the roles that they let in without any scope. */
 const RULES: Readonly<Record<string, readonly Role[]>> = {
-  SIGNED_IN: ['customer', 'operator', 'admin', 'service'],
   ADMINS: ['admin'],
   OPERATORS: ['operator', 'admin'],
   PEOPLE_ONLY: ['customer', 'operator', 'admin'],

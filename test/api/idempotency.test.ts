@@ -152,6 +152,22 @@ describe('the store of idempotency keys', () => {
   });
 });
 
+/** Runs `work` under a key, as a request of this body. */
+function runUnder(
+  key: string,
+  work: () => Promise<ApiResponse>,
+  body: unknown = {},
+  receivedBody: unknown = body,
+): Promise<ApiResponse> {
+  const request = { keyCaller: 'anonymous', idempotencyKey: key, body, receivedBody };
+  return runOnce(
+    { db: shop.db },
+    { ...request, requestId: newId(), log: testLogger() },
+    'POST /things',
+    work,
+  );
+}
+
 describe('a request that takes longer than its lease', () => {
   const endLease = (key: string) =>
     shop.db.pool.query(
@@ -161,20 +177,7 @@ describe('a request that takes longer than its lease', () => {
 
   function repeatable() {
     const key = newId();
-    const run = (work: () => Promise<ApiResponse>) =>
-      runOnce(
-        { db: shop.db },
-        {
-          keyCaller: 'anonymous',
-          idempotencyKey: key,
-          body: {},
-          receivedBody: {},
-          requestId: newId(),
-          log: testLogger(),
-        },
-        'POST /things',
-        work,
-      );
+    const run = (work: () => Promise<ApiResponse>) => runUnder(key, work);
     return { key, run };
   }
 
@@ -227,19 +230,7 @@ describe('a key across versions', () => {
   const understood = { items: [], holdSeconds: 900 };
   const received = { items: [] };
   const run = (key: string, body: unknown, receivedBody: unknown, work: () => Promise<ApiResponse>) =>
-    runOnce(
-      { db: shop.db },
-      {
-        keyCaller: 'anonymous',
-        idempotencyKey: key,
-        body,
-        receivedBody,
-        requestId: newId(),
-        log: testLogger(),
-      },
-      'POST /things',
-      work,
-    );
+    runUnder(key, work, body, receivedBody);
   const never = () => Promise.reject(new Error('it ran again'));
 
   it('is of the same request when a later version understands more of it', async () => {
@@ -289,19 +280,7 @@ describe('a key across versions', () => {
 
 describe('what is stored under a key', () => {
   const answer = (response: ApiResponse | Error, key: string) =>
-    runOnce(
-      { db: shop.db },
-      {
-        keyCaller: 'anonymous',
-        idempotencyKey: key,
-        body: {},
-        receivedBody: {},
-        requestId: newId(),
-        log: testLogger(),
-      },
-      'POST /things',
-      () => (response instanceof Error ? Promise.reject(response) : Promise.resolve(response)),
-    );
+    runUnder(key, () => (response instanceof Error ? Promise.reject(response) : Promise.resolve(response)));
 
   it('has its headers: a repeat gets Location and ETag as the first request did', async () => {
     const key = newId();
@@ -347,20 +326,7 @@ describe('what is stored under a key', () => {
 describe('the lease of a key', () => {
   it('is renewed while the work runs, however long that takes', async () => {
     const key = newId();
-    const run = (work: () => Promise<ApiResponse>) =>
-      runOnce(
-        { db: shop.db },
-        {
-          keyCaller: 'anonymous',
-          idempotencyKey: key,
-          body: {},
-          receivedBody: {},
-          requestId: newId(),
-          log: testLogger(),
-        },
-        'POST /things',
-        work,
-      );
+    const run = (work: () => Promise<ApiResponse>) => runUnder(key, work);
     const isOverdue = async () => {
       const { rows } = await shop.db.pool.query<{ overdue: boolean }>(
         `select updated_at < clock_timestamp() - interval '15 seconds' as overdue from idempotency_keys where key = $1`,

@@ -12,7 +12,6 @@ import {
 import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import {
-  BROKEN_JOB_STATUSES,
   ENDED_JOB_STATUSES,
   JOB_FILES,
   JOB_STATUSES,
@@ -27,7 +26,6 @@ import {
   OPEN_ORDER_STATUSES,
   ORDER_STATUSES,
   REVIEW_STATUSES,
-  UNFULFILLED_ORDER_STATUSES,
 } from '../../domain/orders/types';
 import {
   CAPTURE_STATUSES,
@@ -96,7 +94,10 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },
   'jobs.file': { all: JOB_FILES },
-  'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES, BROKEN_JOB_STATUSES] },
+  'jobs.status': {
+    all: JOB_STATUSES,
+    parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES, ['cancelled', 'failed']],
+  },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
   'order_amendments.code': { all: AMEND_REFUSALS },
@@ -106,7 +107,10 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'orders.capture': { all: CAPTURE_MODES },
   'orders.review_status': { all: REVIEW_STATUSES },
   'orders.cancel_state': { all: CANCEL_STATES },
-  'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES, UNFULFILLED_ORDER_STATUSES] },
+  'orders.status': {
+    all: ORDER_STATUSES,
+    parts: [OPEN_ORDER_STATUSES, ['rejected', 'expired', 'cancelled', 'failed']],
+  },
   'payments.status': {
     all: PAYMENT_STATUSES,
     parts: [OPEN_PAYMENT_STATUSES, PAID_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
