@@ -3,6 +3,7 @@ import type { FoundCategory, NewStoredProduct, StoredProduct } from '../catalog/
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
 import { cleanText, composed, fieldsOf, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
+import { spoiltReason } from '../uploads/spoilt';
 import type { DecimalMark } from '../uploads/types';
 import type {
   GivenFields,
@@ -141,6 +142,9 @@ export interface CellOptions {
 /** What a field says, or what is wrong with it. */
 type Said = GivenFields | { code: RejectCode; reason?: string };
 
+/** Fields that name something. */
+const NAMING = ['sku', 'name', 'category'] as const satisfies readonly ImportField[];
+
 /** Checks a row field by field; the first thing that is wrong is what it is rejected for. */
 export function checkRow(row: GivenRow, options: CellOptions): ImportRow | ImportReject {
   const { line, cells } = row;
@@ -149,6 +153,11 @@ export function checkRow(row: GivenRow, options: CellOptions): ImportRow | Impor
   if (!sku || !name || sku.kind === 'null') return reject('SKU_MISSING', row);
   if (sku.kind !== 'text') return reject('SKU_NOT_TEXT', row);
   if (isUnfit(name, MAX_SKU) || name === '.' || name === '..') return reject('SKU_INVALID', row);
+  for (const field of NAMING) {
+    const cell = cells.get(field);
+    const spoilt = cell?.kind === 'text' ? spoiltReason(cell.text, field === 'sku' ? 'SKU' : field) : null;
+    if (spoilt !== null) return reject('VALUE_SPOILT', row, spoilt);
+  }
   const fields: GivenFields = {};
   for (const [field, cell] of cells) {
     if (field === 'sku') continue;

@@ -52,6 +52,15 @@ const ROWS = [
   '12 😀 10',
 ];
 
+test('the Ctrl-Z with which DOS ends a file is none of its text, one within is', async () => {
+  await expectRows('sku,qty\r\nA,1\r\n\u001a', ['2 A 1']);
+  await expectRows(`sku,qty\r\nA,1\u001a\r\n${'\u001a'.repeat(100)}`, ['2 A 1']);
+  await expectRows('sku,qty\nA,1\nB\u001a,2\n', ['2 A 1', '3 SKU_INVALID']);
+  await expectRows('sku,qty\nA,1\u001a\u001a\nB,2\n', ['2 QUANTITY_INVALID', '3 B 2']);
+  await expectRows(`sku,qty\nA,1\n${'\u001a'.repeat(1_000)}`, ['2 A 1', '3 SKU_INVALID']);
+  await expectRows('{"sku":"A","quantity":1}\n\u001a', ['1 A 1'], { format: 'ndjson' });
+});
+
 test('however a feed is cut into pieces, its rows are the same', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 80 }), async (size) => {

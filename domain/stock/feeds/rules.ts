@@ -8,7 +8,9 @@ import {
   UNREADABLE_REASONS,
   type Columns,
 } from '../../uploads/rules';
+import { spoiltReason } from '../../uploads/spoilt';
 import type { DecimalMark } from '../../uploads/types';
+import { codeKey } from '../tracking/rules';
 import { MAX_QUANTITY, parseJsonNumber, parseQuantity, type QuantityFault } from './quantity';
 import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
 
@@ -157,7 +159,7 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   LOCATION_MISSING: 'There is no location, and no default location was given.',
   LOCATION_INVALID: `A location has at most ${MAX_LOCATION} characters and no control characters.`,
   LOCATION_NOT_TEXT: `The location is ${NOT_TEXT}`,
-  LOT_INVALID: `A lot has at most ${MAX_LOT} characters and no control characters.`,
+  LOT_INVALID: `A lot has at most ${MAX_LOT} characters, no control characters, and some that are seen.`,
   LOT_NOT_TEXT: `The lot is ${NOT_TEXT}`,
   QUANTITY_MISSING: 'There is no quantity.',
   QUANTITY_INVALID: 'The quantity is not a whole number.',
@@ -226,7 +228,11 @@ export function checkRow(
   if (!location) return reject('LOCATION_MISSING', given);
   if (isUnfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
   const lot = composed(given.lot) || undefined;
-  if (lot !== undefined && isUnfit(lot, MAX_LOT)) return reject('LOT_INVALID', given);
+  if (lot !== undefined && (isUnfit(lot, MAX_LOT) || codeKey(lot) === ''))
+    return reject('LOT_INVALID', given);
+  const spoilt =
+    spoiltReason(sku, 'SKU') ?? spoiltReason(location, 'location') ?? spoiltReason(lot ?? '', 'lot');
+  if (spoilt !== null) return reject('VALUE_SPOILT', given, spoilt);
   const quantity = quantityOf(given, options);
   if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;

@@ -79,8 +79,7 @@ export function codeKey(given: string): string {
 /** Soft hyphens, joiners, marks of direction, byte order marks and what else Unicode says is not shown. */
 const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
 const WIDE = /[\uff01-\uff5e\uff61-\uff9f\uffe0-\uffe2\uffe4-\uffe6]/g;
-const BLANKS =
-  /[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000]+/g;
+const BLANKS = /[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000]+/g;
 /** PostgreSQL gives each letter one small letter, JavaScript these a second one, or another at the end of a word. */
 const LOWERED_OTHERWISE = /[\u0130\u03a3]/g;
 
