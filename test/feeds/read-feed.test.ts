@@ -397,6 +397,14 @@ test('a row that was too old and has no time is rejected again, and one with its
   );
 });
 
+test('a file of our rejects is read without its apostrophes, any other with them', async () => {
+  const lots = (rows: readonly (FeedRow | FeedReject)[]) => rows.map(({ sku, lot }) => [sku, lot]);
+  const row = "'=A,AMS,1,UNKNOWN_SKU,why,2026-11-27T18:00:00Z,,,''=L;'-1";
+  const ours = `line,sku,location,quantity,code,reason,asOf,reference,rowReason,lot\n2,${row}\n`;
+  expect(lots(await read(ours))).toEqual([['=A', "'=L;-1"]]);
+  expect(lots(await read(ours.replace('line,sku', 'row,sku')))).toEqual([["'=A", "''=L;'-1"]]);
+});
+
 test('gzip that is not declared is told how to be sent', async () => {
   await expect(read(gzipSync('sku,quantity\nA,1'))).rejects.toMatchObject({
     code: 'FEED_ENCODING_INVALID',

@@ -1,3 +1,4 @@
+import { withoutEscape } from '../../../platform/csv';
 import { AppError } from '../../../platform/errors';
 import { excessOf, readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
 import { jsonMembers } from '../../uploads/json-members';
@@ -68,7 +69,8 @@ function csvReader(
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
-    const { fields } = record;
+    // What stands in rejects of ours says the same when it is sent again.
+    const fields = code === null ? record.fields : record.fields.map((field) => withoutEscape(field.trim()));
     const given = pick(columns, fields, line);
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', given, why);

@@ -4,7 +4,7 @@ import type { FeedMode } from './types';
 
 /** What CSV files of ours have before a text that a spreadsheet would take for a formula: an apostrophe (`platform/csv.ts`). SQL. */
 function isEscaped(text: string): string {
-  return `left(${text}, 1) = '''' and substr(${text}, 2, 1) in ('=', '+', '-', '@', '＝', '＋', '－', '＠')`;
+  return `left(${text}, 1) = '''' and left(ltrim(${text}, ''''), 1) in ('=', '+', '-', '@', '＝', '＋', '－', '＠')`;
 }
 
 /**
