@@ -41,9 +41,10 @@ where octet_length(l.code) > char_length(l.code) and code_key(l.code) <> l.code_
   and (select count(*) from count_line_lots o where o.sheet_id = l.sheet_id and o.product_id = l.product_id
          and code_key(l.code) in (o.code_key, code_key(o.code))) = 1;
 
--- A supplier's number of a document, however it is written: its letters and digits, wide ones as the usual ones, in small letters, a
--- blank wherever anything that separates stands, or a letter and a digit meet. So `DN-1001`, `dn 1001` and `DN1001` are one, `DN-1-11` and
--- `DN-11-1` are two. Other marks count. Of what is only separators, nothing is left. It calls no function of ours: an index is on it.
+-- A supplier's number of a document, however it is written: its letters and digits, wide ones as the usual ones (NFKC), in small
+-- letters, a blank wherever anything that separates stands, or a letter and a digit meet. So `DN-1001`, `dn 1001` and `DN1001` are one, `DN-1-11` and
+-- `DN-11-1` are two, as are `DN-1001` and `DN-01001`. Other marks count. Of what is only separators, nothing is left. It calls no
+-- function of ours: an index is on it.
 create function document_key(given text) returns text language sql immutable strict parallel safe as $$
   select btrim(regexp_replace(regexp_replace(regexp_replace(
     lower(normalize(given, NFKC) collate pg_c_utf8),

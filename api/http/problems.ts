@@ -86,6 +86,10 @@ export const PROBLEMS = {
   ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },
   ALERT_ENDS_BY_ITSELF: { status: 409, title: 'The alert ends when its cause is gone' },
   DUPLICATE_RECEIPT: { status: 409, title: "This supplier's delivery was received before" },
+  SIMILAR_RECEIPT: {
+    status: 409,
+    title: 'A delivery of this supplier with a like reference was received before',
+  },
   DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
   SERIAL_NOT_THERE: { status: 409, title: 'A serial number is not there' },
   SERIAL_PACKED: { status: 409, title: 'A serial number is packed for another parcel' },
