@@ -74,6 +74,7 @@ export const PROBLEMS = {
   KEY_ENDED: { status: 409, title: 'The key has ended' },
   KEY_ROTATED: { status: 409, title: 'Another key has taken its place' },
   DUPLICATE_NAME: { status: 409, title: 'Another has this name' },
+  SKU_UNCLEAR: { status: 422, title: 'People could not tell the SKU from another one' },
   PRECONDITION_FAILED: { status: 412, title: 'It was changed meanwhile' },
   PRECONDITION_REQUIRED: { status: 428, title: 'It is not said what was read' },
   REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },

@@ -114,11 +114,12 @@ function productRoutes(context: ApiContext): Route[] {
         access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
-        description: 'A SKU that differs from another only by capitals is refused.',
+        description:
+          'A SKU that differs from another only by capitals is refused, as is one with characters that people could not tell from others.',
         keyed: true,
         body: newProduct,
         responses: { 201: one },
-        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
+        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'SKU_UNCLEAR'],
       },
       (call) =>
         runOnce(context, call, 'POST /products', async () => {

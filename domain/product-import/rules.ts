@@ -1,4 +1,5 @@
 import { isCurrency, MAX_PRICE, minorDigits } from '../catalog/currencies';
+import { unclearCharacter } from '../catalog/sku-characters';
 import type { FoundCategory, NewStoredProduct, StoredProduct } from '../catalog/types';
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
@@ -94,6 +95,7 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   SKU_APOSTROPHE:
     'No product has this SKU. Spreadsheets put an apostrophe before text: send the SKU without it.',
   SKU_CAPITALS: 'Several products have this SKU in other capitals, and none has it exactly so.',
+  SKU_UNCLEAR: 'The product is new, and people could not tell its SKU from another one.',
   SKU_EXISTS: 'There is such a product, and it is not as the row says: the upload only adds.',
   UNKNOWN_SKU: 'There is no such product: the upload only changes.',
   UNKNOWN_CATEGORY: 'There is no such category, or several that differ in capitals only and none exactly so.',
@@ -280,6 +282,8 @@ export function decide(
   if (!product && sku.startsWith("'")) return { is: 'rejected', code: 'SKU_APOSTROPHE' };
   if (!product && alike > 0) return { is: 'rejected', code: 'SKU_CAPITALS' };
   if (!product && mode === 'update') return { is: 'rejected', code: 'UNKNOWN_SKU' };
+  const unclear = product ? null : unclearCharacter(sku);
+  if (unclear) return { is: 'rejected', code: 'SKU_UNCLEAR', reason: unclear.reason };
   const name = fields.name ?? product?.name;
   if (name === undefined) return { is: 'rejected', code: 'NAME_MISSING' };
   const currency = fields.currency ?? product?.currency;
