@@ -52,3 +52,8 @@ create function document_key(given text) returns text language sql immutable str
     '([[:alpha:]])([[:digit:]])', '\1 \2', 'g'),
     '([[:digit:]])([[:alpha:]])', '\1 \2', 'g'))
 $$;
+
+-- When the lot of a row expires, as it was given; of the rows to apply as a day.
+alter table feed_rows add column expires_on text;
+alter table feed_changes add column expires_on date;
+alter table feed_rejects add column expires_on text;
