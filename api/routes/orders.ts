@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { viewerOf } from '../../domain/identity/rules';
+import { orderViewerOf } from '../../domain/identity/rules';
 import { listOrders, readOrder } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { ORDERS, OWN_ORDER } from '../http/access';
@@ -27,6 +27,7 @@ import {
   undecided,
 } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import { onReports } from '../services/searches';
 import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
@@ -249,7 +250,8 @@ function asked({ caller, traceparent }: { caller: string; traceparent: string })
   return { actor: caller, traceparent };
 }
 
-export function orderReads({ db, reports }: ApiContext): Route[] {
+export function orderReads(context: ApiContext): Route[] {
+  const { db } = context;
   return [
     route(
       {
@@ -260,10 +262,13 @@ export function orderReads({ db, reports }: ApiContext): Route[] {
         summary: 'List orders, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: orderPage } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'OVERLOADED'],
       },
-      async ({ principal, query: { cursor, ...filter } }) => {
-        const page = await listOrders(reports, { ...filter, viewer: viewerOf(principal), after: cursor });
+      async ({ principal, signal, query: { cursor, ...filter } }) => {
+        const viewer = orderViewerOf(principal);
+        const page = await onReports(context, { principal, signal }, (reports) =>
+          listOrders(reports, { ...filter, viewer, after: cursor }),
+        );
         return okPage(page);
       },
     ),
