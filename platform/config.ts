@@ -270,6 +270,13 @@ export function openIdRolesOf({
   });
 }
 
+/** What a customer may keep from others without having paid. */
+export function unpaidLimitsOf(
+  settings: Pick<Settings, 'CUSTOMER_UNPAID_ORDERS' | 'CUSTOMER_UNPAID_UNITS'>,
+): { orders: number; units: number } {
+  return { orders: settings.CUSTOMER_UNPAID_ORDERS, units: settings.CUSTOMER_UNPAID_UNITS };
+}
+
 /** From which total on orders are reviewed, minor units by currency. */
 export function reviewedFrom({ REVIEW_FROM: given }: Pick<Settings, 'REVIEW_FROM'>): Record<string, number> {
   return Object.fromEntries(

@@ -32,7 +32,8 @@ import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
-import { customerOf, placeOrder } from '../use-cases/place-order';
+import { customerOf, placeOrder, termsOf } from '../use-cases/place-order';
+import { decisionForCustomer, shownToCustomers } from '../use-cases/customer-view';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
@@ -58,7 +59,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
     throw invalid([{ path, message: `must be one of ${knownTokens.join(', ')}` }]);
   }
 
-  return [
+  const routes = [
     route(
       {
         methods: ['post'],
@@ -70,7 +71,9 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'Answers once the stock is held; a payment that comes with the order is charged afterwards. Without one the ' +
           'order waits to be paid until its hold expires. An order of which more units would wait for stock than may is ' +
           'refused with BACKORDER_LIMIT: `scope` says whether the limit is that of a product (`sku`) or of the customer ' +
-          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would.',
+          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would. Customers who have ' +
+          'too many orders or units that are not paid for get UNPAID_LIMIT (`scope`: `orders` or `units`, `limit`, `unpaid`); ' +
+          '`backorderSeconds`, `capture` and `sourcing` are for services and operators.',
         keyed: true,
         body: newOrder,
         responses: {
@@ -80,6 +83,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         problems: [
           'OUT_OF_STOCK',
           'BACKORDER_LIMIT',
+          'UNPAID_LIMIT',
+          'MEMBERS_NOT_ALLOWED',
           'ORDER_FAILED',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
@@ -94,7 +99,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         checkToken(call.body.payment?.token, 'payment.token');
         const { body, principal } = call;
         const customerId = customerOf(principal, body.customerId);
-        return placeOrder(context, { ...call, body: { ...body, customerId } });
+        const terms = termsOf(principal, body, context.settings);
+        return placeOrder(context, { ...call, body: { ...terms, customerId } });
       },
     ),
     route(
@@ -173,6 +179,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'PRICE_CHANGED',
           'PAYMENT_ATTEMPTS_EXCEEDED',
           'AMENDMENTS_EXCEEDED',
+          'UNPAID_LIMIT',
           'UNKNOWN_SKU',
           'MIXED_CURRENCIES',
           'PRICE_NOT_CHARGEABLE',
@@ -243,6 +250,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
     ),
   ];
+  return routes.map(shownToCustomers);
 }
 
 /** Who asks, and in which trace. */
@@ -252,7 +260,7 @@ function asked({ caller, traceparent }: { caller: string; traceparent: string })
 
 export function orderReads(context: ApiContext): Route[] {
   const { db } = context;
-  return [
+  const routes = [
     route(
       {
         methods: ['get'],
@@ -303,15 +311,23 @@ export function orderReads(context: ApiContext): Route[] {
         access: OWN_ORDER,
         tag: TAG,
         summary: 'Why these warehouses',
+        description: 'Customers see those from which something was taken, and not what is free there.',
         params: idParams,
         responses: { 200: { description: 'The decision for each SKU', schema: sourcing } },
       },
-      async ({ params }) => {
+      async ({ params, principal }) => {
         const decisions = await readSourcing(db, params.id);
-        return found(decisions && { id: params.id, decisions });
+        const isCustomer = principal.role === 'customer';
+        return found(
+          decisions && {
+            id: params.id,
+            decisions: isCustomer ? decisions.map(decisionForCustomer) : decisions,
+          },
+        );
       },
     ),
   ];
+  return routes.map(shownToCustomers);
 }
 
 function found(thing: object | null | undefined): ApiResponse {

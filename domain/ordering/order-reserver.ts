@@ -24,6 +24,7 @@ import {
   type OrderReservationRequest,
 } from './placed-rows';
 import { readProgresses } from './progress';
+import { checkUnpaidLimits, limitedCustomer, type UnpaidLimits } from './unpaid-limits';
 import type { OrderProgress, ReserveOutcome } from './types';
 
 /** Reserves orders; concurrent ones share transactions. */
@@ -36,6 +37,8 @@ export interface OrderReserverOptions {
   gateway: Pick<PaymentGateway, 'name' | 'amountProblem'>;
   strategy: SourcingStrategy;
   backorderLimits: BackorderLimits;
+  /** Of customers who place orders themselves. */
+  unpaidLimits: UnpaidLimits;
   /** How long units wait for stock where the order does not say. */
   backorderSeconds: number;
   lanes: number;
@@ -56,7 +59,7 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     reclaim: (productIds) => reclaimExpired(db, productIds),
     recorder: {
       decided,
-      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
+      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options),
       refuse: (plan) => priceRefusal(plan, gateway),
       record: (tx, plans) => record(tx, plans, { ...options, gateway: gateway.name }),
     },
@@ -125,16 +128,26 @@ async function limitOf(
   tx: Transaction,
   requests: readonly OrderReservationRequest[],
   productIdOf: (sku: string) => number | undefined,
-  limits: BackorderLimits,
+  { backorderLimits, unpaidLimits }: Pick<OrderReserverOptions, 'backorderLimits' | 'unpaidLimits'>,
 ): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
   const waits = requests.filter(({ mode }) => mode === 'backorder');
-  const check = await checkBackorderLimits(tx, limits, {
+  const mayWait = await checkBackorderLimits(tx, backorderLimits, {
     productIds: [
       ...new Set(waits.flatMap(({ lines }) => lines.flatMap(({ sku }) => productIdOf(sku) ?? []))),
     ],
     customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
   });
-  return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
+  const mayHold = await checkUnpaidLimits(tx, unpaidLimits, [
+    ...new Set(requests.flatMap(({ order }) => limitedCustomer(order))),
+  ]);
+  return ({ request, shortages, products, allocations }) => {
+    const { order, mode } = request;
+    const [customerId] = limitedCustomer(order);
+    const units = allocations.reduce((sum, { quantity }) => sum + quantity, 0);
+    const refusal = customerId === undefined ? null : mayHold(customerId, { orders: 1, units });
+    if (refusal || mode !== 'backorder') return refusal;
+    return mayWait(order.customerId, { shortages, products });
+  };
 }
 
 async function outcomesOf(

@@ -7,7 +7,8 @@ import {
   resetPassword,
 } from '../../domain/identity/accounts/change-password';
 import { sendAccountMail } from '../../domain/identity/accounts/mails';
-import { confirmEmail, register } from '../../domain/identity/accounts/register';
+import { confirmEmail } from '../../domain/identity/accounts/confirm-email';
+import { register } from '../../domain/identity/accounts/register';
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights, readUser } from '../../domain/identity/accounts/users';
 import { refreshSession } from '../../domain/identity/sessions/sessions';
@@ -45,6 +46,9 @@ const signIn = (email: string, password = PASSWORD) =>
 const registerAs = (email: string, password = PASSWORD) =>
   register(accountsOf(shop.db), { email, name: null, password, address: ADDRESS });
 
+const confirm = (token: string, password: string | undefined = PASSWORD, signedIn: string | null = null) =>
+  confirmEmail(accountsOf(shop.db), { token, password, signedIn, address: ADDRESS });
+
 const NEW_PASSWORD = 'another password altogether';
 
 describe('registering', () => {
@@ -53,14 +57,14 @@ describe('registering', () => {
     await expect(signIn(email.toUpperCase())).resolves.toMatchObject({ userId: id, role: 'customer' });
     const [mail] = await deliver(shop.db);
     expect(mail).toMatchObject({ to: email, subject: 'Confirm your e-mail address' });
-    await confirmEmail(shop.db, tokenIn(mail!));
-    await confirmEmail(shop.db, tokenIn(mail!));
+    await confirm(tokenIn(mail!));
+    await confirm(tokenIn(mail!));
     await expect(readUser(shop.db, id)).resolves.toMatchObject({ emailConfirmed: true, name: 'Ada' });
   });
 
   test('an address that has an account changes nothing and tells its owner', async () => {
     const { email } = await addCustomer(shop.db);
-    await confirmEmail(shop.db, tokenIn((await deliver(shop.db))[0]!));
+    await confirm(tokenIn((await deliver(shop.db))[0]!));
     await registerAs(email.toUpperCase(), NEW_PASSWORD);
     await expect(signIn(email, NEW_PASSWORD)).rejects.toMatchObject({ code: 'SIGN_IN_FAILED' });
     await expect(signIn(email)).resolves.toBeDefined();
@@ -101,7 +105,7 @@ describe('registering', () => {
       );
       expect(rows[0]!.left).toBe(0);
       await registerAs(email);
-      await confirmEmail(shop.db, tokenIn((await deliver(shop.db))[0]!));
+      await confirm(tokenIn((await deliver(shop.db))[0]!));
       await expect(signIn(email)).resolves.toMatchObject({ userId: await idOf(shop.db, email) });
     },
   );
@@ -133,8 +137,8 @@ describe('mails', () => {
     const [first, second] = mailer.mails.map(tokenIn);
     expect(mailer.mails.map((mail) => mail.id)).toEqual([mailId, mailId]);
     await forgetMails(shop.db, id, 'reset_password');
-    await confirmEmail(shop.db, first!);
-    await confirmEmail(shop.db, second!);
+    await confirm(first!);
+    await confirm(second!);
     const { rows } = await shop.db.pool.query<{ used: number }>(
       'select count(*) as used from account_mails where user_id = $1 and used_at is not null',
       [id],
@@ -216,7 +220,7 @@ describe('a new password', () => {
     const reset = (given: string) =>
       resetPassword(accountsOf(shop.db), { token: given, password: NEW_PASSWORD });
     const refusal = { code: 'MAIL_TOKEN_INVALID' };
-    await expect(confirmEmail(shop.db, token)).rejects.toMatchObject(refusal);
+    await expect(confirm(token)).rejects.toMatchObject(refusal);
     for (const bad of [confirmation, 'x'.repeat(43), '', '\u0000'])
       await expect(reset(bad)).rejects.toMatchObject(refusal);
     const outcomes = await Promise.allSettled([reset(token), reset(token), reset(token)]);

@@ -1,4 +1,3 @@
-import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { networkOf } from '../throttle/rules';

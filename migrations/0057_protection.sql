@@ -1,5 +1,6 @@
--- People change their e-mail address: the new one counts once a mail to it was confirmed.
+-- What strangers can do in other people's names, and without paying.
 
+-- People change their e-mail address: the new one counts once a mail to it was confirmed.
 alter table user_profiles
   -- The address that is to be confirmed; null: none is.
   add column pending_email text check (pending_email <> ''),
@@ -13,3 +14,9 @@ alter table user_profiles
 alter table account_mails drop constraint account_mails_kind_check;
 alter table account_mails add constraint account_mails_kind_check
   check (kind in ('confirm_email', 'reset_password', 'change_email', 'account_exists', 'password_changed', 'email_changed'));
+
+-- A customer has a bound on what is reserved and not paid for, which an amendment may not exceed either.
+alter table order_amendments drop constraint order_amendments_code_check;
+alter table order_amendments add constraint order_amendments_code_check
+  check (code in ('OUT_OF_STOCK', 'NOT_AMENDABLE', 'PAYMENT_DECLINED', 'UNKNOWN_SKU', 'MIXED_CURRENCIES', 'PRICE_NOT_CHARGEABLE',
+    'PRICE_CHANGED', 'PAYMENT_ATTEMPTS_EXCEEDED', 'UNPAID_LIMIT', 'NOTHING_LEFT'));
