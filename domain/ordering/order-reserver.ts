@@ -59,7 +59,8 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     reclaim: (productIds) => reclaimExpired(db, productIds),
     recorder: {
       decided,
-      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options),
+      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
+      bound: (tx, requests) => boundOf(tx, requests, options.unpaidLimits),
       refuse: (plan) => priceRefusal(plan, gateway),
       record: (tx, plans) => record(tx, plans, { ...options, gateway: gateway.name }),
     },
@@ -128,25 +129,29 @@ async function limitOf(
   tx: Transaction,
   requests: readonly OrderReservationRequest[],
   productIdOf: (sku: string) => number | undefined,
-  { backorderLimits, unpaidLimits }: Pick<OrderReserverOptions, 'backorderLimits' | 'unpaidLimits'>,
+  limits: BackorderLimits,
 ): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
   const waits = requests.filter(({ mode }) => mode === 'backorder');
-  const mayWait = await checkBackorderLimits(tx, backorderLimits, {
+  const check = await checkBackorderLimits(tx, limits, {
     productIds: [
       ...new Set(waits.flatMap(({ lines }) => lines.flatMap(({ sku }) => productIdOf(sku) ?? []))),
     ],
     customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
   });
-  const mayHold = await checkUnpaidLimits(tx, unpaidLimits, [
-    ...new Set(requests.flatMap(({ order }) => limitedCustomer(order))),
-  ]);
-  return ({ request, shortages, products, allocations }) => {
-    const { order, mode } = request;
-    const [customerId] = limitedCustomer(order);
+  return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
+}
+
+async function boundOf(
+  tx: Transaction,
+  requests: readonly OrderReservationRequest[],
+  limits: UnpaidLimits,
+): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+  const customerIds = [...new Set(requests.flatMap(({ order }) => limitedCustomer(order)))];
+  const check = await checkUnpaidLimits(tx, limits, customerIds);
+  return ({ request, allocations }) => {
+    const [customerId] = limitedCustomer(request.order);
     const units = allocations.reduce((sum, { quantity }) => sum + quantity, 0);
-    const refusal = customerId === undefined ? null : mayHold(customerId, { orders: 1, units });
-    if (refusal || mode !== 'backorder') return refusal;
-    return mayWait(order.customerId, { shortages, products });
+    return customerId === undefined ? null : check(customerId, { orders: 1, units });
   };
 }
 

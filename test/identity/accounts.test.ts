@@ -13,7 +13,6 @@ import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights, readUser } from '../../domain/identity/accounts/users';
 import { refreshSession } from '../../domain/identity/sessions/sessions';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
-import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
@@ -22,6 +21,7 @@ import {
   ADDRESS,
   addCustomer,
   deliver,
+  failingAt,
   forgetMails,
   idOf,
   keepingMailer,
@@ -62,6 +62,51 @@ describe('registering', () => {
     await expect(readUser(shop.db, id)).resolves.toMatchObject({ emailConfirmed: true, name: 'Ada' });
   });
 
+  test('an address that a stranger has registered is not confirmed by its owner for the stranger', async () => {
+    const email = newEmail();
+    await registerAs(email, 'the password of a stranger');
+    const userId = await idOf(shop.db, email);
+    const [mail] = await deliver(shop.db);
+    const token = tokenIn(mail!);
+    // Its owner clicks, signed in to nothing or to an account of theirs, or with a password of their own.
+    const other = await addCustomer(shop.db);
+    const unproven = { code: 'CONFIRMATION_UNPROVEN' };
+    const click = (signedIn: string | null, password?: string) =>
+      confirmEmail(accountsOf(shop.db), { token, password, signedIn, address: ADDRESS });
+    await expect(click(null)).rejects.toMatchObject(unproven);
+    await expect(click(other.id)).rejects.toMatchObject(unproven);
+    await expect(click(null, PASSWORD)).rejects.toMatchObject({ code: 'PASSWORD_NOT_RIGHT' });
+    await expect(readUser(shop.db, userId)).resolves.toMatchObject({ emailConfirmed: false });
+    // What they can do: the mail says it. The stranger is out.
+    const stranger = await signIn(email, 'the password of a stranger');
+    await askForNewPassword(shop.db, { email, address: ADDRESS });
+    const reset = (await deliver(shop.db)).find(({ subject }) => subject === 'Choose a new password');
+    await resetPassword(accountsOf(shop.db), { token: tokenIn(reset!), password: PASSWORD });
+    await expect(signIn(email, 'the password of a stranger')).rejects.toMatchObject({
+      code: 'SIGN_IN_FAILED',
+    });
+    await expect(refreshSession(shop.db, stranger.refreshToken, testLogger())).rejects.toMatchObject({
+      code: 'SESSION_ENDED',
+    });
+    await expect(signIn(email)).resolves.toMatchObject({ userId });
+  });
+
+  test('who is signed in to the account confirms it without a password', async () => {
+    const { id } = await addCustomer(shop.db);
+    const token = tokenIn((await deliver(shop.db))[0]!);
+    const given = { token, password: undefined, signedIn: id, address: ADDRESS };
+    await confirmEmail(accountsOf(shop.db), given);
+    await expect(readUser(shop.db, id)).resolves.toMatchObject({ emailConfirmed: true });
+  });
+
+  test('tries of a password by the token of a mail are counted as those of a sign-in', async () => {
+    await addCustomer(shop.db);
+    const token = tokenIn((await deliver(shop.db))[0]!);
+    for (let n = 0; n < 5; n++)
+      await expect(confirm(token, 'wrong password')).rejects.toMatchObject({ code: 'PASSWORD_NOT_RIGHT' });
+    await expect(confirm(token)).rejects.toMatchObject({ code: 'TOO_MANY_ATTEMPTS' });
+  });
+
   test('an address that has an account changes nothing and tells its owner', async () => {
     const { email } = await addCustomer(shop.db);
     await confirm(tokenIn((await deliver(shop.db))[0]!));
@@ -91,7 +136,7 @@ describe('registering', () => {
     async (table) => {
       const email = newEmail();
       await expect(
-        register(accountsOf(failingAt(shop.db, table)), {
+        register(accountsOf(failingAt(shop.db, `insert into ${table} `)), {
           email,
           name: null,
           password: PASSWORD,
@@ -110,18 +155,6 @@ describe('registering', () => {
     },
   );
 });
-
-/** A database whose connection is lost at the statement that writes a table. */
-function failingAt(db: Database, table: string): Database {
-  const dying = (tx: Transaction): Transaction => ({
-    ...tx,
-    query: (statement) =>
-      statement.text.includes(`insert into ${table} `)
-        ? Promise.reject(new Error('it died'))
-        : tx.query(statement),
-  });
-  return { ...db, retrying: (work, limits) => db.retrying((tx) => work(dying(tx)), limits) };
-}
 
 describe('mails', () => {
   test('one that is sent twice has two tokens, of which one is used', async () => {
@@ -145,6 +178,20 @@ describe('mails', () => {
     );
     expect(rows[0]!.used).toBe(1);
     await deliver(shop.db);
+  });
+
+  test('has no text of who registered while nobody has confirmed the address', async () => {
+    const email = newEmail();
+    const name = 'Buy now at http://spam.example';
+    const registered = { email, name, password: PASSWORD, address: null };
+    await register(accountsOf(shop.db), registered);
+    await askForNewPassword(shop.db, { email, address: ADDRESS });
+    const mails = await deliver(shop.db);
+    expect(mails).toHaveLength(2);
+    for (const { subject, text } of mails) expect(`${subject}${text}`).not.toContain('spam');
+    await confirm(tokenIn(mails[0]!));
+    await register(accountsOf(shop.db), registered);
+    expect((await deliver(shop.db))[0]?.text).toContain(name);
   });
 
   test('waits where no mailer is set up', async () => {

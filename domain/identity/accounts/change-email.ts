@@ -1,5 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt } from '../throttle/throttle';
@@ -61,7 +61,10 @@ export async function changeEmail(
   tx: Transaction,
   { userId, mailId }: { userId: string; mailId: string },
 ): Promise<boolean> {
-  if (!(await takePending(tx, userId, mailId))) return false;
+  const isTaken = await takePending(tx, userId, mailId).catch((error: unknown) => {
+    throw translateDatabaseError(error);
+  });
+  if (!isTaken) return false;
   await setConfirmed(tx, userId);
   await useOthers(tx, userId, 'reset_password');
   await askForMail(tx, userId, 'email_changed');
