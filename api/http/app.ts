@@ -159,12 +159,15 @@ function admissionOf(
   return [
     async (req, res, next) => {
       const context = contextOf(res);
-      if (looksAtCredentials(control, access, req)) badCredentials.expectFew(req);
+      const areGood = looksAtCredentials(control, access, req) ? badCredentials.count(req) : null;
       try {
         context.principal = await identify(control, access, req);
+        areGood?.();
       } catch (error) {
-        if (!isAppError(error, 'NOT_SIGNED_IN')) throw error;
-        badCredentials.count(req);
+        if (!isAppError(error, 'NOT_SIGNED_IN')) {
+          areGood?.();
+          throw error;
+        }
         context.failedSignIn = error;
       }
       next();

@@ -5,17 +5,18 @@ import { addressOf } from './request-context';
 
 const WINDOW_MS = 60_000;
 
+/** Whose credentials they are, as far as the address tells. */
+type Sender = Pick<Request, 'ip'>;
+
 /** Credentials that are not good, by the address from which they come. */
 export interface BadCredentials {
   /**
-   * Before credentials are looked up: from an address that has sent so many bad ones none are looked at, good or bad, until the minute is
-   * over.
+   * Before credentials are looked up: counts them as bad, until the function that it returns is called since they are not. So those that
+   * come at once are counted too. From an address that has sent so many none are looked at, good or bad, until the minute is over.
    *
    * @throws AppError `RATE_LIMITED`
    */
-  expectFew(req: Request): void;
-  /** These were not good. */
-  count(req: Request): void;
+  count(sender: Sender): () => void;
 }
 
 /**
@@ -31,26 +32,32 @@ export function createBadCredentials(limit: number, now = () => performance.now(
   function current(): Map<string, number> {
     if (now() < endsAt) return counted;
     endsAt = now() + WINDOW_MS;
-    return (counted = new Map());
+    counted = new Map();
+    return counted;
   }
 
   return {
-    expectFew(req) {
-      if (limit === 0 || (current().get(keyOf(req)) ?? 0) < limit) return;
-      const seconds = Math.max(1, Math.ceil((endsAt - now()) / 1_000));
-      throw problem(
-        'RATE_LIMITED',
-        `More than ${limit} bad credentials came from this address in a minute. Try again in ${seconds} s.`,
-        { retryAfter: seconds },
-      );
-    },
-    count(req) {
-      const known = current();
-      known.set(keyOf(req), (known.get(keyOf(req)) ?? 0) + 1);
+    count(sender) {
+      if (limit === 0) return () => undefined;
+      const [known, key] = [current(), keyOf(sender)];
+      const before = known.get(key) ?? 0;
+      if (before >= limit) throw tooMany(limit, Math.max(1, Math.ceil((endsAt - now()) / 1_000)));
+      known.set(key, before + 1);
+      return () => {
+        known.set(key, (known.get(key) ?? 1) - 1);
+      };
     },
   };
 }
 
-function keyOf(req: Request): string {
-  return ipKeyGenerator(addressOf(req));
+function tooMany(limit: number, seconds: number): Error {
+  return problem(
+    'RATE_LIMITED',
+    `More than ${limit} bad credentials came from this address in a minute. Try again in ${seconds} s.`,
+    { retryAfter: seconds },
+  );
+}
+
+function keyOf(sender: Sender): string {
+  return ipKeyGenerator(addressOf(sender));
 }

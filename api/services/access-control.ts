@@ -33,8 +33,10 @@ export function createAccessControl({
     if (viewer.owners === null) return true;
     switch (owned) {
       case 'order': {
+        const orderViewer = orderViewerOf(principal);
+        if (orderViewer.owners === null) return true;
         const order = await orderOwner(id);
-        return order !== null && sees(orderViewerOf(principal), order);
+        return order !== null && sees(orderViewer, order);
       }
       case 'reservation': {
         const reservation = await reservationOwner(id);

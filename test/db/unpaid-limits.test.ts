@@ -1,3 +1,6 @@
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
+import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
 import type { OrderInput } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
@@ -69,4 +72,34 @@ test('who orders for customers is not limited, nor is one customer by another', 
   const byOthers = Array.from({ length: 6 }, () => own(newId(), sku, 40));
   const placed = await placeAll([...byShop, ...byOthers]);
   expect(placed.map(({ outcome }) => outcome)).toEqual(Array(12).fill('reserved'));
+});
+
+test('what is added to unpaid orders counts as well, exactly, of several orders amended at once', async () => {
+  const customerId = newId();
+  const skus = await Promise.all([1, 2, 3].map(() => shop.product({ AMS: 100 })));
+  const orders = skus.map((sku) => own(customerId, sku, 1));
+  await placeAll(orders);
+  const amend = createOrderAmender({
+    db: shop.db,
+    warehouses: createWarehouseDirectory(shop.db),
+    gateway: { amountProblem: () => null },
+    strategy: 'nearest',
+    attemptLimit: 2,
+    unpaidLimits: LIMITS,
+  });
+  const outcomes = await Promise.all(
+    orders.map(async ({ orderId }, n) => {
+      const requestId = newId();
+      const items = [{ sku: skus[n]!, quantity: 20 }];
+      await requestAmend(shop.db, { orderId, requestId, items, shipTo: null }, 10);
+      await amend(orderId);
+      return readAmendment(shop.db, requestId);
+    }),
+  );
+  // 3 + 19 + 19 are 41 of 50 units.
+  expect(outcomes.filter((outcome) => outcome?.state === 'done')).toHaveLength(2);
+  expect(outcomes.find((outcome) => outcome?.state === 'refused')).toMatchObject({
+    code: 'UNPAID_LIMIT',
+    details: { scope: 'units', limit: 50, unpaid: 41 },
+  });
 });
