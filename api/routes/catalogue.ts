@@ -35,6 +35,7 @@ import {
 import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
+import { onReports } from '../services/searches';
 
 const TAG = 'Catalogue';
 
@@ -87,7 +88,7 @@ export function catalogueRoutes(context: ApiContext): Route[] {
 }
 
 function productRoutes(context: ApiContext): Route[] {
-  const { db, reports } = context;
+  const { db } = context;
   const path = `${API_BASE}/products`;
   const one = { description: 'The product, with its `ETag`', schema: product };
   return [
@@ -98,12 +99,15 @@ function productRoutes(context: ApiContext): Route[] {
         access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
+        limit: 'reports',
         query: productQuery,
         responses: { 200: { description: 'A page', schema: productPage } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'OVERLOADED'],
       },
-      async ({ query: { cursor, ...filter } }) => {
-        const page = await listProducts(reports, { ...filter, after: cursor?.sku });
+      async ({ query: { cursor, ...filter }, principal, signal }) => {
+        const page = await onReports(context, { principal, signal }, (reports) =>
+          listProducts(reports, { ...filter, after: cursor?.sku }),
+        );
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
