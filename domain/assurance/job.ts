@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { raiseAlert, raiseLedgerTampered, resolveAlert, resolveLedgerTampered } from '../stock/alerts/alerts';
+import {
+  raiseAlert,
+  raiseTampered,
+  resolveAlert,
+  resolveTampered,
+  type SealedSubject,
+} from '../stock/alerts/alerts';
 import {
   beginJob,
   cancelJob,
@@ -97,8 +103,9 @@ export async function finishConsistencyJob(
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) {
       await advanceCheckpoint(db, mode);
-      await trackSeals(db, jobId);
+      await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
     }
+    if (ran.has('audit_seals')) await trackSeals(db, jobId, { check: 'audit_seals', subject: 'audit_log' });
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
@@ -128,13 +135,17 @@ async function readResults(db: Database, jobId: string): Promise<CheckResult[]> 
 /** Findings that the alert names. */
 const NAMED = 20;
 
-async function trackSeals(db: Database, jobId: string): Promise<void> {
-  const found = await selectFindings(db, { jobId, check: 'seals', after: 0, limit: NAMED, offset: 0 });
-  const findings = (await selectCheck(db, jobId, 'seals'))?.findings ?? 0;
+async function trackSeals(
+  db: Database,
+  jobId: string,
+  { check, subject }: { check: CheckId; subject: SealedSubject },
+): Promise<void> {
+  const found = await selectFindings(db, { jobId, check, after: 0, limit: NAMED, offset: 0 });
+  const findings = (await selectCheck(db, jobId, check))?.findings ?? 0;
   const first = found.map(({ subject }) => subject);
   await db.retrying(async (tx) => {
-    if (findings > 0) await raiseLedgerTampered(tx, { jobId, findings, first });
-    else await resolveLedgerTampered(tx);
+    if (findings > 0) await raiseTampered(tx, subject, { jobId, findings, first });
+    else await resolveTampered(tx, subject);
   });
 }
 
