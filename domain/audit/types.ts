@@ -18,6 +18,7 @@ export const AUDIT_SUBJECTS = [
   'service',
   'session',
   'shipment',
+  'signing_key',
   'transfer',
   'user',
   'warehouse',

@@ -76,7 +76,7 @@ const updatesOf = (skus: readonly string[]) =>
 /** A category whose products have a low-stock threshold. */
 async function thresholdCategory(lowStock: number): Promise<string> {
   const code = newId();
-  await createCategory(shop.db, code, code, { isRepeat: false });
+  await createCategory(shop.db, code, code, { isRepeat: false, actor: 'test' });
   await setCategoryThresholds(shop.db, code, { lowStock, overstock: null, clearMargin: null });
   return code;
 }
@@ -276,7 +276,7 @@ const PREPARED: Record<string, (sku: string) => Promise<Locker>> = {
     const category = await thresholdCategory(3);
     const { name, description, priceMinor, currency } = (await readProduct(shop.db, sku))!;
     const fields = { name, description, priceMinor, currency, category };
-    return () => updateProduct({ db: shop.db, lockMovedStock }, sku, fields, null);
+    return () => updateProduct({ db: shop.db, lockMovedStock }, sku, fields, { seen: null, actor: 'test' });
   },
   async 'what moves reservations out of a closed warehouse'(sku) {
     await shop.reserve({ [sku]: 1 }, { warehouse: 'AMS' });
