@@ -18,7 +18,7 @@ import {
   reportProgress,
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
-import type { JobView } from '../jobs/types';
+import { SCHEDULE, type JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { boundShare, moveShare } from './share-queries';
@@ -57,7 +57,7 @@ export interface ConsistencyEnd {
 export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
   const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
   const id = derivedId('scheduled-consistency', occasion);
-  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
+  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: SCHEDULE })).jobId;
 }
 
 /** Makes a job that the caller runs itself, without a workflow. Returns its id. */

@@ -79,7 +79,7 @@ function isEqual(warehouse: Warehouse, fields: WarehouseFields): boolean {
   return FIELDS.every((name) => warehouse[name] === fields[name]);
 }
 
-function fieldsOf(fields: WarehouseFields): AuditValues {
+function fieldsOf(fields: Pick<Warehouse, (typeof FIELDS)[number]>): AuditValues {
   return Object.fromEntries(FIELDS.map((name) => [name, fields[name]]));
 }
 

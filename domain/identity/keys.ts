@@ -154,9 +154,9 @@ export function rotateKey(
     const { text, secretHash } = newKeyText(old.kind, made);
     await insertSuccessor(tx, { id: made, replaces: id, secretHash, actor });
     await updateOverlap(tx, id, overlapSeconds);
-    const successor = await shown(tx, made, text);
-    await recordMade(tx, successor, actor);
-    return successor;
+    const key = await shown(tx, made, text);
+    await recordMade(tx, key, actor);
+    return key;
   });
 }
 

@@ -132,7 +132,7 @@ test('a serial number is the same however it is written', async () => {
 test('items that leave are looked at together, not one by one', async () => {
   const sku = await withSerials(shop, 'A', 'B', 'C', 'D');
   const id = await shop.reserve({ [sku]: 2 });
-  await confirmReservation(shop.db, id);
+  await confirmReservation({ db: shop.db, actor: 'test' }, id);
   const ships = (...items: string[][]) =>
     shipReservation(
       withStock(shop.db),

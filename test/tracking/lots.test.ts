@@ -146,11 +146,11 @@ test('what a product keeps is changed only while none is on hand, also while del
     const plain = await shop.product({});
     await Promise.allSettled([
       adjust(plain, 1),
-      setTracking(shop.db, { sku: plain, lots: true, serials: false }),
+      setTracking(shop.db, { actor: 'test', sku: plain, lots: true, serials: false }),
       adjust(plain, 1),
     ]);
   }
-  await expect(setTracking(shop.db, { ...off, sku: 'NO-SUCH' })).rejects.toMatchObject({
+  await expect(setTracking(shop.db, { actor: 'test', ...off, sku: 'NO-SUCH' })).rejects.toMatchObject({
     code: 'UNKNOWN_SKU',
   });
 });
