@@ -51,3 +51,40 @@ export interface PersonalChange {
   before?: AuditValues | null;
   after?: AuditValues | null;
 }
+
+/** An entry as it is shown. */
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  onBehalfOf: string | null;
+  action: string;
+  subject: { type: string; id: string };
+  before: AuditValues | null;
+  after: AuditValues | null;
+  requestId: string | null;
+  /** From where the actor asked; null: by a command, or erased. */
+  address: string | null;
+  /** Null: nothing personal changed, or it was erased. */
+  personal: PersonalChange | null;
+}
+
+/** Where a page begins: after the entry of this time, in microseconds, and id. */
+export interface AuditPosition {
+  atMicros: string;
+  id: number;
+}
+
+export interface AuditFilter {
+  actor?: string | undefined;
+  onBehalfOf?: string | undefined;
+  action?: string | undefined;
+  subject?: { type: string; id: string } | undefined;
+  requestId?: string | undefined;
+  /** RFC 3339: written at this time or later, and before that one. */
+  from?: string | undefined;
+  to?: string | undefined;
+  after?: AuditPosition | undefined;
+  limit: number;
+  offset: number;
+}
