@@ -3,12 +3,16 @@ import { insertEntry, type PersonalRow } from './queries';
 import { changedMembers } from './rules';
 import type { Change } from './types';
 
+/** The actor of what the product does by itself. */
+const SYSTEM = 'system';
+
 /**
  * Writes to the audit log what the transaction changes, with the request that asked for it (`tx.origin`): both stay, or neither. A change
- * whose members are all equal before and after is none, and is not written.
+ * whose members are all equal before and after is none, and is not written; nor is what nobody does (`SYSTEM`).
  */
 export async function recordChange(tx: Transaction, change: Change): Promise<void> {
   const { actor, onBehalfOf = null, action, subject, personal } = change;
+  if (actor === SYSTEM) return;
   const values = changedMembers(change.before, change.after);
   const ofPerson = personal && changedMembers(personal.before, personal.after);
   if (values === 'equal' && (ofPerson === undefined || ofPerson === 'equal')) return;

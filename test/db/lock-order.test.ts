@@ -202,7 +202,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     });
     const counts = skus.map((sku) => ({ sku, counted: 8 }));
     await countLines(shop.db, { sheetId: id, counts, actor: 'counter', countId: newId() });
-    await submitCount(withStock(shop.db), id);
+    await submitCount(withStock(shop.db), { sheetId: id, actor: 'test' });
     return () => approveCount(withStock(shop.db), { sheetId: id, skus: undefined, actor: 'boss' });
   },
   async 'an inspected return'(skus) {
