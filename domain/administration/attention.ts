@@ -1,0 +1,26 @@
+import { CHECK_IDS } from '../assurance/types';
+import type { Queryable } from '../../platform/database/database';
+import { selectWaiting, type WaitingRow } from './attention-queries';
+import { WAITING_KINDS, type Waiting, type WaitingKind, type WaitingPosition } from './attention-types';
+import { wordsOf } from './attention-words';
+
+/** A page of everything that waits for a person, longest first. `next` is where the next page begins, or null at the end. */
+export async function listWaiting(
+  on: Queryable,
+  filter: { kind?: WaitingKind | undefined; after?: WaitingPosition | undefined; limit: number },
+): Promise<{ items: Waiting[]; next: WaitingPosition | null }> {
+  const found = await selectWaiting(on, { ...filter, checks: CHECK_IDS });
+  const shown = found.slice(0, filter.limit);
+  const last = shown.at(-1);
+  const next =
+    found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
+  return { items: shown.flatMap(asWaiting), next };
+}
+
+/** None of a kind that another version of the program has raised: it cannot be told here. */
+function asWaiting(row: WaitingRow): Waiting[] {
+  const kind = WAITING_KINDS.find((known) => known === row.kind);
+  if (!kind) return [];
+  const { subjectType: type, subjectId: id, since, deadline, alertId, acknowledgedBy } = row;
+  return [{ kind, subject: { type, id }, since, deadline, ...wordsOf(kind, row), alertId, acknowledgedBy }];
+}
