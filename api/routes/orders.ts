@@ -6,7 +6,6 @@ import { ORDERS, OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { invalid } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey, requireKey } from '../idempotency/idempotency-key';
@@ -32,6 +31,7 @@ import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
 import { customerOf, placeOrder } from '../use-cases/place-order';
+import { expectKnownToken } from '../use-cases/known-tokens';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
@@ -51,12 +51,6 @@ const listQuery = z.strictObject({
 
 /** Placing, paying, amending and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
 export function orderActions(context: ApiContext, knownTokens: readonly string[] | null): Route[] {
-  /** A typo in a sandbox token must not look like a declined card. */
-  function checkToken(token: string | undefined, path: string): void {
-    if (token === undefined || !knownTokens || knownTokens.includes(token)) return;
-    throw invalid([{ path, message: `must be one of ${knownTokens.join(', ')}` }]);
-  }
-
   return [
     route(
       {
@@ -90,7 +84,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.payment?.token, 'payment.token');
+        expectKnownToken(knownTokens, call.body.payment?.token, 'payment.token');
         const { body, principal } = call;
         const customerId = customerOf(principal, body.customerId);
         return placeOrder(context, { ...call, body: { ...body, customerId } });
@@ -131,7 +125,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.token, 'token');
+        expectKnownToken(knownTokens, call.body.token, 'token');
         const { id: orderId } = call.params;
         return runOnce(
           context,

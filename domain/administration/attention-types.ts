@@ -51,7 +51,8 @@ export type WaitingSubject = (typeof WAITING_SUBJECTS)[number];
 
 /** Something that waits for a person. */
 export interface Waiting {
-  kind: WaitingKind;
+  /** A `WaitingKind`, or one that another version of the program has raised. */
+  kind: string;
   subject: { type: WaitingSubject; id: string };
   /** RFC 3339. */
   since: string;

@@ -22,6 +22,7 @@ function orderActions(kind: AttentionKind, { subjectId: orderId, alertId, detail
     case 'refund_failed':
     case 'refund_delayed':
       return [
+        `POST /api/v1/refunds/${about}/retry`,
         `holdfast refund retry ${about}`,
         `holdfast refund resolve ${about} --outcome made_elsewhere --reference … --reason …`,
         why,
@@ -29,6 +30,7 @@ function orderActions(kind: AttentionKind, { subjectId: orderId, alertId, detail
     case 'capture_failed':
     case 'capture_delayed':
       return [
+        `POST /api/v1/captures/${about}/retry`,
         `holdfast capture retry ${about}`,
         `holdfast capture resolve ${about} --outcome made_elsewhere --reference … --reason …`,
         why,
@@ -38,6 +40,7 @@ function orderActions(kind: AttentionKind, { subjectId: orderId, alertId, detail
       return [`POST /api/v1/payments/${about}/resolve {"outcome": …, "reason": "…"}`, `holdfast why payment ${about}`];
     case 'review_open':
       return [
+        `POST /api/v1/orders/${orderId}/review {"decision": "approve"}`,
         `holdfast order review ${orderId} --decision approve`,
         `holdfast order review ${orderId} --decision reject`,
         why,
@@ -174,6 +177,15 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
         ],
       };
   }
+}
+
+/** Of a kind that another version of the program has raised: what its alert says. */
+export function wordsOfUnknown({ alertId, details }: Told): WaitingWords {
+  return {
+    why: text(details, 'why') || JSON.stringify(details),
+    next: text(details, 'next') || text(details, 'advice') || 'Look at the alert.',
+    actions: [`GET /api/v1/inventory/alerts (${alertId ?? ''})`],
+  };
 }
 
 function isWork(word: string): word is Work {

@@ -2,7 +2,7 @@ import { CHECK_IDS } from '../assurance/types';
 import type { Queryable } from '../../platform/database/database';
 import { selectWaiting, type WaitingRow } from './attention-queries';
 import { WAITING_KINDS, type Waiting, type WaitingKind, type WaitingPosition } from './attention-types';
-import { wordsOf } from './attention-words';
+import { wordsOf, wordsOfUnknown } from './attention-words';
 
 /** A page of everything that waits for a person, longest first. `next` is where the next page begins, or null at the end. */
 export async function listWaiting(
@@ -14,13 +14,12 @@ export async function listWaiting(
   const last = shown.at(-1);
   const next =
     found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
-  return { items: shown.flatMap(asWaiting), next };
+  return { items: shown.map(asWaiting), next };
 }
 
-/** None of a kind that another version of the program has raised: it cannot be told here. */
-function asWaiting(row: WaitingRow): Waiting[] {
-  const kind = WAITING_KINDS.find((known) => known === row.kind);
-  if (!kind) return [];
-  const { subjectType: type, subjectId: id, since, deadline, alertId, acknowledgedBy } = row;
-  return [{ kind, subject: { type, id }, since, deadline, ...wordsOf(kind, row), alertId, acknowledgedBy }];
+function asWaiting(row: WaitingRow): Waiting {
+  const { kind, subjectType: type, subjectId: id, since, deadline, alertId, acknowledgedBy } = row;
+  const known = WAITING_KINDS.find((one) => one === kind);
+  const words = known ? wordsOf(known, row) : wordsOfUnknown(row);
+  return { kind, subject: { type, id }, since, deadline, ...words, alertId, acknowledgedBy };
 }
