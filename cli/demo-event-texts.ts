@@ -1,18 +1,6 @@
 import { z } from 'zod';
+import { money } from '../platform/money';
 import type { DemoEvent } from './demo-client';
-
-/** 1234567, USD → 12,345.67 USD */
-export function money(minor: number, currency: string): string {
-  const { maximumFractionDigits: digits = 2 } = new Intl.NumberFormat('en', {
-    style: 'currency',
-    currency,
-  }).resolvedOptions();
-  const amount = new Intl.NumberFormat('en', {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return `${amount.format(minor / 10 ** digits)} ${currency}`;
-}
 
 const units = z.array(z.object({ sku: z.string(), quantity: z.number() }));
 const placements = z.array(z.object({ warehouse: z.string(), quantity: z.number() }));

@@ -13,6 +13,9 @@ export interface WaitingRow extends WaitingPosition {
   details: Readonly<Record<string, unknown>>;
 }
 
+const COLUMNS = `kind, "subjectType", "subjectId", key, ${utc('since')} as since, ${utcMicros('since')} as "sinceMicros",
+  ${utc('deadline')} as deadline, "alertId", "acknowledgedBy", details`;
+
 /** Of messages that a worker should have delivered: longer than any of them takes. */
 const OUTBOX_SECONDS = 60;
 
@@ -28,8 +31,8 @@ function part(select: string): string {
 }
 
 /** What is told of an alert is in its details; the words of the others are made of the figures here. */
-const PARTS = [
-  `select case when a.kind = 'attention' then a.details ->> 'reason' else a.kind end as kind,
+const ALERTS = `
+  select case when a.kind = 'attention' then a.details ->> 'reason' else a.kind end as kind,
      case when a.order_id is not null then 'order' when a.product_id is not null then 'place'
        when a.kind = 'reservation_stopped' then 'reservation' when a.kind = 'work_failed' then 'work' else 'ledger' end as "subjectType",
      case when a.order_id is not null then a.order_id::text when a.product_id is not null then p.sku || ' at ' || w.code
@@ -37,8 +40,11 @@ const PARTS = [
      ('alert:' || a.id) collate "C" as key, a.raised_at as since,
      case when a.details ->> 'reason' = 'review_open' then (select o.review_until from orders o where o.id = a.order_id) end as deadline,
      a.id as "alertId", a.acknowledged_by as "acknowledgedBy", a.details
-   from alerts a left join products p on p.id = a.product_id left join warehouses w on w.id = a.warehouse_id
-   where a.status <> 'resolved' and a.kind not in ('low_stock', 'out_of_stock', 'overstock')`,
+  from alerts a left join products p on p.id = a.product_id left join warehouses w on w.id = a.warehouse_id
+  where a.status <> 'resolved' and a.kind not in ('low_stock', 'out_of_stock', 'overstock')`;
+
+const PARTS = [
+  ALERTS,
   `select 'job_failed', 'job', j.id::text, ('job:' || j.id) collate "C", j.finished_at, null::timestamptz, null::uuid, null::text,
      jsonb_build_object('type', j.type, 'code', j.error_code, 'detail', j.error_detail, 'file', j.file)
    from jobs j where j.status = 'failed' and j.acknowledged_at is null`,
@@ -94,10 +100,24 @@ export function selectWaiting(
   return many<WaitingRow>(
     on,
     'administration.waiting',
-    `select kind, "subjectType", "subjectId", key, ${utc('since')} as since, ${utcMicros('since')} as "sinceMicros",
-       ${utc('deadline')} as deadline, "alertId", "acknowledgedBy", details
+    `select ${COLUMNS}
      from (${PARTS.map(part).join('\n union all ')}) waiting
      order by waiting.since, key limit $4`,
     [after?.sinceMicros ?? null, after?.key ?? null, kind ?? null, limit + 1, checks],
+  );
+}
+
+/** Alerts about some things, longest first: those of an order, of a product, and those on subjects such as `work_failed` has. */
+export function selectWaitingAbout(
+  on: Queryable,
+  about: { orderId: string | null; sku: string | null; subjects: readonly string[] },
+): Promise<WaitingRow[]> {
+  return many<WaitingRow>(
+    on,
+    'administration.waiting_about',
+    `select ${COLUMNS} from (${ALERTS}
+       and (a.order_id = $1::uuid or a.product_id = (select id from products where sku = $2) or a.subject = any ($3::text[]))) waiting
+     order by waiting.since, key`,
+    [about.orderId, about.sku, about.subjects],
   );
 }

@@ -1,7 +1,8 @@
 import { CHECK_IDS } from '../assurance/types';
 import type { Queryable } from '../../platform/database/database';
-import { selectWaiting, type WaitingRow } from './attention-queries';
+import { selectWaiting, selectWaitingAbout, type WaitingRow } from './attention-queries';
 import { WAITING_KINDS, type Waiting, type WaitingKind, type WaitingPosition } from './attention-types';
+import { selectRetriable } from './retry-queries';
 import { wordsOf, wordsOfUnknown } from './attention-words';
 
 /** A page of everything that waits for a person, longest first. `next` is where the next page begins, or null at the end. */
@@ -15,6 +16,19 @@ export async function listWaiting(
   const next =
     found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
   return { items: shown.map(asWaiting), next };
+}
+
+/**
+ * What waits for a person about an order (and everything that belongs to it), a product, or work on some subjects, each as
+ * `<work>:<subject>`; longest first.
+ */
+export async function waitingAbout(
+  on: Queryable,
+  { orderId = null, sku = null, subjects = [] }: { orderId?: string; sku?: string; subjects?: readonly string[] },
+): Promise<Waiting[]> {
+  const failed = orderId === null ? [] : await selectRetriable(on, orderId);
+  const work = failed.map(({ what, id }) => `${what}:${id}`);
+  return (await selectWaitingAbout(on, { orderId, sku, subjects: [...subjects, ...work] })).map(asWaiting);
 }
 
 function asWaiting(row: WaitingRow): Waiting {
