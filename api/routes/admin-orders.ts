@@ -73,7 +73,10 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
   const { db, reports } = context;
 
   async function withStaffView(orders: readonly OrderView[]): Promise<object[]> {
-    const views = await readStaffViews(reports, orders.map(({ id }) => id));
+    const views = await readStaffViews(
+      reports,
+      orders.map(({ id }) => id),
+    );
     return orders.map((one) => ({ ...one, ...views.get(one.id) }));
   }
 
@@ -125,7 +128,10 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
         body: statusChange,
         responses: {
           200: { description: 'The order afterwards', schema: order },
-          202: { description: 'A charge, a refund or the stop of a shipment is not resolved yet', schema: z.unknown() },
+          202: {
+            description: 'A charge, a refund or the stop of a shipment is not resolved yet',
+            schema: order,
+          },
         },
         problems: [
           'STATUS_NOT_ALLOWED',
@@ -151,7 +157,8 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
           context,
           call,
           `PUT /admin/orders/${orderId}/status`,
-          (updateId) => setOrderStatus(context, { orderId, status, reason, payment, updateId, actor, traceparent }),
+          (updateId) =>
+            setOrderStatus(context, { orderId, status, reason, payment, updateId, actor, traceparent }),
           idForKey(call, 'pay', orderId),
         );
       },
@@ -236,7 +243,8 @@ function noteRoutes(context: ApiContext): Route[] {
         responses: { 204: { description: 'It is removed' } },
       },
       async ({ params: { id: orderId, noteId }, caller }) => {
-        if (!(await removeNote(db, { orderId, noteId, actor: caller }))) throw notFound('There is no such note.');
+        if (!(await removeNote(db, { orderId, noteId, actor: caller })))
+          throw notFound('There is no such note.');
         return { status: 204, body: undefined };
       },
     ),

@@ -48,7 +48,8 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
         responses: { 200: { description: 'A page', schema: waitingPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query: { cursor, ...filter } }) => okPage(await listWaiting(reports, { ...filter, after: cursor })),
+      async ({ query: { cursor, ...filter } }) =>
+        okPage(await listWaiting(reports, { ...filter, after: cursor })),
     ),
     route(
       {
@@ -57,7 +58,8 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
         access: OPERATORS,
         tag: TAG,
         summary: 'List places where stock is low or gone, longest first',
-        description: 'As their alerts say, see the thresholds; with the numbers of now and what is on its way.',
+        description:
+          'As their alerts say, see the thresholds; with the numbers of now and what is on its way.',
         query: z.strictObject({ ...pageQuery, cursor: cursorOf(z.uuid()).optional(), ...lowStockFilter }),
         responses: { 200: { description: 'A page', schema: lowStockPage } },
         problems: ['VALIDATION_FAILED'],
@@ -99,7 +101,11 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
       },
       async ({ params, body, caller }) => {
         const given = { id: params.id, by: caller, note: body.note ?? null };
-        return ok(jobBody(await acknowledgeJob(db, given).catch(asNotFound('JOB_NOT_FOUND', 'There is no such job.'))));
+        return ok(
+          jobBody(
+            await acknowledgeJob(db, given).catch(asNotFound('JOB_NOT_FOUND', 'There is no such job.')),
+          ),
+        );
       },
     ),
   ];

@@ -66,7 +66,8 @@ export function userRoutes({
         responses: { 200: { description: 'A page', schema: userPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query: { cursor, ...filter } }) => okPage(await findUsers(reports, { ...filter, after: cursor })),
+      async ({ query: { cursor, ...filter } }) =>
+        okPage(await findUsers(reports, { ...filter, after: cursor })),
     ),
     route(
       {

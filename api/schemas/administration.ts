@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { WAITING_KINDS, WAITING_SUBJECTS } from '../../domain/administration/attention-types';
 import { WORK_KINDS } from '../../domain/stock/alerts/types';
 import { count, line, name, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { order, orderStatus, paymentMethod } from './orders';
+import { orderMembers, orderStatus, paymentMethod } from './orders';
 
-export const tag = name(50).toLowerCase().meta({ description: 'In small letters', examples: ['fraud-check'] });
+export const tag = name(50)
+  .toLowerCase()
+  .meta({ description: 'In small letters', examples: ['fraud-check'] });
 export const tagParams = z.object({ id: uuid, tag });
 export const noteParams = z.object({ id: uuid, noteId: uuid });
 export const tags = z.object({ tags: z.array(z.string()) }).meta({ id: 'OrderTags' });
@@ -25,7 +27,7 @@ export const notePage = pageOf('OrderNotePage', note);
 
 export const adminOrder = z
   .object({
-    ...order.shape,
+    ...orderMembers,
     owner: z.string().meta({ description: 'The caller who placed it' }),
     tags: z.array(z.string()),
     noteCount: count,
@@ -90,7 +92,11 @@ export const lowPlace = z
   })
   .meta({ id: 'LowPlace' });
 export const lowStockPage = pageOf('LowStockPage', lowPlace);
-export const lowStockFilter = { status: lowStockStatus.optional(), sku: sku.optional(), location: warehouseCode.optional() };
+export const lowStockFilter = {
+  status: lowStockStatus.optional(),
+  sku: sku.optional(),
+  location: warehouseCode.optional(),
+};
 
 export const workRetry = z
   .strictObject({

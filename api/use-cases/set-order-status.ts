@@ -40,7 +40,8 @@ export async function setOrderStatus(context: ApiContext, wanted: SetOrderStatus
   const allowed = allowedByHand(current.status);
   if (!isRepeat && !allowed.includes(status)) {
     const { how } = STATUS_BY_HAND[status];
-    const may = allowed.length === 0 ? 'None may be asked for: it has ended.' : `Allowed: ${allowed.join(', ')}.`;
+    const may =
+      allowed.length === 0 ? 'None may be asked for: it has ended.' : `Allowed: ${allowed.join(', ')}.`;
     throw problem('STATUS_NOT_ALLOWED', `The order is ${current.status}. ${may} ${how}`, {
       orderStatus: current.status,
       allowed,

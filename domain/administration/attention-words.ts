@@ -37,7 +37,10 @@ function orderActions(kind: AttentionKind, { subjectId: orderId, alertId, detail
       ];
     case 'charge_unresolved':
     case 'void_delayed':
-      return [`POST /api/v1/payments/${about}/resolve {"outcome": …, "reason": "…"}`, `holdfast why payment ${about}`];
+      return [
+        `POST /api/v1/payments/${about}/resolve {"outcome": …, "reason": "…"}`,
+        `holdfast why payment ${about}`,
+      ];
     case 'review_open':
       return [
         `POST /api/v1/orders/${orderId}/review {"decision": "approve"}`,
@@ -97,7 +100,9 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
       return {
         why: `A count at ${text(details, 'location')} differs from the ledger by more than it may: ${text(details, 'lines')} lines wait for a decision.`,
         next: 'Approve the variances, have them counted again, or reject the count.',
-        actions: (['approve', 'recount', 'reject'] as const).map((decision) => `POST /api/v1/counts/${id}/${decision}`),
+        actions: (['approve', 'recount', 'reject'] as const).map(
+          (decision) => `POST /api/v1/counts/${id}/${decision}`,
+        ),
       };
     case 'quality_hold':
       return {

@@ -13,8 +13,7 @@ export async function listWaiting(
   const found = await selectWaiting(on, { ...filter, checks: CHECK_IDS });
   const shown = found.slice(0, filter.limit);
   const last = shown.at(-1);
-  const next =
-    found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
+  const next = found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
   return { items: shown.map(asWaiting), next };
 }
 
@@ -24,8 +23,9 @@ export async function listWaiting(
  */
 export async function waitingAbout(
   on: Queryable,
-  { orderId = null, sku = null, subjects = [] }: { orderId?: string; sku?: string; subjects?: readonly string[] },
+  about: { orderId?: string; sku?: string; subjects?: readonly string[] },
 ): Promise<Waiting[]> {
+  const { orderId = null, sku = null, subjects = [] } = about;
   const failed = orderId === null ? [] : await selectRetriable(on, orderId);
   const work = failed.map(({ what, id }) => `${what}:${id}`);
   return (await selectWaitingAbout(on, { orderId, sku, subjects: [...subjects, ...work] })).map(asWaiting);

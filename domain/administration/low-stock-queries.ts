@@ -1,6 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { utc } from '../../platform/database/pages';
-import type { LowPlace } from './low-stock';
+import type { LowPlace } from './types';
 
 export interface LowStockFilter {
   kind?: 'low_stock' | 'out_of_stock' | undefined;
@@ -17,11 +17,14 @@ export interface LowStockFilter {
 export function selectLowPlaces(db: Database, filter: LowStockFilter): Promise<LowPlace[]> {
   const query = db
     .builder('alerts as a')
-    .join('stock as s', (on) => on.on('s.product_id', 'a.product_id').andOn('s.warehouse_id', 'a.warehouse_id'))
+    .join('stock as s', (on) =>
+      on.on('s.product_id', 'a.product_id').andOn('s.warehouse_id', 'a.warehouse_id'),
+    )
     .join('products as p', 'p.id', 'a.product_id')
     .join('warehouses as w', 'w.id', 'a.warehouse_id')
     .select(
-      db.builder.raw(`a.id as "alertId", a.kind as status, ${utc('a.raised_at')} as since, a.acknowledged_by as "acknowledgedBy",
+      db.builder
+        .raw(`a.id as "alertId", a.kind as status, ${utc('a.raised_at')} as since, a.acknowledged_by as "acknowledgedBy",
         p.sku, p.name, w.code as location, s.on_hand as "onHand", s.reserved, s.safety_stock as "safetyStock", s.available,
         s.low_stock_threshold as threshold,
         coalesce((select sum(t.open) from transfers t

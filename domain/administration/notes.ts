@@ -39,7 +39,10 @@ export async function addNote(
 }
 
 /** Removes a note for good. Returns whether there was one. */
-export function removeNote(db: Database, { orderId, noteId }: OrderChange & { noteId: string }): Promise<boolean> {
+export function removeNote(
+  db: Database,
+  { orderId, noteId }: OrderChange & { noteId: string },
+): Promise<boolean> {
   return db.retrying((tx) => deleteNote(tx, { orderId, noteId }));
 }
 

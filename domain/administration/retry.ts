@@ -46,7 +46,9 @@ async function retryOne(
 ): Promise<string | null> {
   if (what === 'refund' || what === 'capture') {
     const retrying =
-      what === 'refund' ? retryRefund(db, { refundId: id, ...by }) : retryCapture(db, { captureId: id, ...by });
+      what === 'refund'
+        ? retryRefund(db, { refundId: id, ...by })
+        : retryCapture(db, { captureId: id, ...by });
     return retrying.then(
       ({ status }) => status,
       (error: unknown) => {

@@ -34,5 +34,7 @@ export const STATUS_BY_HAND: Readonly<Record<OrderStatus, Way>> = {
 
 /** Statuses that a person may ask for now. */
 export function allowedByHand(status: OrderStatus): OrderStatus[] {
-  return (Object.keys(STATUS_BY_HAND) as OrderStatus[]).filter((to) => STATUS_BY_HAND[to].from.includes(status));
+  return (Object.keys(STATUS_BY_HAND) as OrderStatus[]).filter((to) =>
+    STATUS_BY_HAND[to].from.includes(status),
+  );
 }

@@ -19,3 +19,27 @@ export interface StaffView {
 
 /** Tags that an order may have. */
 export const MAX_TAGS = 20;
+
+/** A place where a product is low or out of stock. Units. */
+export interface LowPlace {
+  alertId: string;
+  status: 'low_stock' | 'out_of_stock';
+  /** RFC 3339. */
+  since: string;
+  /** Who looks after it; null: nobody has said so. */
+  acknowledgedBy: string | null;
+  sku: string;
+  name: string;
+  location: string;
+  onHand: number;
+  reserved: number;
+  safetyStock: number;
+  available: number;
+  threshold: number;
+  /** On their way there from other locations. */
+  incoming: number;
+  /** Available at other open locations. */
+  elsewhere: number;
+  /** Units of the product that customers wait for. */
+  backordered: number;
+}

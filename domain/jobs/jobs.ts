@@ -195,7 +195,11 @@ function existing(row: JobRow | undefined, id: string): JobView {
   return asView(row);
 }
 
-function acknowledgedIn({ acknowledgedAt, acknowledgedBy, acknowledgement }: JobRow): JobView['acknowledged'] {
+function acknowledgedIn({
+  acknowledgedAt,
+  acknowledgedBy,
+  acknowledgement,
+}: JobRow): JobView['acknowledged'] {
   if (acknowledgedAt === null || acknowledgedBy === null) return null;
   return { at: acknowledgedAt.toISOString(), by: acknowledgedBy, note: acknowledgement };
 }

@@ -154,7 +154,8 @@ function noted(query: Knex.QueryBuilder, { attention, tag, text }: OrderFilter):
     if (attention === 'any') void query.whereRaw(`${needs})`);
     else void query.whereRaw(`${needs} and a.details ->> 'reason' = ?)`, [attention]);
   }
-  if (tag !== undefined) void query.whereRaw(`o.id in (select order_id from order_tags where tag = ?)`, [tag]);
+  if (tag !== undefined)
+    void query.whereRaw(`o.id in (select order_id from order_tags where tag = ?)`, [tag]);
   if (text !== undefined) {
     const id = validate(text) ? text : null;
     void query.whereRaw(`o.id in (${FOUND_BY_TEXT})`, { text, id });

@@ -21,11 +21,15 @@ export async function explainJob(on: Queryable, jobId: string): Promise<Explanat
     because: [
       `Asked for at ${createdAt}; ${startedAt === null ? 'not begun' : `begun at ${startedAt}`}${finishedAt === null ? '' : `; ended at ${finishedAt}`}.`,
       ...(rejected === null ? [] : [`${rejected} rows were rejected.`]),
-      ...(cancelRequested && !jobHasEnded(status) ? ['It was asked to stop, and does so at its next step.'] : []),
+      ...(cancelRequested && !jobHasEnded(status)
+        ? ['It was asked to stop, and does so at its next step.']
+        : []),
       ...(job.result === null ? [] : [`Its result: ${JSON.stringify(job.result)}`]),
       ...(acknowledged === null
         ? []
-        : [`${acknowledged.by} has seen it at ${acknowledged.at}${acknowledged.note ? `: ${acknowledged.note}` : '.'}`]),
+        : [
+            `${acknowledged.by} has seen it at ${acknowledged.at}${acknowledged.note ? `: ${acknowledged.note}` : '.'}`,
+          ]),
     ],
     history: [],
     currency: null,
@@ -33,7 +37,9 @@ export async function explainJob(on: Queryable, jobId: string): Promise<Explanat
     next: [
       ...(jobHasEnded(status) ? [] : [`holdfast jobs cancel ${jobId}`]),
       ...(job.file === null ? [] : [`GET /api/v1/downloads/${jobId}.${job.file}`]),
-      ...(type === 'consistency' ? [`GET /api/v1/jobs/${jobId}/findings`, `holdfast repair --job ${jobId}`] : []),
+      ...(type === 'consistency'
+        ? [`GET /api/v1/jobs/${jobId}/findings`, `holdfast repair --job ${jobId}`]
+        : []),
     ],
     workflow: { of: 'job', id: jobId, mustRun: !jobHasEnded(status) },
   };

@@ -50,7 +50,11 @@ export async function explainOrder(on: Queryable, orderId: string): Promise<Expl
   };
 }
 
-function stateOf({ status, failureCode, cancelReason }: OrderView, step: string | null, detail: string | null): string {
+function stateOf(
+  { status, failureCode, cancelReason }: OrderView,
+  step: string | null,
+  detail: string | null,
+): string {
   const reasons = [failureCode, detail, cancelReason && `reason given: ${cancelReason}`].filter(
     (reason) => typeof reason === 'string' && reason !== '',
   );
@@ -120,7 +124,10 @@ const SHIPMENT_WORDS: Readonly<Record<ShipmentStatus, string>> = {
 function shipmentInWords(shipment: ShipmentView): string {
   const items = shipment.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
   const tracking = shipment.trackingNumber === null ? '' : `, tracking number ${shipment.trackingNumber}`;
-  const left = shipment.leftAfterStopAt === null ? '' : ` It left at ${shipment.leftAfterStopAt} although it was stopped.`;
+  const left =
+    shipment.leftAfterStopAt === null
+      ? ''
+      : ` It left at ${shipment.leftAfterStopAt} although it was stopped.`;
   return `The parcel ${shipment.id} from ${shipment.warehouse} (${items}${tracking}) ${SHIPMENT_WORDS[shipment.status]}.${left}`;
 }
 
@@ -128,12 +135,16 @@ function requestsInWords({ review, openCuts, openAmendments, disputes }: OrderVi
   return [
     ...(review === null
       ? []
-      : [`Its review is ${review.status}${review.status === 'open' && review.deadline ? ` until ${review.deadline}` : ''}.`]),
+      : [
+          `Its review is ${review.status}${review.status === 'open' && review.deadline ? ` until ${review.deadline}` : ''}.`,
+        ]),
     ...openCuts.map(
       ({ items, since, reason }) =>
         `Since ${since} units are to be taken out: ${items.map((item) => `${item.quantity} × ${item.sku}`).join(', ')}${reason ? ` (${reason})` : ''}.`,
     ),
-    ...openAmendments.map(({ id, since }) => `The amendment ${id} is under way since ${since}.`),
+    ...openAmendments.map(
+      ({ requestId, since, why }) => `The amendment ${requestId} is under way since ${since}: ${why}`,
+    ),
     ...disputes.map(({ id, status, reason }) => `The dispute ${id} (${reason}) is ${status}.`),
   ];
 }
@@ -143,7 +154,10 @@ function nextOf(view: OrderView): string[] {
   const allowed = allowedByHand(status);
   const isLeaving = shipments.some((one) => LEFT_SHIPMENT_STATUSES.some((left) => left === one.status));
   return [
-    ...allowed.map((to) => `PUT /api/v1/admin/orders/${id}/status {"status": "${to}"${to === 'paid' ? ', "payment": …' : ''}}`),
+    ...allowed.map(
+      (to) =>
+        `PUT /api/v1/admin/orders/${id}/status {"status": "${to}"${to === 'paid' ? ', "payment": …' : ''}}`,
+    ),
     ...(hasEnded(status) && !isLeaving ? [] : [`POST /api/v1/admin/orders/${id}/retry`]),
     ...reservations.slice(-1).map((one) => `holdfast why reservation ${one.id}`),
     ...view.payments.slice(-1).map((one) => `holdfast why payment ${one.id}`),

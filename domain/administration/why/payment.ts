@@ -21,7 +21,9 @@ export async function explainPayment(on: Queryable, paymentId: string): Promise<
     state: paymentInWords(payment),
     because: [
       `It is of the order ${orderId}, for its reservation ${reservationId}.`,
-      serves ? 'Its money is for that reservation.' : 'Another payment took its place: what it captures goes back.',
+      serves
+        ? 'Its money is for that reservation.'
+        : 'Another payment took its place: what it captures goes back.',
       `The gateway ${gateway} ${gatewayRef === null ? 'has given no id for it' : `knows it as ${gatewayRef}`}.`,
       firstAskedAt === null
         ? 'The gateway was not asked about it yet.'
