@@ -45,7 +45,7 @@ const ALERTS = `
 
 const PARTS = [
   ALERTS,
-  `select 'job_failed', 'job', j.id::text, ('job:' || j.id) collate "C", j.finished_at, null::timestamptz, null::uuid, null::text,
+  `select 'job_failed', 'job', j.id::text, ('job:' || j.id) collate "C", j.finished_at, null, null, null,
      jsonb_build_object('type', j.type, 'code', j.error_code, 'detail', j.error_detail, 'file', j.file)
    from jobs j where j.status = 'failed' and j.acknowledged_at is null`,
   `select 'count_review', 'count', s.id::text, ('count:' || s.id) collate "C", s.submitted_at, null, null, null,
@@ -78,7 +78,8 @@ const PARTS = [
 
 /** Columns of a union have the names of its first part; here each part is a query of its own. */
 function named(select: string): string {
-  return `select * from (${select}) as u (kind, "subjectType", "subjectId", key, since, deadline, "alertId", "acknowledgedBy", details)`;
+  return `select kind, "subjectType", "subjectId", key, since, deadline::timestamptz, "alertId"::uuid, "acknowledgedBy"::text, details
+    from (${select}) as u (kind, "subjectType", "subjectId", key, since, deadline, "alertId", "acknowledgedBy", details)`;
 }
 
 /** What waits for a person, longest first; one more than asked for, to tell whether there is more. */
