@@ -60,6 +60,7 @@ export async function runUpload(
   } catch (error) {
     if (!isAppError(error) || !isRefusal(error)) throw error;
     process.stderr.write(`holdfast: ${error.message} (${error.code})\n`);
+    output.json({ error: { code: error.code, message: error.message } });
     return REFUSED;
   }
 }
@@ -172,8 +173,9 @@ async function printEnd(
   for (const note of notesOn?.(result) ?? []) output.line(note);
   if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
+  const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;
+  output.json({ ...job, rejects: job.rejected ? rejects : null });
   if (job.rejected) {
-    const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;
     const response = await client.call(`/downloads/${job.jobId}.csv`);
     if (response.body) await pipeline(Readable.fromWeb(response.body), createWriteStream(rejects));
     output.line(`Rejected rows: ${rejects}`);

@@ -14,6 +14,6 @@ drop index concurrently if exists shipments_by_tracking_number;
 create index concurrently shipments_by_tracking_number on shipments (tracking_number) where tracking_number is not null;
 -- GET /users?role=, ?status=: most are active customers
 drop index concurrently if exists users_of_staff;
-create index concurrently users_of_staff on users (role, created_at desc, id desc) where role in ('operator', 'admin');
+create index concurrently users_of_staff on users (role, created_at desc, id desc) where role <> 'customer';
 drop index concurrently if exists users_disabled;
 create index concurrently users_disabled on users (created_at desc, id desc) where status = 'disabled';
