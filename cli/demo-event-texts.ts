@@ -44,7 +44,7 @@ const SKIPPED = new Set(['shipments_created', 'refund_started', 'amend_requested
 
 /** An event as a line of the order's log; undefined for one that is left out. */
 export function describeEvent(
-  event: DemoEvent,
+  event: Pick<DemoEvent, 'type' | 'data'>,
   currency: string,
 ): { what: string; detail: string } | undefined {
   if (SKIPPED.has(event.type)) return undefined;

@@ -88,7 +88,7 @@ function eventInWords({ at, type, actor, data }: PastEvent, currency: string | n
     const about = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
     return `${at}  ${type.padEnd(16)} ${String(warehouse)}  on hand ${signed(onHandDelta)}, reserved ${signed(reservedDelta)}  ${about.join(', ')}${by}`;
   }
-  const told = describeEvent({ type, at, data }, currency ?? 'USD');
+  const told = describeEvent({ type, data: { ...data } }, currency ?? 'USD');
   const words = told
     ? [told.what, told.detail].filter((text) => text !== '').join(': ')
     : type.replaceAll('_', ' ');
