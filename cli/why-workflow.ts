@@ -6,7 +6,7 @@ import {
   type WorkflowCondition,
 } from '../platform/temporal/engine-client';
 import { lazyTemporalClient } from '../platform/temporal/connection';
-import { engineNames } from '../workflows/contract/names';
+import type { EngineNames } from '../workflows/contract/names';
 import { errorText } from './error-text';
 import { locateTemporal } from './servers';
 
@@ -26,9 +26,9 @@ const FAILING_ATTEMPT = 3;
 /** Asks Temporal how the workflow of something stands. Where Temporal is away it says so, and the rest is told all the same. */
 export async function describeWorkflow(
   settings: Settings,
+  names: EngineNames,
   { of, id, mustRun }: NonNullable<Explanation['workflow']>,
 ): Promise<WorkflowWords> {
-  const names = engineNames();
   const workflowId = of === 'order' ? names.orderWorkflowId(id) : names.jobWorkflowId(id);
   const unknown = (why: string): WorkflowWords => ({
     id: workflowId,

@@ -5,6 +5,7 @@ import type { Explanation, PastEvent, WhySubject } from '../domain/administratio
 import { explain } from '../domain/administration/why/why';
 import type { Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
+import { engineNames } from '../workflows/contract/names';
 import { describeEvent } from './demo-event-texts';
 import type { Output } from './output';
 import { withDatabase } from './verify';
@@ -20,6 +21,7 @@ export function runWhy(
   settings: Settings,
   { type, id }: { type: WhySubject; id: string },
   output: Output,
+  names = engineNames(),
 ): Promise<number> {
   if (type !== 'sku' && !validate(id))
     throw new AppError(
@@ -29,7 +31,7 @@ export function runWhy(
   return withDatabase(settings, async (db) => {
     const found = await explain(db, type, type === 'sku' ? id : id.toLowerCase());
     if (!found) throw new AppError('NOT_FOUND', `There is no ${type} ${id}.`);
-    const workflow = found.workflow && (await describeWorkflow(settings, found.workflow));
+    const workflow = found.workflow && (await describeWorkflow(settings, names, found.workflow));
     output.json({ ...found, workflow });
     print(found, workflow, output);
     return found.waiting.length > 0 || workflow?.isWrong ? 1 : 0;

@@ -158,19 +158,19 @@ function noted(query: Knex.QueryBuilder, { attention, tag, text }: OrderFilter):
     void query.whereRaw(`o.id in (select order_id from order_tags where tag = ?)`, [tag]);
   if (text !== undefined) {
     const id = validate(text) ? text : null;
-    void query.whereRaw(`o.id in (${FOUND_BY_TEXT})`, { text, id });
+    void query.whereRaw(`o.id in (${FOUND_BY_TEXT})`, [text, text, id, id, id, id, id]);
   }
 }
 
 /** Orders by their notes, the labels of their parcels, and the ids of what belongs to them: each by an index of its own. */
 const FOUND_BY_TEXT = `
-  select n.order_id from order_notes n where to_tsvector('simple', n.text) @@ plainto_tsquery('simple', :text)
-  union select s.order_id from shipments s where s.tracking_number = :text
-  union select :id::uuid where :id::uuid is not null
-  union select r.order_id from reservations r where r.id = :id::uuid and r.order_id is not null
-  union select p.order_id from payments p where p.id = :id::uuid
-  union select f.order_id from refunds f where f.id = :id::uuid
-  union select s.order_id from shipments s where s.id = :id::uuid`;
+  select n.order_id from order_notes n where to_tsvector('simple', n.text) @@ plainto_tsquery('simple', ?)
+  union select s.order_id from shipments s where s.tracking_number = ?
+  union select cast(? as uuid)
+  union select r.order_id from reservations r where r.id = ? and r.order_id is not null
+  union select p.order_id from payments p where p.id = ?
+  union select f.order_id from refunds f where f.id = ?
+  union select s.order_id from shipments s where s.id = ?`;
 
 /** Only orders that somebody sees: those of its customer, or those that these owners placed. */
 function seenBy(query: Knex.QueryBuilder, { owners, customerId }: Viewer): void {

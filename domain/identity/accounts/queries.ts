@@ -82,19 +82,19 @@ export function selectUserPage(db: Database, filter: UserFilter): Promise<UserRo
     .select(db.builder.raw(`${USER}, ${utcMicros('u.created_at')} as "createdAtMicros"`));
   if (filter.role !== undefined) void query.where('u.role', filter.role);
   if (filter.status !== undefined) void query.where('u.status', filter.status);
-  if (filter.text !== undefined)
-    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, {
-      text: filter.text,
-      id: validate(filter.text) ? filter.text : null,
-    });
+  if (filter.text !== undefined) {
+    const { text } = filter;
+    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, [text, validate(text) ? text : null]);
+  }
   return db.list<UserRow>(newestFirst(query, { time: 'u.created_at', id: 'u.id' }, filter));
 }
 
 /** Addresses are ASCII: none that begins with a text sorts behind it and the last character of ASCII. */
 const FOUND_BY_TEXT = `
-  select e.user_id from user_profiles e
-  where lower(e.email collate "C") >= lower(:text::text collate "C") and lower(e.email collate "C") < lower(:text::text collate "C") || chr(127)
-  union select :id::uuid where :id::uuid is not null`;
+  with wanted as materialized (select lower(cast(? as text) collate "C") as text, cast(? as uuid) as id)
+  select e.user_id from wanted w join user_profiles e
+    on lower(e.email collate "C") >= w.text and lower(e.email collate "C") < w.text || chr(127)
+  union select w.id from wanted w where w.id is not null`;
 
 export interface NewUserRow {
   userId: string;
