@@ -42,7 +42,7 @@ const REFUSED = 2;
  * Uploads a file, watches its import and keeps the rows that were rejected.
  *
  * @returns 0 when every row was applied or said what was so already; 1 when rows were rejected, or the import was cancelled
- *   or failed, or the API does not answer; 2 when the file cannot be read or the API refuses it as a whole
+ *   or failed; 2 when the file cannot be read or the API refuses it as a whole
  */
 export async function runUpload(
   settings: Settings,
