@@ -69,7 +69,12 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const badCredentials = createBadCredentials(context.settings.LIMIT_BAD_CREDENTIALS);
   for (const each of routes) {
     const steps = { limits: limitsOf(each), badCredentials };
-    mount(routerOf(each.path), recordable(context.db, each), admissionOf(context.access, each, steps), readBody);
+    mount(
+      routerOf(each.path),
+      recordable(context.db, each),
+      admissionOf(context.access, each, steps),
+      readBody,
+    );
   }
   app.use(
     '/docs',
