@@ -4,6 +4,7 @@ import { many, type Database, type Queryable } from '../../platform/database/dat
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import { selectProductId } from '../catalog/product-queries';
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { AttentionKind, Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
@@ -128,7 +129,7 @@ export interface OrderFilter extends PageRequest {
 }
 
 /** Newest first; one more than asked for, to tell whether there are more. */
-export function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
+export async function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
   const query = db.builder('orders as o').select(db.builder.raw(ORDER));
   if (filter.status !== undefined) void query.where('o.status', filter.status);
   if (filter.review !== undefined) void query.where('o.review_status', filter.review);
@@ -138,10 +139,9 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
   if (filter.to !== undefined) void query.where('o.created_at', '<', filter.to);
   if (filter.viewer) seenBy(query, filter.viewer);
   if (filter.sku !== undefined) {
-    void query.whereRaw(
-      `o.id in (select i.order_id from order_items i join products p on p.id = i.product_id where p.sku = ?)`,
-      [filter.sku],
-    );
+    void query.whereRaw('o.id in (select i.order_id from order_items i where i.product_id = ?)', [
+      (await selectProductId(db, filter.sku)) ?? null,
+    ]);
   }
   noted(query, filter);
   return db.list<OrderRow>(newestFirst(query, { time: 'o.created_at', id: 'o.id' }, filter));
