@@ -8,7 +8,7 @@ import { withHomeCarrierSecret } from './carrier-secret';
 import {
   connectTemporalPart,
   openDatabasePart,
-  serveMetricsPart,
+  serveAdminPart,
   startWorkerPart,
   stopSeconds,
 } from './service-parts';
@@ -32,9 +32,10 @@ export async function runWorker(given: Settings): Promise<number> {
     service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
-    await serveMetricsPart(around, metrics);
+    const admin = await serveAdminPart(around, { databaseUrl, temporal, metrics });
     const names = engineNames();
     await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    admin.started();
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     await service.untilStopping();
