@@ -24,8 +24,12 @@ describe('while PostgreSQL is away', () => {
       expect(reply.text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1/);
     }
     expect(await test.call('GET', '//health')).toMatchObject({
+      status: 200,
+      body: { status: 'degraded', checks: { database: { status: 'down' }, temporal: { status: 'up' } } },
+    });
+    expect(await test.call('GET', '//ready')).toMatchObject({
       status: 503,
-      body: { checks: { database: { status: 'down' }, temporal: { status: 'up' } } },
+      body: { ready: false, reasons: ['database_down'] },
     });
     await test.close();
     await db.close();
