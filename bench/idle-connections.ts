@@ -88,7 +88,10 @@ async function measure(url: string, pid: number, count: number) {
   const beyond = await openIdle(url, ROOM * 2);
   await pause(500);
   const refused = beyond.filter(({ destroyed }) => destroyed).length;
-  expectSo(refused >= ROOM, `at least ${ROOM} connections beyond the bound are closed at once, not ${refused}`);
+  expectSo(
+    refused >= ROOM,
+    `at least ${ROOM} connections beyond the bound are closed at once, not ${refused}`,
+  );
   expectSo((await statusOf(url)) === null, 'no request is taken beyond the bound');
   for (const socket of beyond) socket.destroy();
   await pause(500);

@@ -71,7 +71,10 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
 async function untilReady(url: string, children: readonly ChildProcess[]): Promise<void> {
   for (let second = 0; second < READY_SECONDS; second++) {
     if (children.some((child) => child.exitCode !== null)) break;
-    const health = await fetch(`${url}/health`).then((response) => response.json() as Promise<Health>, () => null);
+    const health = await fetch(`${url}/health`).then(
+      (response) => response.json() as Promise<Health>,
+      () => null,
+    );
     if (health?.status === 'up') return;
     await delay(1_000);
   }

@@ -51,10 +51,7 @@ export function readRole(on: Queryable): Promise<{ user: string; owns: boolean; 
 const UNDEFINED_TABLE = '42P01';
 
 /** Those of these migrations that the database lacks. */
-export async function readPendingMigrations(
-  on: Queryable,
-  migrations: readonly string[],
-): Promise<string[]> {
+export async function readPendingMigrations(on: Queryable, migrations: readonly string[]): Promise<string[]> {
   try {
     const rows = await many<{ name: string }>(
       on,

@@ -25,7 +25,7 @@ export function openDatabaseProbe(options: { url: string; migrations: readonly s
   let asked: Promise<string[]> | undefined;
   let closed = false;
 
-  async function connect(): Promise<Client> {
+  function connect(): Promise<Client> {
     const client = new Client({
       connectionString: options.url,
       application_name: 'holdfast-probe',
@@ -33,22 +33,27 @@ export function openDatabaseProbe(options: { url: string; migrations: readonly s
       query_timeout: ANSWER_MS,
       keepAlive: true,
     });
-    // It also fails what is asked; an idle one is found out when somebody asks next.
+    const connecting = client.connect().then(() => client);
+    // It also fails what is asked.
     client.on('error', () => undefined);
-    client.on('end', () => (connected = undefined));
-    await client.connect();
-    return client;
+    client.on('end', () => forget(connecting));
+    return connecting;
+  }
+
+  /** Another may have been made meanwhile. */
+  function forget(connection: Promise<Client>): void {
+    if (connected === connection) connected = undefined;
   }
 
   async function askOnce(): Promise<string[]> {
     if (closed) throw new Error('the probe is closed');
-    const connecting = (connected ??= connect());
+    const connection = (connected ??= connect());
     try {
-      return await readPendingMigrations(await connecting, options.migrations);
+      return await readPendingMigrations(await connection, options.migrations);
     } catch (error) {
-      connected = undefined;
+      forget(connection);
       // What does not answer may not answer its farewell either.
-      void connecting.then((client) => client.end()).catch(() => undefined);
+      void connection.then((client) => client.end()).catch(() => undefined);
       throw error;
     }
   }

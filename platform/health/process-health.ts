@@ -74,7 +74,10 @@ export function createProcessHealth(options: ProcessHealthOptions): ProcessHealt
       const now = phase();
       // It makes no difference what is up.
       if (now !== 'running') return { ready: false, reasons: [now] };
-      const faults = await Promise.all([databaseFault(database), needsTemporal && temporalFault(askTemporal)]);
+      const faults = await Promise.all([
+        databaseFault(database),
+        needsTemporal && temporalFault(askTemporal),
+      ]);
       const reasons = faults.filter((fault) => fault !== null && fault !== false);
       return { ready: reasons.length === 0, reasons };
     },

@@ -206,7 +206,10 @@ describe('operations', () => {
         temporal: { status: 'up', latencyMs: expect.any(Number) as number },
       },
     });
-    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true, reasons: [] } });
+    expect(await test.call('GET', '//ready')).toMatchObject({
+      status: 200,
+      body: { ready: true, reasons: [] },
+    });
   });
 
   it('measures requests by route template, never by path', async () => {

@@ -73,7 +73,10 @@ describe('while Temporal is away', () => {
       status: 200,
       body: { status: 'degraded', checks: { database: { status: 'up' }, temporal: { status: 'down' } } },
     });
-    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true, reasons: [] } });
+    expect(await test.call('GET', '//ready')).toMatchObject({
+      status: 200,
+      body: { ready: true, reasons: [] },
+    });
   });
 });
 

@@ -237,7 +237,8 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
-  SHUTDOWN_DELAY_SECONDS: 'nobody routes by readiness here; with the grace it has to be shorter than stop_grace_period',
+  SHUTDOWN_DELAY_SECONDS:
+    'nobody routes by readiness here; with the grace it has to be shorter than stop_grace_period',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',
 };
 

@@ -127,13 +127,7 @@ async function compile(folder: string): Promise<string> {
     return join(folder, found);
   };
   await mkdir(source);
-  await run('tar', [
-    '-xf',
-    fileOf(/^pgbouncer_.*\.orig\.tar\.\w+$/),
-    '-C',
-    source,
-    '--strip-components=1',
-  ]);
+  await run('tar', ['-xf', fileOf(/^pgbouncer_.*\.orig\.tar\.\w+$/), '-C', source, '--strip-components=1']);
   await run('dpkg-deb', ['-x', fileOf(/^libevent-dev_.*\.deb$/), libevent]);
   const { stdout } = await run('find', [libevent, '-name', 'libevent.a', '-o', '-name', 'event-config.h']);
   const paths = stdout.trim().split('\n');

@@ -1,10 +1,13 @@
 import { Client } from 'pg';
+import { checkDatabase } from '../../cli/doctor-database';
+import { readSettings } from '../../platform/config';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { openListener } from '../../platform/database/listener';
 import { lackingTimeouts, provideRoleTimeouts } from '../../platform/database/role-timeouts';
 import { openDatabaseProbe } from '../../platform/health/database-probe';
 import { migrationFiles } from '../../platform/database/migrations';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { messageOf } from '../../platform/errors';
 import { productDatabase } from '../support/pooler';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -26,7 +29,11 @@ afterAll(async () => {
   await shop.close();
 });
 
-const select = (name: string, text: string, values: unknown[] = []) => ({ name: `test.${name}`, text, values });
+const select = (name: string, text: string, values: unknown[] = []) => ({
+  name: `test.${name}`,
+  text,
+  values,
+});
 
 test('the product goes through the pooler, and it is a pooler of transactions', async () => {
   expect(new URL(url).host).not.toBe(new URL(directUrl).host);
@@ -50,7 +57,10 @@ describe('timeouts', () => {
   it('of the role hold on connections of the pooler', async () => {
     expect(await lackingTimeouts(db)).toEqual([]);
     const { rows } = await db.query(
-      select('timeouts', `select current_setting('lock_timeout') as lock, current_setting('statement_timeout') as statement`),
+      select(
+        'timeouts',
+        `select current_setting('lock_timeout') as lock, current_setting('statement_timeout') as statement`,
+      ),
     );
     expect(rows).toEqual([{ lock: '2s', statement: '30s' }]);
   });
@@ -97,7 +107,12 @@ describe('timeouts', () => {
 
   it('do not hold for a load, which goes to the server itself', async () => {
     const { rows } = await db.bulk((tx) =>
-      tx.query(select('bulk', `select current_setting('statement_timeout') as statement, inet_server_port() as port`)),
+      tx.query(
+        select(
+          'bulk',
+          `select current_setting('statement_timeout') as statement, inet_server_port() as port`,
+        ),
+      ),
     );
     expect(rows).toEqual([{ statement: '0', port: Number(new URL(directUrl).port) }]);
   });
@@ -126,8 +141,8 @@ test('statements that are sent ahead of their answers stay in their transactions
           );
           if (n % 3 === 0) throw new Error('undo');
         })
-        .catch((error: Error) => {
-          if (error.message !== 'undo') throw error;
+        .catch((error: unknown) => {
+          if (messageOf(error) !== 'undo') throw error;
         }),
     ),
   );
@@ -146,8 +161,56 @@ test('notices of what is committed through the pooler reach who listens at the s
     await tx.query(select('one', 'select 1'));
     tx.notice('holdfast_orders', 'one-order');
   });
-  await waitFor(() => heard.includes('one-order'));
+  await waitFor(() => heard.length > 0);
+  expect(heard).toEqual(['one-order']);
   await listener.close();
+});
+
+describe('doctor', () => {
+  const check = (given: { DATABASE_URL: string; DATABASE_DIRECT_URL: string }) =>
+    checkDatabase(readSettings(given));
+
+  it('finds the pooler well', async () => {
+    const findings = await check({ DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl });
+    expect(findings.map(({ name, ok }) => [name, ok])).toEqual([
+      ['PostgreSQL', true],
+      ['Migrations', true],
+      ['Role', true],
+      ['Pooler', true],
+    ]);
+  });
+
+  it('tells where it leads to another database, or to none', async () => {
+    const other = await openTestShop();
+    const elsewhere = await check({ DATABASE_URL: url, DATABASE_DIRECT_URL: other.runtimeUrl });
+    expect(elsewhere.at(-1)).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('another') as string,
+    });
+    await other.close();
+    const gone = new URL(url);
+    gone.host = '127.0.0.1:9';
+    const away = await check({ DATABASE_URL: gone.href, DATABASE_DIRECT_URL: directUrl });
+    expect(away.at(-1)).toMatchObject({ name: 'Pooler', ok: false });
+  });
+
+  it('tells where the role has no timeouts', async () => {
+    const other = await openTestShop();
+    await other.db.pool.query(
+      `do $$ begin execute format('alter role %I in database %I reset all', '${new URL(other.runtimeUrl).username}', current_database()); end $$`,
+    );
+    const product = productDatabase(other.runtimeUrl);
+    const findings = await check({
+      DATABASE_URL: product.DATABASE_URL,
+      DATABASE_DIRECT_URL: other.runtimeUrl,
+    });
+    expect(findings.at(-1)).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('lock_timeout') as string,
+      advice: expect.stringContaining('holdfast migrate') as string,
+    });
+    await other.close();
+  });
 });
 
 test('readiness is asked for through the pooler', async () => {

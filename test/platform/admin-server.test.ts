@@ -17,7 +17,9 @@ const state = {
   databaseIsUp: true,
   temporalIsUp: true,
 };
-beforeEach(() => Object.assign(state, { phase: 'running', pending: [], databaseIsUp: true, temporalIsUp: true }));
+beforeEach(() =>
+  Object.assign(state, { phase: 'running', pending: [], databaseIsUp: true, temporalIsUp: true }),
+);
 
 const down = () => Promise.reject(new Error('down'));
 const healthOf = (needsTemporal: boolean) =>
@@ -109,7 +111,9 @@ test('on loopback, metrics have no name that a page could have point here; probe
     response.resume();
     return response.statusCode;
   };
-  expect([await statusOf('/metrics'), await statusOf('/health'), await statusOf('/ready')]).toEqual([421, 200, 200]);
+  expect([await statusOf('/metrics'), await statusOf('/health'), await statusOf('/ready')]).toEqual([
+    421, 200, 200,
+  ]);
 });
 
 test('a port that is taken is named', async () => {

@@ -58,7 +58,8 @@ async function upgradeAndBack(before: string, folder: string, stops: (() => Prom
       /** The command's standard output; fails where it ends otherwise. */
       async run(...args: string[]): Promise<string> {
         const { code, stdout, stderr } = await holdfast(args, around);
-        if (code !== 0) throw new Error(`holdfast ${args.join(' ')} ended with ${String(code)}: ${stdout}${stderr}`);
+        if (code !== 0)
+          throw new Error(`holdfast ${args.join(' ')} ended with ${String(code)}: ${stdout}${stderr}`);
         return stdout;
       },
       startWorker(): Running {
@@ -80,7 +81,9 @@ async function upgradeAndBack(before: string, folder: string, stops: (() => Prom
   const { before: old, present } = releases;
   await old.run('migrate');
   await old.run('seed');
-  const { key } = JSON.parse(await old.run('services', 'create', 'upgrade', '--role', 'admin', '--json')) as { key: string };
+  const { key } = JSON.parse(await old.run('services', 'create', 'upgrade', '--role', 'admin', '--json')) as {
+    key: string;
+  };
   let oldWorker = old.startWorker();
   await old.run('deploy');
   let oldApi = await old.startApi();
@@ -127,7 +130,12 @@ async function startServers(folder: string, stops: (() => Promise<unknown>)[]) {
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'pg'), log });
   stops.push(() => postgres.stop());
   const cliPath = await findTemporalCli({ explicitPath: process.env.TEMPORAL_CLI_PATH, log });
-  const temporal = await startTemporalServer({ cliPath, stateFile: join(folder, 'temporal.db'), ui: false, log });
+  const temporal = await startTemporalServer({
+    cliPath,
+    stateFile: join(folder, 'temporal.db'),
+    ui: false,
+    log,
+  });
   stops.push(() => temporal.stop());
   return {
     DATABASE_URL: postgres.runtimeUrl(DATABASE),

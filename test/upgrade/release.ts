@@ -29,7 +29,9 @@ export async function buildRelease(
   try {
     await run('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT });
   } catch (error) {
-    return { skipped: `the commit ${commit} is not in the history here: ${messageOf(error).split('\n')[1] ?? ''}` };
+    return {
+      skipped: `the commit ${commit} is not in the history here: ${messageOf(error).split('\n')[1] ?? ''}`,
+    };
   }
   await mkdir(folder, { recursive: true });
   const archive = spawn('git', ['archive', '--format=tar', commit], {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { asError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { waitFor } from '../support/wait';
 
@@ -18,7 +19,7 @@ const WAIT_MS = 120_000;
 export function startTraffic(url: string, apiKey: string): Traffic {
   const orders: string[] = [];
   let isOver = false;
-  let failure: unknown;
+  let failure: Error | undefined;
   const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };
 
   async function place(): Promise<void> {
@@ -46,7 +47,7 @@ export function startTraffic(url: string, apiKey: string): Traffic {
       await place();
       await pause(BETWEEN_MS);
     }
-  })().catch((error: unknown) => (failure = error));
+  })().catch((error: unknown) => (failure = asError(error)));
 
   async function until(is: () => boolean | Promise<boolean>): Promise<void> {
     await waitFor(async () => failure !== undefined || (await is()), WAIT_MS);
