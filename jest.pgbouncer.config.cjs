@@ -16,6 +16,7 @@ const CHOSEN = [
   'test/db/ledger-partitions.test.ts',
   'test/feeds/uploading.test.ts',
   'test/pgbouncer/pooled-connections.check.ts',
+  'test/pgbouncer/pooler-restarted.check.ts',
 ];
 
 /** @type {import('jest').Config} */

@@ -11,11 +11,13 @@ declare global {
 
 /** The servers of every run, and PgBouncer in front of PostgreSQL. */
 export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'>): Promise<void> {
+  const program = process.env.PGBOUNCER_PATH;
+  if (!program) throw new Error('run it by `npm run test:pgbouncer`');
   await setUpServers(globalConfig);
   const run = globalThis.holdfastTestRun;
-  const [program, runtimeUrl] = [process.env.PGBOUNCER_PATH, process.env[ENV.postgresRuntime]];
-  if (!run || !program || !runtimeUrl) throw new Error('run it by `npm run test:pgbouncer`');
+  if (!run) throw new Error('no servers were started');
   try {
+    const runtimeUrl = process.env[ENV.postgresRuntime] ?? '';
     const log = createLogger('warn', 'test');
     const pooler = await startPgBouncer({ program, runtimeUrl, folder: run.folder, log });
     globalThis.holdfastTestPooler = pooler;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { choosePort } from '../../platform/embedded/ports';
@@ -16,7 +16,8 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-const CONSOLE = 'pgbouncer';
+/** The database by which it is administered. */
+export const CONSOLE = 'pgbouncer';
 const START_MS = 10_000;
 
 /**
@@ -29,14 +30,15 @@ export async function startPgBouncer(options: {
   program: string;
   runtimeUrl: string;
   folder: string;
+  /** Any unless given. */
+  port?: number;
   log: Logger;
 }): Promise<PgBouncer> {
   const { program, folder, log } = options;
   const server = new URL(options.runtimeUrl);
   const [name, password] = [decodeURIComponent(server.username), decodeURIComponent(server.password)];
-  const port = await choosePort(undefined, 'PgBouncer', log);
-  const home = join(folder, 'pgbouncer');
-  await mkdir(home);
+  const port = await choosePort(options.port, 'PgBouncer', log);
+  const home = await mkdtemp(join(folder, 'pgbouncer-'));
   const users = join(home, 'users.txt');
   await writeFile(users, `"${name}" "${password.replaceAll('"', '""')}"\n`, { mode: 0o600 });
   const config = join(home, 'pgbouncer.ini');
