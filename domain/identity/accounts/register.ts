@@ -1,12 +1,9 @@
-import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
-import { hashOfToken } from '../secret-token';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, type Guarded } from '../throttle/throttle';
-import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
-import { findByEmail, insertUser, setConfirmed } from './queries';
+import { findByEmail, insertUser } from './queries';
 import { hashing, type AccountDeps } from './sign-in';
 import type { UserRole } from './types';
 
@@ -14,7 +11,7 @@ export interface Registration {
   email: string;
   name: string | null;
   password: string;
-  /** Network address of who registers; null: a service or an operator does it for others, which is not counted. */
+  /** Network address of who registers; null: a service or an operator does it for others, which is not counted here. */
   address: string | null;
 }
 
@@ -60,21 +57,6 @@ export async function addUser(
   );
   if (!isAdded) throw new AppError('EMAIL_TAKEN', `${email} has an account already.`);
   return userId;
-}
-
-/**
- * Confirms an address by the token of its mail. Again with the same token changes nothing.
- *
- * @throws AppError `MAIL_TOKEN_INVALID`
- */
-export async function confirmEmail(db: Database, token: string): Promise<void> {
-  const hash = hashOfToken(token);
-  if (hash === null) throw mailTokenInvalid();
-  await db.retrying(async (tx) => {
-    const userId = await useToken(tx, hash, 'confirm_email');
-    if (userId !== undefined) await setConfirmed(tx, userId);
-    else if (!(await findToken(tx, hash, 'confirm_email'))?.emailConfirmed) throw mailTokenInvalid();
-  });
 }
 
 export function mailTokenInvalid(): AppError {
