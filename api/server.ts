@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -11,6 +12,9 @@ import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
+import { migrationFiles } from '../platform/database/migrations';
+import { openDatabaseProbe, type DatabaseProbe } from '../platform/health/database-probe';
+import { createProcessHealth } from '../platform/health/process-health';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
@@ -63,7 +67,7 @@ import { createEngine } from './temporal/engine';
 export interface ApiOptions {
   settings: Settings;
   db: Database;
-  /** For the LISTEN connection, and the pool of reports. */
+  /** For the pool of reports; and for the LISTEN connection, unless DATABASE_DIRECT_URL is set. */
   databaseUrl: string;
   client: Client;
   names: EngineNames;
@@ -77,7 +81,10 @@ export interface ApiOptions {
 export interface Api {
   /** Where it listens. */
   url: string;
-  /** Stops accepting, ends streams, lets requests end within the grace, then closes their connections. The client may then be closed. */
+  /**
+   * Is no longer ready, and after the delay stops accepting, ends streams, lets requests end within the grace, then closes their
+   * connections. The client may then be closed.
+   */
   close(): Promise<void>;
 }
 
@@ -106,13 +113,21 @@ const TIMEOUT_CHECK_MS = 1_000;
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { settings, log } = options;
   const listener = openListener({
-    url: options.databaseUrl,
+    url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
     channels: ['holdfast_orders', 'holdfast_jobs'],
     log,
   });
   const stopping = new AbortController();
   const reports = openReports(options);
-  const context = createContext(options, { listener, reports, stopping: stopping.signal });
+  const probe = openDatabaseProbe({ url: options.databaseUrl, migrations: await migrationFiles() });
+  let isLeaving = false;
+  const context = createContext(options, {
+    listener,
+    reports,
+    probe,
+    isLeaving: () => isLeaving,
+    stopping: stopping.signal,
+  });
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -130,11 +145,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     metrics: context.metrics,
   });
   const closeUnused = watchUnused(server);
+  // Before the application's own, which may respond at once.
+  server.prependListener('request', (_request, response) => {
+    // Whoever keeps connections sends the next request to another process.
+    if (isLeaving) response.setHeader('connection', 'close');
+  });
   try {
     await listen(server, settings);
   } catch (error) {
     await context.keys.close();
     await listener.close();
+    await probe.close();
     await reports.close();
     throw error;
   }
@@ -144,12 +165,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     );
   }
   async function close(): Promise<void> {
+    isLeaving = true;
+    // Whoever routes by `/ready` sends requests until it has looked again.
+    await pause(settings.SHUTDOWN_DELAY_SECONDS * 1_000);
     stopping.abort();
     await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
     await context.reservations.close();
     await context.keys.close();
     await context.engine.idle();
     await listener.close();
+    await probe.close();
     await reports.close();
   }
   let closing: Promise<void> | undefined;
@@ -159,6 +184,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
   return openDatabase({
     url: databaseUrl,
+    directUrl: settings.DATABASE_DIRECT_URL,
     poolSize: settings.REPORT_POOL_SIZE,
     applicationName: 'holdfast-reports',
     log,
@@ -212,7 +238,19 @@ function mainRoutes(context: ApiContext): Route[] {
 
 function createContext(
   options: ApiOptions,
-  { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
+  {
+    listener,
+    reports,
+    probe,
+    isLeaving,
+    stopping,
+  }: {
+    listener: Listener;
+    reports: Database;
+    probe: DatabaseProbe;
+    isLeaving(): boolean;
+    stopping: AbortSignal;
+  },
 ): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
@@ -236,6 +274,7 @@ function createContext(
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
+  const engine = createEngine({ client, names, settings, eagerStart, log });
   return {
     settings,
     db,
@@ -244,7 +283,7 @@ function createContext(
     accounts,
     access: createAccessControl({ db, keys, accounts }),
     stock,
-    engine: createEngine({ client, names, settings, eagerStart, log }),
+    engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
     streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
@@ -259,6 +298,13 @@ function createContext(
       db,
       reports,
       others: workerMetrics ? [workerMetrics] : [],
+    }),
+    health: createProcessHealth({
+      database: probe,
+      askTemporal: () => engine.health.probe(),
+      // Without it everything but orders, payments and jobs goes on.
+      needsTemporal: false,
+      phase: () => (isLeaving() ? 'stopping' : 'running'),
     }),
     log,
     stopping,

@@ -20,6 +20,7 @@ import { ensureDemoCustomer } from './demo-customer';
 import { ensureDemoKeys, type DemoKeys } from './demo-keys';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
+import { provideTimeouts } from './migrate';
 import type { Output } from './output';
 import {
   connectTemporalPart,
@@ -85,10 +86,11 @@ interface Started {
 async function startEverything(around: PartContext, options: UpOptions, output: Output): Promise<Started> {
   const { service, settings, log } = around;
   const [postgres, servers] = await startServers(around, output);
-  const { ownerUrl, runtimeUrl: databaseUrl } = postgres;
+  const { ownerUrl, databaseUrl } = postgres;
 
   const applied = await migrate(ownerUrl, log, { createDatabase: true });
   await provideRuntimeRole(postgres, log, { setPassword: postgres.isOwn });
+  await provideTimeouts(settings);
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
   const db = openDatabasePart(around, databaseUrl);
   // A database of the user keeps its own catalogue, unless the demo is wanted there.

@@ -18,7 +18,7 @@ import { createEngineClient } from '../platform/temporal/engine-client';
 import { engineNames } from '../workflows/contract/names';
 import { describeOrderWorkflow } from '../worker/ensure/ensure-order-workflow';
 import type { Output } from './output';
-import { locateDatabase, locateTemporal } from './servers';
+import { locateDirectDatabase, locateTemporal } from './servers';
 
 export interface VerifyOptions {
   full: boolean;
@@ -176,7 +176,7 @@ export async function runChecks(
 export async function withDatabase(
   settings: Settings,
   work: (db: Database) => Promise<number>,
-  locate = locateDatabase,
+  locate = locateDirectDatabase,
 ): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
   const db = openDatabase({ url: await locate(settings), poolSize: 4, log });

@@ -9,7 +9,7 @@ import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
-  serveMetricsPart,
+  serveAdminPart,
   startWorkerPart,
   stopSeconds,
 } from './service-parts';
@@ -33,9 +33,10 @@ export async function runWorker(given: Settings, output: Output): Promise<number
     service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
-    await serveMetricsPart(around, metrics);
+    const admin = await serveAdminPart(around, { databaseUrl, temporal, metrics });
     const names = engineNames();
     await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    admin.started();
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     output.json({ queues: [names.ordersQueue, names.paymentsQueue, names.jobsQueue] });

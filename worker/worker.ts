@@ -31,7 +31,7 @@ import { addWorkerMetrics } from './worker-metrics';
 export interface WorkerDeps {
   settings: Settings;
   db: Database;
-  /** For the relay's listening connection. */
+  /** For integrations with tables of their own; and for the relay's listening connection, unless DATABASE_DIRECT_URL is set. */
   databaseUrl: string;
   connection: NativeConnection;
   client: Client;
@@ -113,7 +113,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     accountPagesUrl: settings.ACCOUNT_PAGES_URL,
     bookAtOnce: () => booking.book(),
   });
-  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers, log });
+  const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
+  const relay = startRelay({ db, databaseUrl, receivers, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;

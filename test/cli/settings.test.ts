@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redact } from '../../cli/doctor';
+import { readSettings } from '../../platform/config';
 import { scratchFolder } from '../support/servers';
 import { ensureBuilt } from './build';
 import { holdfast } from './holdfast';
@@ -31,6 +32,45 @@ describe('settings', () => {
     const { code, stderr } = await holdfast(['worker'], { cwd, env: { PAYMENT_GATEWAY: 'stripe' } });
     expect(code).toBe(2);
     expect(stderr).toContain('STRIPE_API_KEY:');
+  });
+
+  it.each([
+    [{ DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast' }, 'DATABASE_DIRECT_URL'],
+    [
+      {
+        DATABASE_URL: 'postgresql://app@pooler:6432/holdfast',
+        DATABASE_DIRECT_URL: 'postgresql://other@db/holdfast',
+      },
+      'DATABASE_DIRECT_URL',
+    ],
+    [
+      {
+        DATABASE_URL: 'postgresql://app@pooler:6432/holdfast',
+        DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast',
+        DATABASE_OWNER_URL: 'postgresql://owner@pooler:6432/holdfast',
+      },
+      'DATABASE_OWNER_URL',
+    ],
+    [
+      { DATABASE_URL: 'postgresql://app@db/holdfast', DATABASE_OWNER_URL: 'postgresql://owner@db/elsewhere' },
+      'DATABASE_OWNER_URL',
+    ],
+  ])('of one database must fit each other: %j', (env, wrong) => {
+    expect(() => readSettings(env)).toThrow(`${wrong}: `);
+  });
+
+  it('of a pooler may call the database by another name', () => {
+    const env = {
+      DATABASE_URL: 'postgresql://app@pooler:6432/pooled',
+      DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast',
+      DATABASE_OWNER_URL: 'postgresql://owner@db/holdfast',
+    };
+    expect(readSettings(env)).toMatchObject(env);
+  });
+
+  it('are read by the name that they had before, where the present one is not given', () => {
+    expect(readSettings({ WORKER_METRICS_PORT: '9464' }).WORKER_ADMIN_PORT).toBe(9_464);
+    expect(readSettings({ WORKER_METRICS_PORT: '9464', WORKER_ADMIN_PORT: '1' }).WORKER_ADMIN_PORT).toBe(1);
   });
 
   it('with secrets are named without what they hold', async () => {
