@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
 import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
@@ -40,6 +41,7 @@ export function userRoutes({
         methods: ['post'],
         path: PATH,
         access: PUBLIC,
+        limit: 'registrations',
         tag: TAG,
         summary: 'Register as a customer',
         description:
@@ -51,7 +53,8 @@ export function userRoutes({
       async ({ body: { email, password, name = null }, req, signal, principal }) => {
         // A shop that registers its customers does so from one address.
         const address = principal.role === null || principal.role === 'customer' ? addressOf(req) : null;
-        await register(accounts.depsFor(signal), { email, password, name, address });
+        const actor = address === null ? principal.caller : null;
+        await register(accounts.depsFor(signal), { email, password, name, address, actor });
         return { status: 202, body: { status: 'accepted' } };
       },
     ),
@@ -90,24 +93,28 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name and password of oneself; admins change names, roles and statuses of everybody. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
         problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
       },
-      async ({ params: { id }, body, principal, req, signal }) => {
+      async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
-        const { name, password, role, status } = body;
+        const { name, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
         if (password) {
           const given = { current: password.current, password: password.new, address: addressOf(req) };
           await changePassword(accounts.depsFor(signal), id, given);
         }
+        if (email) {
+          const given = { email: email.address, password: email.password, address: addressOf(req) };
+          await askForEmailChange(accounts.depsFor(signal), id, given);
+        }
         if (role !== undefined || status !== undefined)
-          await changeRights(db, id, { role, status }).catch(asNotFound('UNKNOWN_USER', NO_USER));
-        if (name !== undefined) await rename(db, id, name);
+          await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
+        if (name !== undefined) await rename(db, { userId: id, name, actor });
         return okOrNotFound(await readUser(db, id), NO_USER);
       },
     ),
@@ -127,4 +134,6 @@ function expectMayChange(
   if (role !== 'admin' && !isOneself) throw problem('NOT_ALLOWED', 'Other users are changed by admins.');
   if (change.password && !isOneself)
     throw problem('NOT_ALLOWED', 'A password is changed by its owner; another one is chosen by mail.');
+  if (change.email && !isOneself)
+    throw problem('NOT_ALLOWED', 'An e-mail address is changed by its owner, who knows the password.');
 }

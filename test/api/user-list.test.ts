@@ -15,7 +15,7 @@ afterAll(() => test.close());
 const word = () => newId().slice(-12);
 
 const add = (email: string, role: UserRole = 'customer') =>
-  addUser({ db: test.db, passwords }, { email, password: PASSWORD, name: null, role });
+  addUser({ db: test.db, passwords }, { email, password: PASSWORD, name: null, role, actor: 'test' });
 
 async function found(query: string): Promise<string[]> {
   const { status, body } = await test.call('GET', `/users?${query}`);
@@ -53,7 +53,7 @@ it('users are filtered by role and status', async () => {
     await add(`${stem}2@example.com`),
     await add(`${stem}3@example.com`),
   ];
-  await changeRights(test.db, disabled, { status: 'disabled' });
+  await changeRights(test.db, disabled, { status: 'disabled', actor: 'test' });
   expect(await found(`text=${stem}&role=operator`)).toEqual([operator]);
   expect(await found(`text=${stem}&role=customer&status=active`)).toEqual([customer]);
   expect(await found('status=disabled')).toEqual([disabled]);

@@ -4,10 +4,10 @@ import { wordsOf } from '../../domain/administration/attention-words';
 import {
   raiseAlert,
   raiseBrokenPromise,
-  raiseLedgerTampered,
+  raiseTampered,
   resolveAlert,
   resolveBrokenPromises,
-  resolveLedgerTampered,
+  resolveTampered,
 } from '../../domain/stock/alerts/alerts';
 import { acknowledgeAlert } from '../../domain/stock/alerts/list';
 import { tellOfStoppedReservations } from '../../domain/stock/alerts/stopped-reservations';
@@ -93,7 +93,7 @@ test('transfers that should have arrived wait until they are received, each name
 
 test('a reservation that has stopped waits until it is released', async () => {
   const id = await holds.reserve({ [await holds.product({ AMS: 2 })]: 2 });
-  await confirmReservation(holds.db, id);
+  await confirmReservation({ db: holds.db, actor: 'test' }, id);
   await holds.db.pool.query(
     `update reservations set updated_at = updated_at - interval '31 days' where id = $1`,
     [id],
@@ -110,13 +110,15 @@ test('a reservation that has stopped waits until it is released', async () => {
 test('a ledger that is not as it was sealed waits; who looks after it is named', async () => {
   const { db } = shop;
   const jobId = newId();
-  await db.transaction((tx) => raiseLedgerTampered(tx, { jobId, findings: 2, first: ['row 1', 'row 2'] }));
+  await db.transaction((tx) =>
+    raiseTampered(tx, 'ledger', { jobId, findings: 2, first: ['row 1', 'row 2'] }),
+  );
   const [one] = await waiting('ledger_tampered');
   expect(one).toMatchObject({ subject: { type: 'ledger', id: 'ledger' }, acknowledgedBy: null });
   expect(one?.actions).toContain(`GET /api/v1/jobs/${jobId}/findings`);
   await acknowledgeAlert(db, { id: one?.alertId ?? '', by: 'user:7', note: null });
   expect(await waiting('ledger_tampered')).toMatchObject([{ acknowledgedBy: 'user:7' }]);
-  await db.transaction((tx) => resolveLedgerTampered(tx));
+  await db.transaction((tx) => resolveTampered(tx, 'ledger'));
   expect(await waiting('ledger_tampered')).toEqual([]);
 });
 

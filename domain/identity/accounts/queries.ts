@@ -10,7 +10,7 @@ import {
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { User, UserRole, UserStatus } from './types';
 
-const USER = `u.id, p.email, p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
+const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
   u.created_at as "createdAt", u.updated_at as "updatedAt"`;
 
 export interface SignInRow {
@@ -163,12 +163,20 @@ export async function insertUnnamed(tx: Transaction, userId: string): Promise<vo
   await execute(tx, 'users.insert_unnamed', 'insert into users (id) values ($1)', [userId]);
 }
 
-export async function setName(tx: Transaction, userId: string, name: string | null): Promise<void> {
-  await execute(tx, 'user_profiles.set_name', 'update user_profiles set name = $2 where user_id = $1', [
-    userId,
-    name,
-  ]);
+/** Returns what they were called before; undefined: they have no profile. */
+export async function setName(
+  tx: Transaction,
+  userId: string,
+  name: string | null,
+): Promise<{ name: string | null } | undefined> {
+  const before = await maybeOne<{ name: string | null }>(
+    tx,
+    'user_profiles.set_name',
+    'update user_profiles set name = $2 where user_id = $1 returning old.name',
+    [userId, name],
+  );
   await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);
+  return before;
 }
 
 export async function setRights(
