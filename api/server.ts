@@ -28,6 +28,7 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
@@ -195,6 +196,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...apiKeyRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
+    ...codecRoutes(context),
     ...operationRoutes(context),
   ];
 }

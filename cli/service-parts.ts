@@ -4,6 +4,7 @@ import { startApi } from '../api/server';
 import { logFailures } from '../domain/stock/alerts/failed-work';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
+import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { serveMetrics } from '../platform/telemetry/metrics-server';
 import {
@@ -14,6 +15,7 @@ import {
   type TemporalLink,
   type TemporalTarget,
 } from '../platform/temporal/connection';
+import { ensureSearchAttributes, setRetention } from '../platform/temporal/namespace';
 import { startWorker } from '../worker/worker';
 import type { EngineNames } from '../workflows/contract/names';
 import type { Service } from './service';
@@ -55,6 +57,20 @@ export async function connectTemporalPart(
   const link = await connectTemporal(settings, { ...target, log });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
+}
+
+/** Makes the namespace what orders need. Where the server does not let us set how long it keeps workflows, that is logged. */
+export async function prepareNamespace(
+  { settings, log }: PartContext,
+  { connection, namespace }: TemporalLink,
+): Promise<void> {
+  await ensureSearchAttributes(connection, namespace);
+  const { TEMPORAL_RETENTION_DAYS: days } = settings;
+  if (days === undefined) return;
+  await setRetention(connection, namespace, days).catch((error: unknown) => {
+    if (!isAppError(error, 'RETENTION_NOT_SET')) throw error;
+    log.warn({ setting: 'TEMPORAL_RETENTION_DAYS' }, error.message);
+  });
 }
 
 /** For a process without a worker: Temporal may be away. */

@@ -30,7 +30,7 @@ const CLIENT_GONE = 499;
 /** What the HTTP application works with. */
 export interface AppContext {
   settings: LimitSettings &
-    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
+    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TEMPORAL_UI_ORIGINS' | 'TRUSTED_PROXIES'>;
   log: Logger;
   access: AccessControl;
   metrics: {

@@ -123,6 +123,7 @@ export const PROBLEMS = {
   UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
   PASSWORD_NOT_RIGHT: { status: 422, title: 'The present password is another one' },
+  PAYLOAD_NOT_READABLE: { status: 422, title: 'The key of the payload is not known here' },
   MAIL_TOKEN_INVALID: { status: 422, title: 'The token of the mail is not good' },
   UNKNOWN_SERVICE: { status: 422, title: 'The service is not known' },
   SCOPES_REQUIRED: { status: 422, title: 'The key could do nothing' },

@@ -2,8 +2,9 @@ import { hkdfSync } from 'node:crypto';
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { seal, unseal } from '../../../platform/seal';
 import type { Logger } from '../../../platform/telemetry/log';
-import { hashOfToken, newToken, seal, unseal } from '../secret-token';
+import { hashOfToken, newToken } from '../secret-token';
 import {
   endSession,
   endSessionsOf,
