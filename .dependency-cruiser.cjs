@@ -20,6 +20,7 @@ const ROOMS = [
   'fulfilment',
   'warehousing',
   'ordering',
+  'erasure',
   'assurance',
   'demo',
 ];

@@ -30,6 +30,7 @@ import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { erasureRoutes } from './routes/erasure';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
@@ -196,6 +197,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...apiKeyRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
+    ...erasureRoutes(context),
     ...codecRoutes(context),
     ...operationRoutes(context),
   ];

@@ -70,6 +70,7 @@ export const PROBLEMS = {
   WAREHOUSE_NOT_CLOSED: { status: 409, title: 'The warehouse is not closed' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
   SERVICE_HAS_OTHER_ROLE: { status: 409, title: 'The service has another role' },
+  ORDERS_OPEN: { status: 409, title: 'Something of the orders is still to be done' },
   LAST_ADMIN: { status: 409, title: 'Nobody would be left who is an admin' },
   KEY_ENDED: { status: 409, title: 'The key has ended' },
   KEY_ROTATED: { status: 409, title: 'Another key has taken its place' },

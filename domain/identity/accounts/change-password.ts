@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { hashOfToken } from '../secret-token';
 import { logOutEverywhere } from '../sessions/sessions';
@@ -61,13 +61,31 @@ export async function changePassword(
   given: { current: string; password: string; address: string },
 ): Promise<void> {
   const { db, passwords } = deps;
-  const account = await findPassword(db, userId);
-  // Of another provider, or erased: there is no password to change.
-  const tried = { email: account?.email ?? userId, address: given.address };
-  const isRight = await tryPassword(deps, tried, account?.passwordHash ?? null, given.current);
-  if (!isRight) throw notRight();
+  const hash = await expectPassword(deps, userId, { password: given.current, address: given.address });
   const passwordHash = await passwords.hash(given.password);
-  await db.retrying((tx) => storePassword(tx, userId, passwordHash, account?.passwordHash ?? undefined));
+  await db.retrying((tx) => storePassword(tx, userId, passwordHash, hash));
+}
+
+/**
+ * Checks the password of somebody who is signed in, as one attempt among those that are counted.
+ *
+ * @returns its hash
+ * @throws AppError `PASSWORD_NOT_RIGHT`, also where they have none; `TOO_MANY_ATTEMPTS`
+ */
+export async function expectPassword(
+  deps: AccountDeps,
+  userId: string,
+  { password, address }: { password: string; address: string },
+): Promise<string> {
+  const { passwordHash = null, email = null } = (await findPassword(deps.db, userId)) ?? {};
+  const isRight = await tryPassword(deps, { email: email ?? userId, address }, passwordHash, password);
+  if (!isRight || passwordHash === null) throw notRight();
+  return passwordHash;
+}
+
+/** Whether somebody signs in here with a password, and not with another provider only. */
+export async function hasPassword(on: Queryable, userId: string): Promise<boolean> {
+  return typeof (await findPassword(on, userId))?.passwordHash === 'string';
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   setName,
   setRights,
 } from './queries';
+import { isActiveAdmin } from './rules';
 import type { User, UserRole, UserStatus } from './types';
 
 /** A user; undefined: there is none. */
@@ -74,8 +75,4 @@ export async function changeRights(
     await setRights(tx, userId, { role, status });
     await logOutEverywhere(tx, userId, status === 'disabled' ? 'disabled' : 'role');
   });
-}
-
-function isActiveAdmin({ role, status }: { role: UserRole; status: UserStatus }): boolean {
-  return role === 'admin' && status === 'active';
 }

@@ -6,6 +6,7 @@ import { seal, unseal } from '../../../platform/seal';
 import type { Logger } from '../../../platform/telemetry/log';
 import { hashOfToken, newToken } from '../secret-token';
 import {
+  deleteSessionsOf,
   endSession,
   endSessionsOf,
   findRefreshToken,
@@ -90,6 +91,11 @@ export async function logOutEverywhere(
   by: Exclude<SessionEnd, 'logout' | 'reuse'>,
 ): Promise<void> {
   await endSessionsOf(on, userId, by);
+}
+
+/** Forgets the sessions of a user who is erased, which ends them. */
+export function forgetSessions(tx: Transaction, userId: string): Promise<void> {
+  return deleteSessionsOf(tx, userId);
 }
 
 async function addToken(tx: Transaction, sessionId: string, token: string): Promise<void> {
