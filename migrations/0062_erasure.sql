@@ -15,14 +15,29 @@ create table erasures (
   finished_at  timestamptz
 );
 
--- Members of an event that may tell of a person: an address, what somebody wrote.
+-- Members of events and responses that may tell of a person: an address, what somebody wrote, a page to authenticate on.
 create function personal_members() returns text[] language sql immutable
-  return array['shipTo', 'reason', 'note', 'reference'];
+  return array['shipTo', 'reason', 'cancelReason', 'note', 'reference', 'nextAction'];
+
+-- The same without these members, at whatever depth.
+create function without_personal_members(value jsonb) returns jsonb language plpgsql immutable as $$
+begin
+  case jsonb_typeof(value)
+    when 'object' then
+      return (select coalesce(jsonb_object_agg(m.key, without_personal_members(m.value)), '{}') from jsonb_each(value) m
+              where m.key <> all (personal_members()));
+    when 'array' then
+      return (select coalesce(jsonb_agg(without_personal_members(e.value) order by e.ordinality), '[]')
+              from jsonb_array_elements(value) with ordinality e);
+    else return value;
+  end case;
+end
+$$;
 
 -- Events are append-only. The one change is that an event of an order that was erased loses these members.
 create function refuse_event_change() returns trigger language plpgsql as $$
 begin
-  if tg_op = 'UPDATE' and new.data = old.data - personal_members() and to_jsonb(new) - 'data' = to_jsonb(old) - 'data'
+  if tg_op = 'UPDATE' and new.data = without_personal_members(old.data) and to_jsonb(new) - 'data' = to_jsonb(old) - 'data'
      and exists (select from orders where id = new.order_id and erased_at is not null) then
     return new;
   end if;
@@ -37,7 +52,8 @@ create function erase_order_events(of_orders uuid[]) returns int language plpgsq
 declare
   erased int;
 begin
-  update order_events set data = data - personal_members() where order_id = any (of_orders) and data ?| personal_members();
+  update order_events set data = without_personal_members(data)
+  where order_id = any (of_orders) and data <> without_personal_members(data);
   get diagnostics erased = row_count;
   return erased;
 end

@@ -35,7 +35,8 @@ export function codecRoutes({ settings }: Pick<ApiContext, 'settings'>): Route[]
       },
       async ({ body }) => {
         const decoded = await codec.decode(body.payloads.map(fromJson));
-        return { status: 200, body: { payloads: decoded.map(toJson) } };
+        const headers = { 'cache-control': 'no-store' };
+        return { status: 200, body: { payloads: decoded.map(toJson) }, headers };
       },
     ),
   ];

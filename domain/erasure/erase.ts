@@ -1,7 +1,7 @@
 import { AppError } from '../../platform/errors';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
-import { changeResponses, forgetKeysOf } from '../../platform/database/stored-responses';
+import { eraseResponses, forgetKeysOf } from '../../platform/database/stored-responses';
 import { eraseAccount, forgetMails, withdrawMails } from '../identity/accounts/erase';
 import type { Mailer } from '../identity/accounts/types';
 import { unlink } from '../identity/linked/erase';
@@ -14,14 +14,13 @@ import { eraseCustomerOf } from '../orders/erase';
 import { erasePaymentsOf } from '../payments/erase';
 import { eraseNotesOf } from '../stock/alerts/erase';
 import { eraseReturnsOf } from '../warehousing/returns/erase';
-import { withoutPersonalMembers } from './personal-members';
 import {
   countErased,
   findErasure,
   insertErasure,
   secondsSince,
   selectErasable,
-  selectOrderIds,
+  selectIdsOf,
   selectUnfinished,
   setFinished,
 } from './queries';
@@ -92,15 +91,12 @@ export async function continueErasure(
   if (seconds === null) return;
   while (await erasePart(db, userId));
   await forgetKeysOf(db, `user:${userId}`);
-  const orders = (await selectOrderIds(db, userId)).map(({ id }) => id);
-  await changeResponses(
-    db,
-    [
-      { member: 'customerId', values: [userId] },
-      { member: 'orderId', values: orders },
-    ],
-    withoutPersonalMembers,
-  );
+  const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
+  await eraseResponses(db, [
+    { member: 'customerId', values: [userId] },
+    { member: 'orderId', values: ids },
+    { member: 'id', values: ids },
+  ]);
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
     const isOver = seconds > lateSeconds;

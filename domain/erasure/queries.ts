@@ -53,10 +53,19 @@ export function selectErasable(on: Queryable, customerId: string, limit: number)
   );
 }
 
-export function selectOrderIds(on: Queryable, customerId: string): Promise<{ id: string }[]> {
-  return many<{ id: string }>(on, 'erasure.order_ids', 'select id from orders where customer_id = $1', [
-    customerId,
-  ]);
+/** Ids of a customer's orders and of what was made of them, by which responses about them are known. */
+export function selectIdsOf(on: Queryable, customerId: string): Promise<{ id: string }[]> {
+  return many<{ id: string }>(
+    on,
+    'erasure.ids',
+    `with theirs as (select id from orders where customer_id = $1)
+     select id from theirs
+     union all select r.id from refunds r join theirs o on o.id = r.order_id
+     union all select p.id from payments p join theirs o on o.id = p.order_id
+     union all select c.id from captures c join theirs o on o.id = c.order_id
+     union all select t.id from customer_returns t join theirs o on o.id = t.order_id`,
+    [customerId],
+  );
 }
 
 export function findErasure(on: Queryable, userId: string): Promise<Erasure | undefined> {

@@ -156,6 +156,8 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /users': EVERYBODY,
   'GET /users/{id}': ['customer', ...STAFF],
   'PUT /users/{id}': ['customer', ...STAFF],
+  'DELETE /users/{id}': ['customer', ...STAFF],
+  'POST //codec/decode': ['admin'],
   'POST /auth/login': EVERYBODY,
   'POST /auth/refresh': EVERYBODY,
   'POST /auth/logout': EVERYBODY,
@@ -179,6 +181,7 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
 const OWNED: Readonly<Record<string, 'order' | 'reservation' | 'job' | 'user'>> = {
   'GET /users/{id}': 'user',
   'PUT /users/{id}': 'user',
+  'DELETE /users/{id}': 'user',
   'GET /orders/{id}': 'order',
   'PATCH /orders/{id}': 'order',
   'GET /orders/{id}/status': 'order',

