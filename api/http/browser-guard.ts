@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Settings } from '../../platform/config';
 import { isHostServed } from '../../platform/loopback';
-import { CODEC_PATH } from './paths';
+import { CODEC_BASE } from './paths';
 import { problem } from './problems';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
@@ -62,7 +62,7 @@ export function browserGuard({
     if (!PROBES.includes(req.path) && !isHostServed(host, { listensOn: HOST, allowed: ALLOWED_HOSTS }))
       throw problem('HOST_NOT_SERVED', 'This name of the host is not served here.');
     // Payloads of workflows are for Temporal's pages alone, and nothing else is.
-    const listed = req.path === CODEC_PATH ? originsOfCodec : origins;
+    const listed = req.path.startsWith(`${CODEC_BASE}/`) ? originsOfCodec : origins;
     if (listed.size > 0) res.vary('Origin');
     if (origin !== undefined && listed.has(origin)) {
       admit(res, origin);

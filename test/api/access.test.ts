@@ -158,6 +158,7 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'PUT /users/{id}': ['customer', ...STAFF],
   'DELETE /users/{id}': ['customer', ...STAFF],
   'POST //codec/decode': ['admin'],
+  'POST //codec/encode': ['admin'],
   'POST /auth/login': EVERYBODY,
   'POST /auth/refresh': EVERYBODY,
   'POST /auth/logout': EVERYBODY,

@@ -46,6 +46,15 @@ it('decrypts what is encrypted, by each key, and gives back what is not', async 
   expect(headers.get('cache-control')).toContain('no-store');
 });
 
+it('encrypts what is sent to a workflow by hand', async () => {
+  const { body } = await test.call('POST', '//codec/encode', { body: { payloads: [asJson(plain)] } });
+  const { payloads } = body as unknown as { payloads: unknown[] };
+  expect(payloads).not.toEqual([asJson(plain)]);
+  // As the command line sends an empty list.
+  expect(await test.call('POST', '//codec/encode', { body: {} })).toMatchObject({ body: { payloads: [] } });
+  expect(await decode(payloads)).toMatchObject({ status: 200, body: { payloads: [asJson(plain)] } });
+});
+
 it('names the key that is not known, and refuses what is no payload', async () => {
   const foreign = await encrypted([{ id: 'gone', key: randomBytes(32) }]);
   const lost = await decode([foreign]);

@@ -34,6 +34,7 @@ const PROMISED: Record<string, string> = {
   'PUT /api/v1/users/{id}': '200',
   'DELETE /api/v1/users/{id}': '200 202',
   'POST /codec/decode': '200',
+  'POST /codec/encode': '200',
   'POST /api/v1/auth/login': '200',
   'POST /api/v1/auth/refresh': '200',
   'POST /api/v1/auth/logout': '204',

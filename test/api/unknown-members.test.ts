@@ -21,6 +21,7 @@ const OF_THIRD_PARTIES = [
   'POST /api/v1/carriers/{name}/events',
   'POST /api/v1/gateways/{name}/events',
   'POST /codec/decode',
+  'POST /codec/encode',
 ] as const;
 
 const UNKNOWN = 'unknownMember';
