@@ -16,6 +16,7 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
+import { auditRoutes } from './routes/audit';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -195,6 +196,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
+    ...auditRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

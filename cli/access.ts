@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import {
   createKey,
   listKeys,
@@ -9,6 +8,7 @@ import {
 } from '../domain/identity/keys';
 import { adoptAnonymous, listServices } from '../domain/identity/services';
 import type { Settings } from '../platform/config';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -85,7 +85,7 @@ export function showServices(settings: Settings, json: boolean, output: Output):
 /** `holdfast services adopt-anonymous`. */
 export function adoptForService(settings: Settings, name: string, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const service = await adoptAnonymous(db, name);
+    const service = await adoptAnonymous(db, { name, actor: operator() });
     output.line(`${service.name} has what was made without sign-in, and its idempotency keys.`);
     return 0;
   });
@@ -99,9 +99,4 @@ function show(key: ShownKey, json: boolean, output: Output): void {
   output.item('Service', `${key.service} (${key.role})`);
   output.item('Key', key.key);
   output.line('\nThe key is shown this once. Send it in the header X-Api-Key.');
-}
-
-/** Who types the command. */
-function operator(): string {
-  return userInfo().username;
 }

@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os';
 import { retryCapture, settleCaptureByHand } from '../domain/payments/captures-by-hand';
 import { retryRefund, settleByHand } from '../domain/payments/refunds-by-hand';
 import type { RefundSettlement } from '../domain/payments/types';
 import { askLimitMs, type Settings } from '../platform/config';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -52,9 +52,4 @@ export function runResolve(
     output.line(`${id}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
     return 0;
   });
-}
-
-/** Who types the command, as the order's history names them. */
-function operator(): string {
-  return userInfo().username;
 }

@@ -7,6 +7,7 @@ import { rotateSigningKeys } from '../domain/identity/signing/signing-keys';
 import type { Settings } from '../platform/config';
 import { AppError, configError } from '../platform/errors';
 import { askHidden } from './ask-hidden';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withHomeSigningSecret } from './signing-secret';
 import { withDatabase } from './verify';
@@ -40,7 +41,7 @@ export async function createAdmin(
       `A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`,
     );
   return withDatabase(settings, async (db) => {
-    const given = { email, name: name ?? null, password, role: 'admin' } as const;
+    const given = { email, name: name ?? null, password, role: 'admin', actor: operator() } as const;
     output.line(`${await addUser({ db, passwords }, given)}  ${email} is an admin.`);
     return 0;
   });
@@ -76,7 +77,7 @@ export function setUserRights(
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    await changeRights(db, await userOfEmail(db, email), rights);
+    await changeRights(db, await userOfEmail(db, email), { ...rights, actor: operator() });
     output.line(`${email} is ${rights.role ?? rights.status}. Access tokens end within 10 minutes.`);
     return 0;
   });
@@ -88,7 +89,7 @@ export async function rotateKeys(given: Settings, isLeaked: boolean, output: Out
   const { SIGNING_KEYS_SECRET: secret } = settings;
   if (secret === undefined) throw configError(['SIGNING_KEYS_SECRET: is needed, the same as in the API']);
   return withDatabase(settings, async (db) => {
-    const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked });
+    const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked, actor: operator() });
     output.line(`${kid} signs from now on, in every process within half a minute.`);
     return 0;
   });

@@ -9,6 +9,7 @@ import express, {
 import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { expectAdmitted, identify, OPERATIONS, type AccessControl } from './access';
@@ -16,7 +17,7 @@ import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
-import { contextOf, requestContext, type RequestContext } from './request-context';
+import { addressOf, contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
@@ -32,6 +33,7 @@ export interface AppContext {
   settings: LimitSettings &
     Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TEMPORAL_UI_ORIGINS' | 'TRUSTED_PROXIES'>;
   log: Logger;
+  db: Pick<Database, 'runFor'>;
   access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
@@ -56,7 +58,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
   for (const each of routes)
-    mount(routerOf(each.path), each, admissionOf(context.access, each, limitsOf(each)), readBody);
+    mount(routerOf(each.path), recordable(context.db, each), admissionOf(context.access, each, limitsOf(each)), readBody);
   app.use(
     '/docs',
     docsHeaders(),
@@ -110,6 +112,18 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
     if (!routers.has(prefix)) app.use(prefix, found.router);
     routers.set(prefix, found);
     return found;
+  };
+}
+
+/** What it changes has this request in the audit log. */
+function recordable(db: Pick<Database, 'runFor'>, each: Route): Route {
+  if (each.methods.every((method) => method === 'get')) return each;
+  return {
+    ...each,
+    handle(req, res) {
+      const { requestId } = contextOf(res);
+      return db.runFor({ requestId, address: addressOf(req) }, () => each.handle(req, res));
+    },
   };
 }
 

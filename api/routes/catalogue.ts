@@ -124,7 +124,7 @@ function productRoutes(context: ApiContext): Route[] {
         runOnce(context, call, 'POST /products', async () => {
           const { sku, ...fields } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(await createProduct(db, sku, fields, { isRepeat }), path, sku);
+          return created(await createProduct(db, sku, fields, { isRepeat, actor: call.caller }), path, sku);
         }),
     ),
     route(
@@ -153,9 +153,10 @@ function productRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: [...UPDATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateProduct({ db, lockMovedStock }, params.sku, body, seen));
+        const editing = { db, lockMovedStock };
+        return tagged(200, await updateProduct(editing, params.sku, body, { seen, actor }));
       },
     ),
     route(
@@ -170,7 +171,8 @@ function productRoutes(context: ApiContext): Route[] {
         params: skuParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await setProductActive(db, params.sku, false)),
+      async ({ params, caller: actor }) =>
+        tagged(200, await setProductActive(db, { ...params, active: false, actor })),
     ),
     route(
       {
@@ -183,7 +185,8 @@ function productRoutes(context: ApiContext): Route[] {
         params: skuParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await setProductActive(db, params.sku, true)),
+      async ({ params, caller: actor }) =>
+        tagged(200, await setProductActive(db, { ...params, active: true, actor })),
     ),
   ];
 }
@@ -230,7 +233,8 @@ function warehouseRoutes(context: ApiContext): Route[] {
         runOnce(context, call, 'POST /warehouses', async () => {
           const { code, ...fields } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(shownVersion(await createWarehouse(db, code, fields, { isRepeat })), path, code);
+          const made = await createWarehouse(db, code, fields, { isRepeat, actor: call.caller });
+          return created(shownVersion(made), path, code);
         }),
     ),
     route(
@@ -262,9 +266,9 @@ function warehouseRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: UPDATE_PROBLEMS,
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, shownVersion(await updateWarehouse(db, params.code, body, seen)));
+        return tagged(200, shownVersion(await updateWarehouse(db, params.code, body, { seen, actor })));
       },
     ),
   ];
@@ -308,7 +312,7 @@ function categoryRoutes(context: ApiContext): Route[] {
         runOnce(context, call, 'POST /categories', async () => {
           const { code, name: title } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(await createCategory(db, code, title, { isRepeat }), path, code);
+          return created(await createCategory(db, code, title, { isRepeat, actor: call.caller }), path, code);
         }),
     ),
     route(
@@ -336,9 +340,9 @@ function categoryRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: UPDATE_PROBLEMS,
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateCategory(db, params.code, body.name, seen));
+        return tagged(200, await updateCategory(db, params.code, body.name, { seen, actor }));
       },
     ),
     route(
@@ -352,7 +356,7 @@ function categoryRoutes(context: ApiContext): Route[] {
         params: categoryParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await archiveCategory(db, params.code)),
+      async ({ params, caller: actor }) => tagged(200, await archiveCategory(db, { ...params, actor })),
     ),
   ];
 }

@@ -40,7 +40,8 @@ export function userRoutes({
       async ({ body: { email, password, name = null }, req, signal, principal }) => {
         // A shop that registers its customers does so from one address.
         const address = principal.role === null || principal.role === 'customer' ? addressOf(req) : null;
-        await register(accounts.depsFor(signal), { email, password, name, address });
+        const actor = address === null ? principal.caller : null;
+        await register(accounts.depsFor(signal), { email, password, name, address, actor });
         return { status: 202, body: { status: 'accepted' } };
       },
     ),
@@ -71,7 +72,7 @@ export function userRoutes({
         responses: { 200: { description: 'The user afterwards', schema: user } },
         problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
       },
-      async ({ params: { id }, body, principal, req, signal }) => {
+      async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
         const { name, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
@@ -81,8 +82,8 @@ export function userRoutes({
           await changePassword(accounts.depsFor(signal), id, given);
         }
         if (role !== undefined || status !== undefined)
-          await changeRights(db, id, { role, status }).catch(asNotFound('UNKNOWN_USER', NO_USER));
-        if (name !== undefined) await rename(db, id, name);
+          await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
+        if (name !== undefined) await rename(db, { userId: id, name, actor });
         return okOrNotFound(await readUser(db, id), NO_USER);
       },
     ),

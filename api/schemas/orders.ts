@@ -421,6 +421,10 @@ export const orderEvent = z
     type: z.string(),
     at: time,
     actor: z.string().optional().meta({ description: 'The caller who caused it, where somebody did' }),
+    onBehalfOf: z
+      .string()
+      .optional()
+      .meta({ description: 'Id of the customer, where somebody else acted for them' }),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'OrderEvent' });

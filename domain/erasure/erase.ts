@@ -2,6 +2,8 @@ import { AppError } from '../../platform/errors';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { eraseResponses, forgetKeysOf } from '../../platform/database/stored-responses';
+import { erasePersonal } from '../audit/erase';
+import { recordChange } from '../audit/record';
 import { eraseAccount, forgetMails, withdrawMails } from '../identity/accounts/erase';
 import type { Mailer } from '../identity/accounts/types';
 import { unlink } from '../identity/linked/erase';
@@ -55,10 +57,19 @@ export async function beginErasure(db: Database, userId: string, requestedBy: st
     const before = await findErasure(tx, userId);
     if (before) return before;
     await eraseAccount(tx, userId);
+    // Of another request, which had the account's lock until now.
+    const meanwhile = await findErasure(tx, userId);
+    if (meanwhile) return meanwhile;
     await expectNoneOpen(tx, userId);
     await unlink(tx, userId);
     await forgetSessions(tx, userId);
-    if (await insertErasure(tx, userId, requestedBy)) await enqueue(tx, [{ topic: 'user.erase', key: userId }]);
+    await insertErasure(tx, userId, requestedBy);
+    await enqueue(tx, [{ topic: 'user.erase', key: userId }]);
+    await recordChange(tx, {
+      actor: requestedBy,
+      action: 'user.erased',
+      subject: { type: 'user', id: userId },
+    });
     const begun = await findErasure(tx, userId);
     if (!begun) throw new Error(`the erasure of ${userId} was just written, and is not there`);
     return begun;
@@ -99,6 +110,7 @@ export async function continueErasure(
   ]);
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
+    await erasePersonal(tx, `user:${userId}`);
     const isOver = seconds > lateSeconds;
     if (isOver && (await selectUnfinished(tx, userId, 1)).length === 0) {
       await forgetMails(tx, userId);

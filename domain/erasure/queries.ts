@@ -1,10 +1,4 @@
-import {
-  execute,
-  many,
-  maybeOne,
-  type Queryable,
-  type Transaction,
-} from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
 import {
@@ -74,15 +68,11 @@ export function findErasure(on: Queryable, userId: string): Promise<Erasure | un
   ]);
 }
 
-/** Returns whether it is new. */
-export async function insertErasure(tx: Transaction, userId: string, requestedBy: string): Promise<boolean> {
-  const added = await execute(
-    tx,
-    'erasures.insert',
-    `insert into erasures (user_id, requested_by) values ($1, $2) on conflict (user_id) do nothing`,
-    [userId, requestedBy],
-  );
-  return added > 0;
+export async function insertErasure(tx: Transaction, userId: string, requestedBy: string): Promise<void> {
+  await execute(tx, 'erasures.insert', 'insert into erasures (user_id, requested_by) values ($1, $2)', [
+    userId,
+    requestedBy,
+  ]);
 }
 
 export async function countErased(tx: Transaction, userId: string, orders: number): Promise<void> {

@@ -55,6 +55,9 @@ export interface JobView {
   version: number;
 }
 
+/** The actor of jobs that nobody starts. */
+export const SCHEDULE = 'schedule';
+
 export interface NewJob {
   /** A job is made once by its id, however often it is asked for. */
   id: string;

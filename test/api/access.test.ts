@@ -153,6 +153,7 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /api-keys': ['admin'],
   'POST /api-keys/{id}/rotate': ['admin'],
   'DELETE /api-keys/{id}': ['admin'],
+  'GET /admin/audit': STAFF,
   'POST /users': EVERYBODY,
   'GET /users/{id}': ['customer', ...STAFF],
   'PUT /users/{id}': ['customer', ...STAFF],

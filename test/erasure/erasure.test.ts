@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needsEngine, runChecks } from '../../cli/verify';
 import { CHECK_IDS } from '../../domain/assurance/types';
+import { sealAuditLog } from '../../domain/assurance/seals/audit-log';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
@@ -137,6 +138,7 @@ it('of a person who was erased nothing is left in the database or among the mail
   });
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
   await sealLedger(db());
+  await sealAuditLog(db());
 
   for (const word of Object.values(words))
     expect({ word, in: (await tablesWith(db(), word)).length > 0 }).toEqual({ word, in: true });
@@ -185,7 +187,8 @@ it('one erases oneself with the password, others as an admin; nobody signs in as
   expect(await test.call('POST', '/auth/login', { body: credentials, key: null })).toMatchObject({
     status: 401,
   });
-  expect(await test.call('DELETE', `/users/${other.id}`)).toMatchObject({ status: 202 });
+  const both = await Promise.all([1, 2].map(() => test.call('DELETE', `/users/${other.id}`)));
+  expect(both.map(({ status }) => status)).toEqual([202, 202]);
   expect(await test.call('DELETE', `/users/${newId()}`)).toMatchObject({ status: 404 });
   const { rows } = await db().pool.query<{ requested_by: string }>(
     'select requested_by from erasures where user_id = any ($1) order by requested_at',

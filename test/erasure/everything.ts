@@ -28,7 +28,8 @@ export async function totals(db: Database): Promise<unknown> {
        (select json_agg(json_build_array(id, amount_minor, status) order by id) from refunds) as refunds,
        (select json_agg(s order by product_id, warehouse_id) from stock s) as stock,
        (select json_agg(t order by id) from inventory_transactions t) as ledger,
-       (select json_agg(l order by seq) from ledger_seals l) as seals`,
+       (select json_agg(l order by seq) from ledger_seals l) as seals,
+       (select json_agg(a order by seq) from audit_seals a) as audit_seals`,
   );
   return rows[0];
 }

@@ -185,7 +185,7 @@ test('tracking is not switched while there are units of the product, and the res
   expect(await product(full)).toMatchObject({ version: 1 });
   expect(await readTracking(shop.db, full)).toMatchObject({ lots: false, serials: false });
   expect(await readTracking(shop.db, empty)).toMatchObject({ lots: true, serials: true });
-  await setTracking(shop.db, { sku: empty, lots: false, serials: false });
+  await setTracking(shop.db, { actor: 'test', sku: empty, lots: false, serials: false });
 });
 
 test('every step may be done twice, also beside itself, and each row is taken once', async () => {

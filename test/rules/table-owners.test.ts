@@ -11,6 +11,7 @@ import {
 const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
+    'domain/audit': ['audit_log', 'audit_personal'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['user_identities'],
@@ -60,6 +61,8 @@ const OWNERSHIP: Ownership = {
     'domain/ordering/cuts': ['order_cuts'],
     'domain/erasure': ['erasures'],
     'domain/assurance': [
+      'audit_seals',
+      'audit_verified',
       'consistency_checks',
       'consistency_findings',
       'consistency_share',

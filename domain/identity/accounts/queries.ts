@@ -122,12 +122,20 @@ export async function insertUnnamed(tx: Transaction, userId: string): Promise<vo
   await execute(tx, 'users.insert_unnamed', 'insert into users (id) values ($1)', [userId]);
 }
 
-export async function setName(tx: Transaction, userId: string, name: string | null): Promise<void> {
-  await execute(tx, 'user_profiles.set_name', 'update user_profiles set name = $2 where user_id = $1', [
-    userId,
-    name,
-  ]);
+/** Returns what they were called before; undefined: they have no profile. */
+export async function setName(
+  tx: Transaction,
+  userId: string,
+  name: string | null,
+): Promise<{ name: string | null } | undefined> {
+  const before = await maybeOne<{ name: string | null }>(
+    tx,
+    'user_profiles.set_name',
+    'update user_profiles set name = $2 where user_id = $1 returning old.name',
+    [userId, name],
+  );
   await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);
+  return before;
 }
 
 export async function setRights(

@@ -1,5 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { logOutEverywhere } from '../sessions/sessions';
 import {
   findByEmail,
@@ -45,8 +46,21 @@ export function addUnnamedUser(tx: Transaction, userId: string): Promise<void> {
 }
 
 /** Changes what a user is called. */
-export async function rename(db: Database, userId: string, name: string | null): Promise<void> {
-  await db.retrying((tx) => setName(tx, userId, name));
+export async function rename(
+  db: Database,
+  { userId, name, actor }: { userId: string; name: string | null; actor: string },
+): Promise<void> {
+  await db.retrying(async (tx) => {
+    const before = await setName(tx, userId, name);
+    // Without a profile there is nothing to rename: erased, or of another provider.
+    if (before === undefined) return;
+    await recordChange(tx, {
+      actor,
+      action: 'user.renamed',
+      subject: { type: 'user', id: userId },
+      personal: { person: `user:${userId}`, before: { name: before.name }, after: { name } },
+    });
+  });
 }
 
 /**
@@ -57,7 +71,7 @@ export async function rename(db: Database, userId: string, name: string | null):
 export async function changeRights(
   db: Database,
   userId: string,
-  given: { role?: UserRole; status?: UserStatus },
+  given: { role?: UserRole | undefined; status?: UserStatus | undefined; actor: string },
 ): Promise<void> {
   await db.retrying(async (tx) => {
     const rows = await lockRights(tx, userId);
@@ -74,5 +88,12 @@ export async function changeRights(
       throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
     await setRights(tx, userId, { role, status });
     await logOutEverywhere(tx, userId, status === 'disabled' ? 'disabled' : 'role');
+    await recordChange(tx, {
+      actor: given.actor,
+      action: 'user.rights_changed',
+      subject: { type: 'user', id: userId },
+      before: { role: user.role, status: user.status },
+      after: { role, status },
+    });
   });
 }

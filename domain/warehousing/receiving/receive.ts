@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { noteAverages } from '../costing/receipt-averages';
 import { updateAverageCosts } from '../costing/update-average-costs';
 import { findWarehouseId } from '../../catalog/warehouses';
@@ -54,7 +55,15 @@ async function takeIn(
     supplierReference,
     actor,
   });
-  if (isNew) await writeReceipt(tx, stock, input, warehouseId);
+  if (isNew) {
+    await recordChange(tx, {
+      actor,
+      action: 'receipt.made',
+      subject: { type: 'receipt', id: receiptId },
+      after: { location: input.location, lines: input.lines.length },
+    });
+    await writeReceipt(tx, stock, input, warehouseId);
+  }
   const receipt = await readReceipt(tx, receiptId);
   if (!receipt) throw new Error('a receipt disappeared');
   return receipt;
