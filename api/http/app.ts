@@ -31,7 +31,15 @@ const CLIENT_GONE = 499;
 /** What the HTTP application works with. */
 export interface AppContext {
   settings: LimitSettings &
-    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TEMPORAL_UI_ORIGINS' | 'TRUSTED_PROXIES'>;
+    Pick<
+      Settings,
+      | 'REQUEST_BODY_SECONDS'
+      | 'HOST'
+      | 'ALLOWED_HOSTS'
+      | 'ALLOWED_ORIGINS'
+      | 'TEMPORAL_UI_ORIGINS'
+      | 'TRUSTED_PROXIES'
+    >;
   log: Logger;
   db: Pick<Database, 'runFor'>;
   access: AccessControl;
@@ -58,7 +66,12 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
   for (const each of routes)
-    mount(routerOf(each.path), recordable(context.db, each), admissionOf(context.access, each, limitsOf(each)), readBody);
+    mount(
+      routerOf(each.path),
+      recordable(context.db, each),
+      admissionOf(context.access, each, limitsOf(each)),
+      readBody,
+    );
   app.use(
     '/docs',
     docsHeaders(),

@@ -74,5 +74,8 @@ function isUser({ kind, id }: Principal, userId: string): boolean {
 
 function respond({ userId, requestedAt, orders, finishedAt }: Erasure): ApiResponse {
   const status = finishedAt === null ? 'erasing' : 'erased';
-  return { status: finishedAt === null ? 202 : 200, body: { userId, status, requestedAt, orders, finishedAt } };
+  return {
+    status: finishedAt === null ? 202 : 200,
+    body: { userId, status, requestedAt, orders, finishedAt },
+  };
 }

@@ -29,7 +29,7 @@ export interface ResponsesAbout {
  * reads all keys, a part at a time; there is no index for what is done this rarely.
  */
 export async function eraseResponses(db: Database, about: readonly ResponsesAbout[]): Promise<void> {
-  for (let after: KeyId | undefined = BEFORE_ALL; after; ) after = await erasePart(db, after, about);
+  for (let after: KeyId | undefined = BEFORE_ALL; after;) after = await erasePart(db, after, about);
 }
 
 /** Returns the last key that was looked at; undefined: there are no more. */

@@ -37,7 +37,8 @@ export function createPayloadCodec(keys: readonly PayloadKey[]): PayloadCodec {
       Promise.resolve(current ? payloads.map((payload) => encrypt(payload, current.id)) : payloads),
     // Asynchronous, so that what it throws rejects.
     // eslint-disable-next-line @typescript-eslint/require-await
-    decode: async (payloads) => payloads.map((payload) => (isEncrypted(payload) ? decrypt(payload) : payload)),
+    decode: async (payloads) =>
+      payloads.map((payload) => (isEncrypted(payload) ? decrypt(payload) : payload)),
   };
 
   function encrypt(payload: Payload, id: string): Payload {

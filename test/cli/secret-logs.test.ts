@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { scratchFolder } from '../support/servers';
-import { SECRET_SETTINGS } from '../../platform/secret-settings';
+import type { SECRET_SETTINGS } from '../../platform/secret-settings';
 import { ensureBuilt } from './build';
 import { holdfast } from './holdfast';
 

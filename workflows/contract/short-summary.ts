@@ -4,7 +4,7 @@ const SUMMARY_BYTES = 220;
 /** A text as a workflow's summary: its first part where it is long. */
 export function shortSummary(text: string): string {
   if (bytesOf(text) <= SUMMARY_BYTES) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   while (bytesOf(`${characters.join('')}…`) > SUMMARY_BYTES) characters.pop();
   return `${characters.join('')}…`;
 }

@@ -1,4 +1,10 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
 
 /** Deletes somebody's personal values and password; returns the e-mail address that they had, null where they had none or were erased. */
 export async function deleteProfile(tx: Transaction, userId: string): Promise<string | null> {
@@ -34,9 +40,12 @@ export async function deleteTokens(tx: Transaction, userId: string): Promise<voi
 }
 
 export function selectMails(on: Queryable, userId: string): Promise<{ id: string }[]> {
-  return many<{ id: string }>(on, 'account_mails.of_user', 'select id from account_mails where user_id = $1', [
-    userId,
-  ]);
+  return many<{ id: string }>(
+    on,
+    'account_mails.of_user',
+    'select id from account_mails where user_id = $1',
+    [userId],
+  );
 }
 
 export async function deleteMailsOf(tx: Transaction, userId: string): Promise<void> {
