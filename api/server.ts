@@ -83,6 +83,11 @@ export interface Api {
 
 /** An order may spend a third of OUTCOME_TIMEOUT_MS in the queue: the rest is for placing it. */
 const QUEUE_SHARE = 1 / 3;
+/** What of the pool of reports searches of the public may hold at once: reports of who works here go on. */
+const SEARCH_SHARE = 1 / 2;
+/** Searches of the public that wait for their turn; those beyond, and those that would wait longer, are told to come back. */
+const SEARCH_QUEUE = 200;
+const SEARCH_WAIT_MS = 5_000;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
@@ -222,6 +227,12 @@ function createContext(
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const searches = createAdmission({
+    what: 'searches',
+    limit: Math.max(1, Math.floor(settings.REPORT_POOL_SIZE * SEARCH_SHARE)),
+    queue: SEARCH_QUEUE,
+    maxWaitMs: SEARCH_WAIT_MS,
+  });
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
@@ -236,12 +247,10 @@ function createContext(
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
-    streamSlots: createStreamSlots({
-      perProcess: settings.STREAMS,
-      perCaller: settings.STREAMS_PER_CALLER,
-    }),
+    streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
     orderOutcomes,
     admission,
+    searches,
     reservations,
     metrics: createApiMetrics({
       admission,

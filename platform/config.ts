@@ -143,11 +143,14 @@ export const settingsSchema = z.object({
   REQUEST_HEADER_SECONDS: positive.max(600).default(15),
   STREAMS: positive.max(1_000_000).default(5_000),
   STREAMS_PER_CALLER: positive.max(1_000_000).default(2_000),
+  STREAMS_PER_CUSTOMER: positive.max(1_000_000).default(10),
   LIMIT_READS: limit.default(300_000),
   LIMIT_WRITES: limit.default(60_000),
   LIMIT_REPORTS: limit.default(6_000),
   LIMIT_UPLOADS: limit.default(600),
   LIMIT_WEBHOOKS: limit.default(60_000),
+  LIMIT_REGISTRATIONS: limit.default(120),
+  LIMIT_BAD_CREDENTIALS: limit.default(6_000),
   WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
@@ -230,6 +233,9 @@ export const settingsSchema = z.object({
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
   BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
   BACKORDER_WAIT_DAYS: positive.max(3_650).default(90),
+  CUSTOMER_HOLD_SECONDS: positive.max(86_400).default(1_800),
+  CUSTOMER_UNPAID_ORDERS: positive.max(1_000_000).default(20),
+  CUSTOMER_UNPAID_UNITS: positive.max(1_000_000_000).default(1_000),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
   RESERVATION_QUEUE: positive.default(2_000),
@@ -297,6 +303,13 @@ export function openIdRolesOf({
     // The schema has checked what comes after it.
     return { value: item.slice(0, at), role: item.slice(at + 1) as 'customer' | 'operator' | 'admin' };
   });
+}
+
+/** What a customer may keep from others without having paid. */
+export function unpaidLimitsOf(
+  settings: Pick<Settings, 'CUSTOMER_UNPAID_ORDERS' | 'CUSTOMER_UNPAID_UNITS'>,
+): { orders: number; units: number } {
+  return { orders: settings.CUSTOMER_UNPAID_ORDERS, units: settings.CUSTOMER_UNPAID_UNITS };
 }
 
 /** From which total on orders are reviewed, minor units by currency. */

@@ -12,7 +12,8 @@ import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
-import { expectAdmitted, identify, OPERATIONS, type AccessControl } from './access';
+import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
+import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
@@ -39,6 +40,7 @@ export interface AppContext {
       | 'ALLOWED_ORIGINS'
       | 'TEMPORAL_UI_ORIGINS'
       | 'TRUSTED_PROXIES'
+      | 'LIMIT_BAD_CREDENTIALS'
     >;
   log: Logger;
   db: Pick<Database, 'runFor'>;
@@ -65,13 +67,16 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
-  for (const each of routes)
+  const badCredentials = createBadCredentials(context.settings.LIMIT_BAD_CREDENTIALS);
+  for (const each of routes) {
+    const steps = { limits: limitsOf(each), badCredentials };
     mount(
       routerOf(each.path),
       recordable(context.db, each),
-      admissionOf(context.access, each, limitsOf(each)),
+      admissionOf(context.access, each, steps),
       readBody,
     );
+  }
   app.use(
     '/docs',
     docsHeaders(),
@@ -163,20 +168,26 @@ function mount(
 
 /**
  * Finds out who asks, counts the request, and refuses who may not make it, all before anything of the body is read. What is refused is
- * counted too: nobody tries credentials, or ids of what is not theirs, without a limit.
+ * counted too: nobody tries credentials, or ids of what is not theirs, without a limit. Where many bad credentials come from, none are
+ * looked up.
  */
 function admissionOf(
   control: AccessControl,
   { access }: Route,
-  limits: readonly RequestHandler[],
+  { limits, badCredentials }: { limits: readonly RequestHandler[]; badCredentials: BadCredentials },
 ): readonly RequestHandler[] {
   return [
     async (req, res, next) => {
       const context = contextOf(res);
+      const areGood = looksAtCredentials(control, access, req) ? badCredentials.count(req) : null;
       try {
         context.principal = await identify(control, access, req);
+        areGood?.();
       } catch (error) {
-        if (!isAppError(error, 'NOT_SIGNED_IN')) throw error;
+        if (!isAppError(error, 'NOT_SIGNED_IN')) {
+          areGood?.();
+          throw error;
+        }
         context.failedSignIn = error;
       }
       next();

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
 import { changeRights, readUser, rename } from '../../domain/identity/accounts/users';
@@ -29,6 +30,7 @@ export function userRoutes({
         methods: ['post'],
         path: PATH,
         access: PUBLIC,
+        limit: 'registrations',
         tag: TAG,
         summary: 'Register as a customer',
         description:
@@ -66,7 +68,7 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name and password of oneself; admins change names, roles and statuses of everybody. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
@@ -74,12 +76,16 @@ export function userRoutes({
       },
       async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
-        const { name, password, role, status } = body;
+        const { name, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
         if (password) {
           const given = { current: password.current, password: password.new, address: addressOf(req) };
           await changePassword(accounts.depsFor(signal), id, given);
+        }
+        if (email) {
+          const given = { email: email.address, password: email.password, address: addressOf(req) };
+          await askForEmailChange(accounts.depsFor(signal), id, given);
         }
         if (role !== undefined || status !== undefined)
           await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
@@ -103,4 +109,6 @@ function expectMayChange(
   if (role !== 'admin' && !isOneself) throw problem('NOT_ALLOWED', 'Other users are changed by admins.');
   if (change.password && !isOneself)
     throw problem('NOT_ALLOWED', 'A password is changed by its owner; another one is chosen by mail.');
+  if (change.email && !isOneself)
+    throw problem('NOT_ALLOWED', 'An e-mail address is changed by its owner, who knows the password.');
 }

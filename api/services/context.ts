@@ -31,6 +31,8 @@ export interface ApiContext {
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;
+  /** Of lists that anybody may ask for: they hold a part of the connections for reports, and no more. */
+  searches: Admission;
   reservations: ReservationService;
   metrics: ApiMetrics;
   log: Logger;

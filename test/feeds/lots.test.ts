@@ -219,8 +219,8 @@ test('a lot that may have been escaped is read as the one of both that is known,
     `${sku},AMS,@D,8`,
   ]);
   expect(rejects).toEqual([
-    [4, 'LOT_AMBIGUOUS', "'+C"],
-    [5, 'LOT_AMBIGUOUS', "'@D"],
+    [4, 'LOT_AMBIGUOUS', "''+C"],
+    [5, 'LOT_AMBIGUOUS', "''@D"],
   ]);
   expect(await lotsOf(shop.db, sku)).toEqual([
     '=A@AMS: 5',

@@ -5,6 +5,7 @@ import { hashOfToken } from '../secret-token';
 import { logOutEverywhere } from '../sessions/sessions';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, forgetFailures } from '../throttle/throttle';
+import { setPending } from './email-queries';
 import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
 import { findByEmail, findPassword, setConfirmed, setPassword } from './queries';
@@ -119,6 +120,8 @@ async function storePassword(
 ): Promise<void> {
   if (!(await setPassword(tx, userId, passwordHash, instead ?? null))) throw notRight();
   await logOutEverywhere(tx, userId, 'password');
+  // Somebody else may have asked for it who knew the password before.
+  await setPending(tx, userId, null);
   await askForMail(tx, userId, 'password_changed');
   await recordChange(tx, { actor, action: 'user.password_changed', subject: { type: 'user', id: userId } });
 }

@@ -7,7 +7,7 @@ import {
 } from '../../../platform/database/database';
 import type { User, UserRole, UserStatus } from './types';
 
-const USER = `u.id, p.email, p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
+const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
   u.created_at as "createdAt", u.updated_at as "updatedAt"`;
 
 export interface SignInRow {
