@@ -20,8 +20,9 @@ const ROOMS = [
   'fulfilment',
   'warehousing',
   'ordering',
-  'erasure',
   'assurance',
+  'administration',
+  'erasure',
   'demo',
 ];
 

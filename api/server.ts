@@ -17,6 +17,8 @@ import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
 import { auditRoutes } from './routes/audit';
+import { administrationRoutes } from './routes/administration';
+import { adminOrderRoutes } from './routes/admin-orders';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -177,6 +179,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
+    ...adminOrderRoutes(context, acceptedTokens(context.settings)),
+    ...administrationRoutes(context),
     ...catalogueRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),

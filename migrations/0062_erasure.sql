@@ -17,7 +17,7 @@ create table erasures (
 
 -- Members of events and responses that may tell of a person: an address, what somebody wrote, a page to authenticate on.
 create function personal_members() returns text[] language sql immutable
-  return array['shipTo', 'reason', 'cancelReason', 'note', 'reference', 'nextAction'];
+  return array['shipTo', 'reason', 'cancelReason', 'note', 'reference', 'nextAction', 'text'];
 
 -- The same without these members, at whatever depth.
 create function without_personal_members(value jsonb) returns jsonb language plpgsql immutable as $$

@@ -2,6 +2,7 @@ import { AppError } from '../../platform/errors';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { eraseResponses, forgetKeysOf } from '../../platform/database/stored-responses';
+import { eraseStaffNotesOf } from '../administration/erase';
 import { erasePersonal } from '../audit/erase';
 import { recordChange } from '../audit/record';
 import { eraseAccount, forgetMails, withdrawMails } from '../identity/accounts/erase';
@@ -136,6 +137,7 @@ function erasePart(db: Database, userId: string): Promise<boolean> {
     await eraseParcelsOf(tx, ids);
     await erasePaymentsOf(tx, ids);
     await eraseNotesOf(tx, ids);
+    await eraseStaffNotesOf(tx, ids);
     const erased = await eraseCustomerOf(tx, ids);
     await countErased(tx, userId, erased.length);
     return ids.length === ORDERS_AT_ONCE && erased.length > 0;

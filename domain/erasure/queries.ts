@@ -57,7 +57,8 @@ export function selectIdsOf(on: Queryable, customerId: string): Promise<{ id: st
      union all select r.id from refunds r join theirs o on o.id = r.order_id
      union all select p.id from payments p join theirs o on o.id = p.order_id
      union all select c.id from captures c join theirs o on o.id = c.order_id
-     union all select t.id from customer_returns t join theirs o on o.id = t.order_id`,
+     union all select t.id from customer_returns t join theirs o on o.id = t.order_id
+     union all select n.id from order_notes n join theirs o on o.id = n.order_id`,
     [customerId],
   );
 }

@@ -15,7 +15,14 @@ import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isFailedPrecondition } from './call-failure';
 import { createEngineHealth, type EngineHealth } from './engine-health';
 import { PAYLOAD_NOT_READABLE } from './payload-codec';
-import { latestFailure, pendingTaskOf, type PendingTask, type TaskFailure } from './workflow-task';
+import {
+  latestFailure,
+  pendingActivitiesOf,
+  pendingTaskOf,
+  type PendingActivity,
+  type PendingTask,
+  type TaskFailure,
+} from './workflow-task';
 
 /** What became of a workflow. `gone`: terminated, timed out, cancelled, or not known. */
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'gone';
@@ -25,6 +32,8 @@ export interface WorkflowCondition {
   state: WorkflowState;
   /** What it waits for a worker to do; null: nothing. */
   task: PendingTask | null;
+  /** What it waits for activities to do. */
+  activities: PendingActivity[];
 }
 
 /** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closes before its handler returns. */
@@ -109,9 +118,9 @@ export function createEngineClient(client: Client): EngineClient {
       const { status, raw } = await succeeding(DEADLINES_MS.call, () =>
         client.workflow.getHandle(workflowId).describe(),
       );
-      return { state: stateOf(status.name), task: pendingTaskOf(raw) };
+      return { state: stateOf(status.name), task: pendingTaskOf(raw), activities: pendingActivitiesOf(raw) };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null };
+      if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null, activities: [] };
       throw error;
     }
   }

@@ -81,6 +81,8 @@ it('of a person who was erased nothing is left in the database or among the mail
     returned: 'too small for Philomena',
     refunded: 'told Philomena on the phone',
     behalf: 'Behalfstreet 7',
+    noted: 'Philomena called about it',
+    tagged: 'tag-of-philomena',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -106,6 +108,12 @@ it('of a person who was erased nothing is left in the database or among the mail
     headers: { 'idempotency-key': newId() },
   });
   expect(refunded.status).toBe(201);
+  const noted = await test.call('POST', `/admin/orders/${orderId}/notes`, {
+    body: { text: words.noted },
+    headers: { 'idempotency-key': newId() },
+  });
+  expect(noted.status).toBe(201);
+  expect((await test.call('PUT', `/admin/orders/${orderId}/tags/${words.tagged}`)).status).toBeLessThan(300);
   const [item] = (await test.call('GET', `/orders/${orderId}`)).body.items;
   const returned = await test.call('POST', '/returns', {
     body: { orderId, items: [{ sku: item?.sku, quantity: 1, reason: words.returned }] },

@@ -184,7 +184,7 @@ describe('mails', () => {
   test('has no text of who registered while nobody has confirmed the address', async () => {
     const email = newEmail();
     const name = 'Buy now at http://spam.example';
-    const registered = { email, name, password: PASSWORD, address: null };
+    const registered = { email, name, password: PASSWORD, address: null, actor: null };
     await register(accountsOf(shop.db), registered);
     await askForNewPassword(shop.db, { email, address: ADDRESS });
     const mails = await deliver(shop.db);
