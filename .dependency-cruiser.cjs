@@ -22,6 +22,7 @@ const ROOMS = [
   'ordering',
   'assurance',
   'administration',
+  'erasure',
   'demo',
 ];
 
