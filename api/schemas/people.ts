@@ -66,13 +66,10 @@ export const userStatus = z.enum(USER_STATUSES);
 export const userUpdate = z
   .strictObject({
     name: name.optional(),
-    email: z
-      .strictObject({ address: email, password: triedPassword })
-      .optional()
-      .meta({
-        description:
-          'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',
-      }),
+    email: z.strictObject({ address: email, password: triedPassword }).optional().meta({
+      description:
+        'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',
+    }),
     password: z
       .strictObject({ current: triedPassword, new: password })
       .optional()
