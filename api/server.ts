@@ -20,6 +20,9 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
+import { administrationRoutes } from './routes/administration';
+import { adminOrderRoutes } from './routes/admin-orders';
+import { auditRoutes } from './routes/audit';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -200,6 +203,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
+    ...adminOrderRoutes(context, acceptedTokens(context.settings)),
+    ...administrationRoutes(context),
     ...catalogueRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
@@ -224,6 +229,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
+    ...auditRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...operationRoutes(context),

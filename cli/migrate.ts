@@ -15,6 +15,7 @@ export async function runMigrate(settings: Settings, output: Output): Promise<nu
   };
   const applied = await migrate(roles.ownerUrl, log, { createDatabase: true });
   for (const name of applied) output.item('applied', name);
+  output.json({ applied });
   output.line(applied.length === 0 ? 'Nothing to apply.' : `${applied.length} migrations applied.`);
   await provideRuntimeRole(roles, log);
   await warnOfOtherRoles(roles, log);
@@ -30,6 +31,7 @@ export async function provideTimeouts({ DATABASE_DIRECT_URL: directUrl }: Settin
 /** `holdfast migrate --status`: exit code 1 tells that something is pending. `unknown`: applied, but not by this version. */
 export async function showMigrations(settings: Settings, output: Output): Promise<number> {
   const { applied, pending, unknown } = await migrationStatus(await locateDatabaseOwner(settings));
+  output.json({ applied, pending, unknown });
   for (const name of applied) output.item(unknown.includes(name) ? 'unknown' : 'applied', name);
   for (const name of pending) output.item('pending', name);
   return pending.length === 0 ? 0 : 1;

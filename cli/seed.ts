@@ -19,7 +19,9 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
   }
   const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
   try {
-    output.line(`Demo catalogue: ${describeSeed(await seedCatalogue(db))}.`);
+    const seeded = await seedCatalogue(db);
+    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
+    output.json(seeded);
   } finally {
     await db.close();
   }

@@ -58,6 +58,7 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
     const started = await startEverything(around, options, output);
     const demoWentRight = options.demo ? await playDemo(started, output, service.stopping) : true;
     if (options.smoke) {
+      output.json({ demoWentRight });
       output.line(demoWentRight ? 'The demo went right.' : 'The demo went wrong.');
       return demoWentRight ? 0 : 1;
     }
@@ -197,10 +198,11 @@ function isPortTaken(error: unknown): boolean {
 }
 
 function printFirstSteps({ baseUrl, keys, temporalUi }: Started, settings: Settings, output: Output): void {
+  const dev = join(resolve(settings.HOLDFAST_HOME), 'dev.json');
+  output.json({ baseUrl, temporalUi, devFile: dev });
   output.line();
   output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
   if (temporalUi) output.item('Temporal UI', temporalUi);
-  const dev = join(resolve(settings.HOLDFAST_HOME), 'dev.json');
   output.line('\nTry an order:\n');
   output.line(
     keys

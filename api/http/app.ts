@@ -9,6 +9,7 @@ import express, {
 import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
@@ -17,7 +18,7 @@ import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
-import { contextOf, requestContext, type RequestContext } from './request-context';
+import { addressOf, contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
@@ -41,6 +42,7 @@ export interface AppContext {
       | 'LIMIT_BAD_CREDENTIALS'
     >;
   log: Logger;
+  db: Pick<Database, 'runFor'>;
   access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
@@ -67,7 +69,12 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const badCredentials = createBadCredentials(context.settings.LIMIT_BAD_CREDENTIALS);
   for (const each of routes) {
     const steps = { limits: limitsOf(each), badCredentials };
-    mount(routerOf(each.path), each, admissionOf(context.access, each, steps), readBody);
+    mount(
+      routerOf(each.path),
+      recordable(context.db, each),
+      admissionOf(context.access, each, steps),
+      readBody,
+    );
   }
   app.use(
     '/docs',
@@ -122,6 +129,18 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
     if (!routers.has(prefix)) app.use(prefix, found.router);
     routers.set(prefix, found);
     return found;
+  };
+}
+
+/** What it changes has this request in the audit log. */
+function recordable(db: Pick<Database, 'runFor'>, each: Route): Route {
+  if (each.methods.every((method) => method === 'get')) return each;
+  return {
+    ...each,
+    handle(req, res) {
+      const { requestId } = contextOf(res);
+      return db.runFor({ requestId, address: addressOf(req) }, () => each.handle(req, res));
+    },
   };
 }
 

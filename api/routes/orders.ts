@@ -6,7 +6,6 @@ import { ORDERS, OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { invalid } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey, requireKey } from '../idempotency/idempotency-key';
@@ -34,6 +33,7 @@ import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
 import { customerOf, placeOrder, termsOf } from '../use-cases/place-order';
 import { decisionForCustomer, shownToCustomers } from '../use-cases/customer-view';
+import { expectKnownToken } from '../use-cases/known-tokens';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
@@ -53,12 +53,6 @@ const listQuery = z.strictObject({
 
 /** Placing, paying, amending and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
 export function orderActions(context: ApiContext, knownTokens: readonly string[] | null): Route[] {
-  /** A typo in a sandbox token must not look like a declined card. */
-  function checkToken(token: string | undefined, path: string): void {
-    if (token === undefined || !knownTokens || knownTokens.includes(token)) return;
-    throw invalid([{ path, message: `must be one of ${knownTokens.join(', ')}` }]);
-  }
-
   const routes = [
     route(
       {
@@ -96,7 +90,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.payment?.token, 'payment.token');
+        expectKnownToken(knownTokens, call.body.payment?.token, 'payment.token');
         const { body, principal } = call;
         const customerId = customerOf(principal, body.customerId);
         const terms = termsOf(principal, body, context.settings);
@@ -138,7 +132,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.token, 'token');
+        expectKnownToken(knownTokens, call.body.token, 'token');
         const { id: orderId } = call.params;
         return runOnce(
           context,

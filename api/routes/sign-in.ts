@@ -1,7 +1,7 @@
 import { askForNewPassword, resetPassword } from '../../domain/identity/accounts/change-password';
 import { confirmEmail } from '../../domain/identity/accounts/confirm-email';
 import { logIn } from '../../domain/identity/accounts/sign-in';
-import { logOut, logOutEverywhere, refreshSession } from '../../domain/identity/sessions/sessions';
+import { logOut, logOutOfAll, refreshSession } from '../../domain/identity/sessions/sessions';
 import type { RefreshedSession } from '../../domain/identity/sessions/sessions';
 import { issueAccessToken } from '../../domain/identity/signing/access-tokens';
 import { ACCESS_TOKEN_SECONDS } from '../../domain/identity/signing/signing-keys';
@@ -101,7 +101,7 @@ function sessionRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): R
         responses: { 204: { description: 'They have ended' } },
       },
       async ({ principal }) => {
-        if (principal.kind === 'user') await logOutEverywhere(db, principal.id, 'logout_all');
+        if (principal.kind === 'user') await logOutOfAll(db, principal.id);
         return DONE;
       },
     ),

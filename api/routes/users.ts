@@ -1,29 +1,40 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
-import { changeRights, readUser, rename } from '../../domain/identity/accounts/users';
+import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
-import { expectAdminStill, OWN_USER, PUBLIC } from '../http/access';
+import { expectAdminStill, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, problem } from '../http/problems';
 import { addressOf } from '../http/request-context';
 import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { idParams } from '../schemas/common';
-import { accepted, newUser, user, userUpdate } from '../schemas/people';
+import { cursorTime, idParams, line, pageQuery } from '../schemas/common';
+import { accepted, newUser, user, userPage, userRole, userStatus, userUpdate } from '../schemas/people';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'People';
 const PATH = `${API_BASE}/users`;
+const listQuery = z.strictObject({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  role: userRole.optional(),
+  status: userStatus.optional(),
+  text: line(254).optional().meta({ description: 'What the e-mail address begins with, or the id' }),
+});
+
 const NO_USER = 'There is no such user.';
 
 /** Registration, and what somebody is called and may do. */
 export function userRoutes({
   db,
+  reports,
   accounts,
   access,
-}: Pick<ApiContext, 'db' | 'accounts' | 'access'>): Route[] {
+}: Pick<ApiContext, 'db' | 'reports' | 'accounts' | 'access'>): Route[] {
   return [
     route(
       {
@@ -42,9 +53,24 @@ export function userRoutes({
       async ({ body: { email, password, name = null }, req, signal, principal }) => {
         // A shop that registers its customers does so from one address.
         const address = principal.role === null || principal.role === 'customer' ? addressOf(req) : null;
-        await register(accounts.depsFor(signal), { email, password, name, address });
+        const actor = address === null ? principal.caller : null;
+        await register(accounts.depsFor(signal), { email, password, name, address, actor });
         return { status: 202, body: { status: 'accepted' } };
       },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: PATH,
+        access: OPERATORS,
+        tag: TAG,
+        summary: 'List users, newest first',
+        query: listQuery,
+        responses: { 200: { description: 'A page', schema: userPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) =>
+        okPage(await findUsers(reports, { ...filter, after: cursor })),
     ),
     route(
       {
@@ -73,7 +99,7 @@ export function userRoutes({
         responses: { 200: { description: 'The user afterwards', schema: user } },
         problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
       },
-      async ({ params: { id }, body, principal, req, signal }) => {
+      async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
         const { name, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
@@ -87,8 +113,8 @@ export function userRoutes({
           await askForEmailChange(accounts.depsFor(signal), id, given);
         }
         if (role !== undefined || status !== undefined)
-          await changeRights(db, id, { role, status }).catch(asNotFound('UNKNOWN_USER', NO_USER));
-        if (name !== undefined) await rename(db, id, name);
+          await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
+        if (name !== undefined) await rename(db, { userId: id, name, actor });
         return okOrNotFound(await readUser(db, id), NO_USER);
       },
     ),

@@ -388,33 +388,33 @@ const attention = z
   })
   .meta({ id: 'Attention', description: 'For what an order needs a person; not told to customers' });
 
-export const order: z.ZodType<OrderView> = z
-  .object({
-    id: uuid,
-    status: orderStatus,
-    customerId: z.string(),
-    fulfilment: z.enum(FULFILMENTS),
-    currency,
-    totalMinor: money,
-    shipTo: shipTo.nullable(),
-    failureCode: z.string().optional(),
-    cancelReason: z.string().optional(),
-    items: z.array(item),
-    reservation: reservation.nullable(),
-    reservations: z.array(reservation),
-    payment: payment.nullable(),
-    payments: z.array(payment),
-    refunds: z.array(refund),
-    disputes: z.array(dispute),
-    review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
-    shipments: z.array(shipment),
-    openCuts: z.array(openCut),
-    openAmendments: z.array(openAmendment),
-    attention: z.array(attention),
-    createdAt: time,
-    updatedAt: time,
-  })
-  .meta({ id: 'Order' });
+export const orderMembers = {
+  id: uuid,
+  status: orderStatus,
+  customerId: z.string(),
+  fulfilment: z.enum(FULFILMENTS),
+  currency,
+  totalMinor: money,
+  shipTo: shipTo.nullable(),
+  failureCode: z.string().optional(),
+  cancelReason: z.string().optional(),
+  items: z.array(item),
+  reservation: reservation.nullable(),
+  reservations: z.array(reservation),
+  payment: payment.nullable(),
+  payments: z.array(payment),
+  refunds: z.array(refund),
+  disputes: z.array(dispute),
+  review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
+  shipments: z.array(shipment),
+  openCuts: z.array(openCut),
+  openAmendments: z.array(openAmendment),
+  attention: z.array(attention),
+  createdAt: time,
+  updatedAt: time,
+};
+
+export const order: z.ZodType<OrderView> = z.object(orderMembers).meta({ id: 'Order' });
 
 export const orderPage = pageOf('OrderPage', order);
 
@@ -432,6 +432,10 @@ export const orderEvent = z
     type: z.string(),
     at: time,
     actor: z.string().optional().meta({ description: 'The caller who caused it, where somebody did' }),
+    onBehalfOf: z
+      .string()
+      .optional()
+      .meta({ description: 'Id of the customer, where somebody else acted for them' }),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'OrderEvent' });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
-import { line, time, uuid } from './common';
+import { line, pageOf, time, uuid } from './common';
 
 const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
 const password = z.string().min(10).max(200);
@@ -58,6 +58,10 @@ export const user = z
     updatedAt: time,
   })
   .meta({ id: 'User' });
+
+export const userPage = pageOf('UserPage', user);
+export const userRole = z.enum(USER_ROLES);
+export const userStatus = z.enum(USER_STATUSES);
 
 export const userUpdate = z
   .strictObject({

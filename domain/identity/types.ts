@@ -46,8 +46,6 @@ export interface Principal {
   scopes: readonly Scope[];
   /** What `anonymous` made is theirs too: of the one service that has adopted it. */
   adoptsAnonymous?: boolean;
-  /** Caller of the customer for whom an operator acts. */
-  onBehalfOf?: string;
 }
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -23,9 +23,18 @@ export interface Statement {
   values?: unknown[];
 }
 
+/** Whose request a transaction is part of: what the audit log says of it beside who asked. */
+export interface Origin {
+  requestId: string;
+  /** The client's address; null: it has none. */
+  address: string | null;
+}
+
 /** A running transaction. Only `transaction` makes one. */
 export interface Transaction extends Queryable {
   readonly inTransaction: true;
+  /** Null: it is part of no request, as in workers and commands. */
+  readonly origin: Origin | null;
   /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
   notice(channel: Channel, key: string): void;
 }
@@ -55,6 +64,8 @@ export interface Database extends Queryable {
    * client of the pool either.
    */
   bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
+  /** Runs `work` as part of a request: the transactions that it begins have this origin. */
+  runFor<T>(origin: Origin, work: () => T): T;
   /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
   readonly builder: Knex;
   /** Runs a built query. */
@@ -134,6 +145,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   /** Set for everything that the work of a transaction calls. */
   const runningTransaction = new AsyncLocalStorage<true>();
+  const requestOrigin = new AsyncLocalStorage<Origin>();
 
   /**
    * A statement on the pool inside a transaction waits for a second connection, does not see what the transaction has
@@ -198,7 +210,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   ): Promise<T> {
     client.on('error', onBroken);
     const notices: Notice[] = [];
-    const running = asTransaction(client, notices);
+    const running = asTransaction(client, notices, requestOrigin.getStore() ?? null);
     const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
@@ -245,6 +257,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     query,
     transaction: (work) => transaction(work),
     retrying,
+    runFor: (origin, work) => requestOrigin.run(origin, work),
     bulk: (work) => bulk(work),
     builder,
     pool,
@@ -271,7 +284,11 @@ interface RunningTransaction {
 }
 
 /** A branch of `work` that goes on after the transaction has failed must not write outside it. */
-function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
+function asTransaction(
+  client: ClientBase,
+  notices: Notice[],
+  origin: Origin | null,
+): RunningTransaction {
   let open = true;
   let committed: Promise<string> | undefined;
   let failure: { reason: unknown } | undefined;
@@ -287,6 +304,7 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
 
   const tx: Transaction = {
     inTransaction: true,
+    origin,
     query: (statement) =>
       open
         ? client.query(statement).catch(asFirstFailure)

@@ -150,7 +150,7 @@ test('a refresh token at two processes at once has one successor; later it ends 
 
 test('a token of one process is good at the other, also after the keys were rotated', async () => {
   const before = await addPerson();
-  await rotateSigningKeys(one.db, SECRET, { isLeaked: false });
+  await rotateSigningKeys(one.db, SECRET, { isLeaked: false, actor: 'test' });
   const after = await createSigningKeys({ db: one.db, secret: SECRET }).current();
   const token = await tokenBy(after, { sub: before.id, sid: before.user.id });
   for (const api of [one, two])

@@ -110,7 +110,7 @@ describe('api and worker as processes of their own', () => {
 
   it('take an order, with nothing in common but the two servers', async () => {
     const none = await holdfast(['deploy', '--wait', '1'], { cwd, env });
-    expect(none.code).toBe(1);
+    expect(none.code).toBe(2);
     expect(none.stderr).toContain('Start `holdfast worker` of that build first');
     start('worker');
     await waitFor(() => running.at(-1)?.stderr().includes('no build is current'));
@@ -171,7 +171,7 @@ describe('api and worker as processes of their own', () => {
 
   it('a build that no worker runs does not become current, and the same one stays so', async () => {
     const refused = await holdfast(['deploy', '--build', 'elsewhere', '--wait', '1'], { cwd, env });
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(
       /No worker of build elsewhere asks for work .*; those of build [0-9a-f]{12} do/,
     );
@@ -180,7 +180,7 @@ describe('api and worker as processes of their own', () => {
 
   it('a second API on the same port says which port is taken', async () => {
     const { code, stderr } = await holdfast(['api'], { cwd, env });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(new URL(baseUrl).host);
   });
 
@@ -219,7 +219,7 @@ describe('api and worker as processes of their own', () => {
       cwd,
       env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('namespace create --namespace elsewhere');
   });
 
@@ -228,7 +228,7 @@ describe('api and worker as processes of their own', () => {
       cwd,
       env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('Temporal does not answer at 127.0.0.1:1');
   });
 });

@@ -123,6 +123,21 @@ describe('the command line', () => {
     for (const option of ['--no-demo', '--port', '--smoke']) expect(up.stdout).toContain(option);
   });
 
+  it('takes --json in every command, and tells what its exit codes mean', async () => {
+    const subcommands = (help: string) =>
+      [...(help.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
+    async function leaves(path: string[]): Promise<string[][]> {
+      const { stdout } = await holdfast([...path, '--help'], { cwd });
+      const below = subcommands(stdout).filter((name) => name !== 'help');
+      if (path.length > 0) expect({ path, has: stdout.includes('--json') }).toEqual({ path, has: true });
+      const found = await Promise.all(below.map((name) => leaves([...path, name])));
+      return below.length === 0 ? [path] : found.flat();
+    }
+    const help = await holdfast(['--help'], { cwd });
+    expect(help.stdout).toMatch(/Exit codes: 0 .*; 1 .*; 2 /s);
+    expect((await leaves([])).length).toBeGreaterThan(25);
+  });
+
   it('refuses what it does not know with exit code 2', async () => {
     for (const args of [
       ['fly'],

@@ -44,7 +44,7 @@ beforeEach(async () => {
 const signIn = (email: string, password = PASSWORD) =>
   logIn(accountsOf(shop.db), { email, password, address: ADDRESS });
 const registerAs = (email: string, password = PASSWORD) =>
-  register(accountsOf(shop.db), { email, name: null, password, address: ADDRESS });
+  register(accountsOf(shop.db), { email, name: null, password, address: ADDRESS, actor: null });
 
 const confirm = (token: string, password: string | undefined = PASSWORD, signedIn: string | null = null) =>
   confirmEmail(accountsOf(shop.db), { token, password, signedIn, address: ADDRESS });
@@ -141,6 +141,7 @@ describe('registering', () => {
           name: null,
           password: PASSWORD,
           address: null,
+          actor: null,
         }),
       ).rejects.toThrow('it died');
       const { rows } = await shop.db.pool.query<{ left: number }>(
@@ -183,7 +184,7 @@ describe('mails', () => {
   test('has no text of who registered while nobody has confirmed the address', async () => {
     const email = newEmail();
     const name = 'Buy now at http://spam.example';
-    const registered = { email, name, password: PASSWORD, address: null };
+    const registered = { email, name, password: PASSWORD, address: null, actor: null };
     await register(accountsOf(shop.db), registered);
     await askForNewPassword(shop.db, { email, address: ADDRESS });
     const mails = await deliver(shop.db);
@@ -319,7 +320,7 @@ describe('a new password', () => {
 describe('signing in', () => {
   test('says the same of a wrong password, of nobody, and of an account that is disabled', async () => {
     const { id, email } = await addCustomer(shop.db);
-    await changeRights(shop.db, id, { status: 'disabled' });
+    await changeRights(shop.db, id, { actor: 'test', status: 'disabled' });
     const { email: another } = await addCustomer(shop.db);
     const errors = await Promise.all(
       [signIn(email), signIn(newEmail()), signIn(another, 'wrong password')].map((each) =>
@@ -355,10 +356,10 @@ describe('signing in', () => {
 
 test('the last admin is neither disabled nor made anything else, also of two at once', async () => {
   const [a, b] = [await addCustomer(shop.db), await addCustomer(shop.db)];
-  for (const { id } of [a, b]) await changeRights(shop.db, id, { role: 'admin' });
+  for (const { id } of [a, b]) await changeRights(shop.db, id, { actor: 'test', role: 'admin' });
   const outcomes = await Promise.allSettled([
-    changeRights(shop.db, a.id, { role: 'operator' }),
-    changeRights(shop.db, b.id, { status: 'disabled' }),
+    changeRights(shop.db, a.id, { actor: 'test', role: 'operator' }),
+    changeRights(shop.db, b.id, { actor: 'test', status: 'disabled' }),
   ]);
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');

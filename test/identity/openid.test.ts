@@ -74,6 +74,7 @@ test('somebody who was disabled here is refused with the next request', async ()
   const token = await provider.sign({ sub: subject });
   expect((await get(token, '/orders')).status).toBe(200);
   await changeRights(api.db, (await linkedUser(api.db, { issuer: provider.issuer, subject }))!, {
+    actor: 'test',
     status: 'disabled',
   });
   expect((await get(token, '/orders')).status).toBe(401);

@@ -17,7 +17,7 @@ export const newEmail = () => `p${randomBytes(6).toString('hex')}@example.com`;
 
 /** Registers a customer and returns their id. */
 export async function addCustomer(db: Database, email = newEmail()): Promise<{ id: string; email: string }> {
-  await register(accountsOf(db), { email, name: 'Ada', password: PASSWORD, address: null });
+  await register(accountsOf(db), { email, name: 'Ada', password: PASSWORD, address: null, actor: null });
   return { id: await idOf(db, email), email };
 }
 

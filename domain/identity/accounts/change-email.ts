@@ -1,6 +1,7 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { recordChange } from '../../audit/record';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt } from '../throttle/throttle';
 import { expectPassword } from './change-password';
@@ -61,12 +62,19 @@ export async function changeEmail(
   tx: Transaction,
   { userId, mailId }: { userId: string; mailId: string },
 ): Promise<boolean> {
-  const isTaken = await takePending(tx, userId, mailId).catch((error: unknown) => {
+  const taken = await takePending(tx, userId, mailId).catch((error: unknown) => {
     throw translateDatabaseError(error);
   });
-  if (!isTaken) return false;
+  if (!taken) return false;
   await setConfirmed(tx, userId);
   await useOthers(tx, userId, 'reset_password');
   await askForMail(tx, userId, 'email_changed');
+  const person = `user:${userId}`;
+  await recordChange(tx, {
+    actor: person,
+    action: 'user.email_changed',
+    subject: { type: 'user', id: userId },
+    personal: { person, before: { email: taken.former }, after: { email: taken.email } },
+  });
   return true;
 }

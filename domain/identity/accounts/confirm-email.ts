@@ -1,4 +1,5 @@
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { hashOfToken } from '../secret-token';
 import { changeEmail } from './change-email';
 import { expectPassword } from './change-password';
@@ -40,8 +41,16 @@ export async function confirmEmail(deps: AccountDeps, given: Confirmation): Prom
       if (!known?.emailConfirmed) throw mailTokenInvalid();
       return;
     }
-    if (kind === 'confirm_email') await setConfirmed(tx, userId);
-    else if (!(await changeEmail(tx, { userId, mailId }))) throw mailTokenInvalid();
+    if (kind === 'change_email') {
+      if (!(await changeEmail(tx, { userId, mailId }))) throw mailTokenInvalid();
+      return;
+    }
+    await setConfirmed(tx, userId);
+    await recordChange(tx, {
+      actor: `user:${userId}`,
+      action: 'user.email_confirmed',
+      subject: { type: 'user', id: userId },
+    });
   });
 }
 

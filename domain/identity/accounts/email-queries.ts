@@ -21,16 +21,20 @@ export async function setPending(
   return set > 0;
 }
 
-/** Makes the address that is to be confirmed by this mail somebody's address. Returns whether it was. */
-export async function takePending(tx: Transaction, userId: string, mailId: string): Promise<boolean> {
-  const taken = await execute(
+/** Makes the address that is to be confirmed by this mail somebody's address. Returns both; undefined: it was not to be confirmed by it. */
+export function takePending(
+  tx: Transaction,
+  userId: string,
+  mailId: string,
+): Promise<{ former: string; email: string } | undefined> {
+  return maybeOne<{ former: string; email: string }>(
     tx,
     'user_profiles.take_pending',
     `update user_profiles set former_email = email, email = pending_email, pending_email = null, pending_mail_id = null
-     where user_id = $1 and pending_mail_id = $2 and pending_email is not null`,
+     where user_id = $1 and pending_mail_id = $2 and pending_email is not null
+     returning former_email as former, email`,
     [userId, mailId],
   );
-  return taken > 0;
 }
 
 /** Forgets the address that somebody had before, of whom this mail is. */

@@ -1,9 +1,11 @@
+import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { recordChange } from '../../audit/record';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, type Guarded } from '../throttle/throttle';
 import { askForMail } from './mails';
-import { findByEmail, insertUser } from './queries';
+import { findByEmail, insertUser, type NewUserRow } from './queries';
 import { hashing, type AccountDeps } from './sign-in';
 import type { UserRole } from './types';
 
@@ -13,6 +15,8 @@ export interface Registration {
   password: string;
   /** Network address of who registers; null: a service or an operator does it for others, which is not counted here. */
   address: string | null;
+  /** The caller who does it for others; null: it is somebody's own registration. */
+  actor: string | null;
 }
 
 /**
@@ -31,6 +35,7 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
     const userId = newId();
     const row = { userId, email, name, role: 'customer', passwordHash, isConfirmed: false } as const;
     if (await insertUser(tx, row)) {
+      await recordAdded(tx, given.actor ?? `user:${userId}`, row);
       await askForMail(tx, userId, 'confirm_email');
       return;
     }
@@ -47,16 +52,30 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
  */
 export async function addUser(
   { db, passwords }: AccountDeps,
-  given: { email: string; name: string | null; password: string; role: UserRole },
+  given: { email: string; name: string | null; password: string; role: UserRole; actor: string },
 ): Promise<string> {
-  const { email, name, role } = given;
+  const { email, name, role, actor } = given;
   const passwordHash = await passwords.hash(given.password);
   const userId = newId();
-  const isAdded = await db.retrying((tx) =>
-    insertUser(tx, { userId, email, name, role, passwordHash, isConfirmed: true }),
-  );
+  const row = { userId, email, name, role, passwordHash, isConfirmed: true };
+  const isAdded = await db.retrying(async (tx) => {
+    if (!(await insertUser(tx, row))) return false;
+    await recordAdded(tx, actor, row);
+    return true;
+  });
   if (!isAdded) throw new AppError('EMAIL_TAKEN', `${email} has an account already.`);
   return userId;
+}
+
+async function recordAdded(tx: Transaction, actor: string, added: NewUserRow): Promise<void> {
+  const { userId, email, name, role } = added;
+  await recordChange(tx, {
+    actor,
+    action: 'user.added',
+    subject: { type: 'user', id: userId },
+    after: { role, status: 'active' },
+    personal: { person: `user:${userId}`, after: { email, name } },
+  });
 }
 
 export function mailTokenInvalid(): AppError {

@@ -31,7 +31,7 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
     type: 'feed',
     actor,
     mode: feed.mode,
-    timeOf: () => effectiveTime(db, feed.asOf),
+    timeOf: async () => (feed.asOf === undefined ? undefined : effectiveTime(db, feed.asOf)),
     source,
     read: (bytes) => readFeed(bytes, options, ignored),
     lineOf,

@@ -8,6 +8,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import { selectProductId } from '../../catalog/product-queries';
 import type { CorrectableLine } from './rules';
 import type { ReceiptChangeView, ReceiptView } from './types';
 
@@ -44,7 +45,7 @@ export interface ReceiptFilter extends PageRequest {
 }
 
 /** Newest first; one more than asked for. */
-export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<ReceiptRow[]> {
+export async function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<ReceiptRow[]> {
   const query = db
     .builder('receipts as r')
     .join('warehouses as w', 'w.id', 'r.warehouse_id')
@@ -55,10 +56,9 @@ export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<
   if (filter.location !== undefined)
     void query.whereRaw('r.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
   if (filter.sku !== undefined) {
-    void query.whereRaw(
-      `r.id in (select l.receipt_id from receipt_lines l join products p on p.id = l.product_id where p.sku = ?)`,
-      [filter.sku],
-    );
+    void query.whereRaw('r.id in (select l.receipt_id from receipt_lines l where l.product_id = ?)', [
+      (await selectProductId(db, filter.sku)) ?? null,
+    ]);
   }
   return db.list<ReceiptRow>(newestFirst(query, { time: 'r.received_at', id: 'r.id' }, filter));
 }

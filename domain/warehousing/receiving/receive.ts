@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { noteAverages } from '../costing/receipt-averages';
 import { updateAverageCosts } from '../costing/update-average-costs';
 import { findWarehouseId } from '../../catalog/warehouses';
@@ -61,6 +62,12 @@ async function takeIn(
   if (isNew) {
     const similar = acceptSimilarReference ? undefined : await selectSameDocument(tx, document);
     if (similar) throw similarReceipt(similar);
+    await recordChange(tx, {
+      actor,
+      action: 'receipt.made',
+      subject: { type: 'receipt', id: receiptId },
+      after: { location: input.location, lines: input.lines.length },
+    });
     await writeReceipt(tx, stock, input, warehouseId);
   }
   const receipt = await readReceipt(tx, receiptId);
