@@ -34,7 +34,8 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         access: AVAILABILITY,
         tag: TAG,
         summary: 'Stock of a product, in total and by location',
-        description: 'Customers, publishable keys and keys without `inventory:read` see what can be ordered, and no more.',
+        description:
+          'Customers, publishable keys and keys without `inventory:read` see what can be ordered, and no more.',
         params: skuParams,
         query: z.strictObject({
           states: z
