@@ -11,8 +11,11 @@ import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
+import { createObservability, type Observability } from '../platform/observability';
 import type { Logger } from '../platform/telemetry/log';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import type { EngineNames } from '../workflows/contract/names';
+import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
@@ -66,10 +69,16 @@ export interface ApiOptions {
   names: EngineNames;
   /** True where a worker of this process shares the client's native connection. */
   eagerStart: boolean;
+  /** Measures and traces this process; one that only measures unless given. */
+  observability?: Observability;
   /** Of a worker in this process: `/metrics` shows them too. */
   workerMetrics?: Registry;
+  /** Each request has its line in the log at `info`; unless given, it has. False: at `debug`. */
+  logsRequests?: boolean;
   log: Logger;
 }
+
+type ObservedOptions = ApiOptions & { observability: Observability };
 
 export interface Api {
   /** Where it listens. */
@@ -95,7 +104,9 @@ const TIMEOUT_CHECK_MS = 1_000;
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
  */
-export async function startApi(options: ApiOptions): Promise<Api> {
+export async function startApi(given: ApiOptions): Promise<Api> {
+  const own = createObservability({ registry: createMetricsRegistry('api') });
+  const options = { ...given, observability: given.observability ?? own };
   const { settings, log } = options;
   const listener = openListener({
     url: options.databaseUrl,
@@ -143,16 +154,19 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await context.engine.idle();
     await listener.close();
     await reports.close();
+    await own.close();
   }
   let closing: Promise<void> | undefined;
   return { url: urlOf(server), close: () => (closing ??= close()) };
 }
 
-function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
+function openReports({ settings, databaseUrl, observability, log }: ObservedOptions): Database {
   return openDatabase({
     url: databaseUrl,
     poolSize: settings.REPORT_POOL_SIZE,
     applicationName: 'holdfast-reports',
+    metrics: observability.poolMetrics('reports'),
+    tracer: observability.tracer,
     log,
   });
 }
@@ -200,11 +214,11 @@ function mainRoutes(context: ApiContext): Route[] {
 }
 
 function createContext(
-  options: ApiOptions,
+  options: ObservedOptions,
   { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
 ): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
-  const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
+  const { settings, db, client, names, eagerStart, observability, workerMetrics, log } = options;
   const orderOutcomes = createOrderOutcomes({
     feed: orderChanges,
     log,
@@ -218,7 +232,13 @@ function createContext(
   });
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
-  const reservations = createReservationService({ db, stock, settings, log });
+  const reservations = createReservationService({
+    db,
+    stock,
+    settings,
+    log,
+    observer: observability.batches,
+  });
   return {
     settings,
     db,
@@ -242,9 +262,11 @@ function createContext(
       reservations,
       orderOutcomes,
       db,
-      reports,
+      registry: observability.registry,
       others: workerMetrics ? [workerMetrics] : [],
     }),
+    tracer: observability.tracer,
+    accessLog: createAccessLog(log, { isShown: options.logsRequests ?? true }),
     log,
     stopping,
   };

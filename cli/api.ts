@@ -1,8 +1,15 @@
 import { createLogger } from '../platform/telemetry/log';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import type { Settings } from '../platform/config';
 import { engineNames } from '../workflows/contract/names';
 import { withHomeCarrierSecret } from './carrier-secret';
-import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './service-parts';
+import {
+  lazyTemporalPart,
+  openDatabasePart,
+  openObservabilityPart,
+  startApiPart,
+  stopSeconds,
+} from './service-parts';
 import { logSettingWarnings } from './setting-warnings';
 import { withHomeSigningSecret } from './signing-secret';
 import { locateDatabase, locateTemporal } from './servers';
@@ -17,14 +24,18 @@ export async function runApi(given: Settings): Promise<number> {
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
     logSettingWarnings(settings, log);
     const around = { service, settings, log };
-    const db = openDatabasePart(around, databaseUrl);
-    const { client } = lazyTemporalPart(around, target);
+    const registry = createMetricsRegistry('api');
+    const observability = await openObservabilityPart(around, { part: 'api', registry });
+    const db = openDatabasePart(around, { url: databaseUrl, observability });
+    const { client } = lazyTemporalPart(around, observability, target);
     const url = await startApiPart(around, {
       db,
       databaseUrl,
       client,
       names: engineNames(),
       eagerStart: false,
+      observability,
+      logsRequests: true,
     });
     log.info({ url }, 'the API listens');
     await service.untilStopping();

@@ -2,9 +2,15 @@ import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { startApi } from '../api/server';
 import { logFailures } from '../domain/stock/alerts/failed-work';
+import { COUNTED_ORDER_EVENTS } from '../domain/orders/types';
+import { LEDGER_KINDS } from '../domain/stock/ledger/types';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
+import { createObservability, type Observability } from '../platform/observability';
 import type { Logger } from '../platform/telemetry/log';
+import { openTracer } from '../platform/telemetry/open-telemetry';
+import { createCoreMetrics } from '../platform/temporal/core-metrics';
+import { VERSION } from '../platform/version';
 import { serveMetrics } from '../platform/telemetry/metrics-server';
 import {
   connectTemporal,
@@ -32,8 +38,32 @@ export function stopSeconds(settings: Settings): number {
   return settings.SHUTDOWN_GRACE_SECONDS + 10;
 }
 
-export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
-  const db = openDatabase({ url, poolSize: settings.DATABASE_POOL_SIZE, log });
+/** What measures and traces this process. Stopped last of all, since what stops before it is still seen. */
+export async function openObservabilityPart(
+  { service, settings, log }: PartContext,
+  { part, registry }: { part: string; registry: Registry },
+): Promise<Observability> {
+  const tracer = await openTracer(settings, { service: `holdfast-${part}`, version: VERSION, log });
+  const observability = createObservability({
+    registry,
+    tracer,
+    known: { order_event: COUNTED_ORDER_EVENTS, ledger_entry: LEDGER_KINDS },
+  });
+  service.onStop({ name: 'metrics and traces', stop: () => observability.close() });
+  return observability;
+}
+
+export function openDatabasePart(
+  { service, settings, log }: PartContext,
+  { url, observability }: { url: string; observability: Observability },
+): Database {
+  const db = openDatabase({
+    url,
+    poolSize: settings.DATABASE_POOL_SIZE,
+    metrics: observability.poolMetrics('main'),
+    tracer: observability.tracer,
+    log,
+  });
   service.onStop({ name: 'database', stop: () => db.close() });
   const stopLogging = logFailures(log);
   service.onStop({
@@ -49,10 +79,19 @@ export function openDatabasePart({ service, settings, log }: PartContext, url: s
 /** For a process with a worker: fails when Temporal is away. */
 export async function connectTemporalPart(
   { service, settings, log }: PartContext,
+  { registry, tracer }: Observability,
   target: TemporalTarget,
 ): Promise<TemporalLink> {
-  installTemporalRuntime(log);
-  const link = await connectTemporal(settings, { ...target, log });
+  const metrics = createCoreMetrics(registry);
+  service.onStop({
+    name: "metrics of Temporal's SDK",
+    stop: async () => {
+      metrics.stop();
+      await Promise.resolve();
+    },
+  });
+  installTemporalRuntime(log, metrics.buffer);
+  const link = await connectTemporal(settings, { ...target, tracer, log });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
 }
@@ -60,9 +99,10 @@ export async function connectTemporalPart(
 /** For a process without a worker: Temporal may be away. */
 export function lazyTemporalPart(
   { service, settings }: PartContext,
+  { tracer }: Observability,
   target: TemporalTarget,
 ): LazyTemporalLink {
-  const link = lazyTemporalClient(settings, target);
+  const link = lazyTemporalClient(settings, { ...target, tracer });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
 }
@@ -74,6 +114,7 @@ export interface WorkerParts {
   names: EngineNames;
   /** Its metrics are added here. */
   metrics: Registry;
+  observability: Observability;
 }
 
 export async function startWorkerPart(context: PartContext, parts: WorkerParts): Promise<void> {
@@ -105,8 +146,11 @@ export interface ApiParts {
   names: EngineNames;
   /** True where a worker of this process shares the client's connection. */
   eagerStart: boolean;
+  observability: Observability;
   /** Of a worker in this process. */
   workerMetrics?: Registry;
+  /** Shows each request in the log, and not only those that fail. */
+  logsRequests: boolean;
 }
 
 /** Returns the URL it listens on. */

@@ -8,6 +8,7 @@ import { withHomeCarrierSecret } from './carrier-secret';
 import {
   connectTemporalPart,
   openDatabasePart,
+  openObservabilityPart,
   serveMetricsPart,
   startWorkerPart,
   stopSeconds,
@@ -26,15 +27,16 @@ export async function runWorker(given: Settings): Promise<number> {
     // Stripe's webhook comes to the API, and its secret is set there.
     logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'MAIL_FOLDER']);
     const around = { service, settings, log };
-    const db = openDatabasePart(around, databaseUrl);
-    const temporal = await connectTemporalPart(around, target);
-    await ensureSearchAttributes(temporal.connection, temporal.namespace);
-    service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
+    const observability = await openObservabilityPart(around, { part: 'worker', registry: metrics });
+    const db = openDatabasePart(around, { url: databaseUrl, observability });
+    const temporal = await connectTemporalPart(around, observability, target);
+    await ensureSearchAttributes(temporal.connection, temporal.namespace);
+    service.stopping.throwIfAborted();
     await serveMetricsPart(around, metrics);
     const names = engineNames();
-    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics, observability });
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     await service.untilStopping();

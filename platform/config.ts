@@ -139,6 +139,8 @@ export const settingsSchema = z.object({
   LIMIT_UPLOADS: limit.default(600),
   LIMIT_WEBHOOKS: limit.default(60_000),
   WORKER_METRICS_PORT: port.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),

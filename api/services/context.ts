@@ -5,7 +5,9 @@ import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
+import type { Tracer } from '../../platform/telemetry/tracer';
 import type { AccessControl } from '../http/access';
+import type { AccessLog } from '../http/access-log';
 import type { ChangeFeed } from '../streams/change-feed';
 import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
@@ -33,6 +35,8 @@ export interface ApiContext {
   admission: Admission;
   reservations: ReservationService;
   metrics: ApiMetrics;
+  tracer: Tracer;
+  accessLog: AccessLog;
   log: Logger;
   /** Aborted when the API stops: streams end, and it is no longer ready. */
   stopping: AbortSignal;

@@ -29,6 +29,7 @@ export async function recordStatements(
         inTransaction: true,
         query,
         notice: () => undefined,
+        afterCommit: () => undefined,
         transaction: (inner) => inner(on, () => undefined),
         retrying: (inner) => inner(on),
         async list<Row>(built: Parameters<Database['list']>[0]) {

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
+import { createRequestBatcher, type BatchObserver, type RequestBatcher } from '../../platform/request-batcher';
 import type { Logger } from '../../platform/telemetry/log';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { createOrders, readPlaced, type PlacedOrder } from '../orders/create';
@@ -41,6 +41,7 @@ export interface OrderReserverOptions {
   lanes: number;
   maxBatch: number;
   log: Logger;
+  observer?: BatchObserver;
 }
 
 /**
@@ -62,6 +63,8 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
+    name: 'orders',
+    ...(options.observer ? { observer: options.observer } : {}),
     lanes: options.lanes,
     maxBatch: options.maxBatch,
     log: options.log,

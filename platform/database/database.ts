@@ -6,7 +6,10 @@ import { copyIn } from './copy-in';
 import { asError, isLockTimeout, isRetryable } from '../errors';
 import type { Logger } from '../telemetry/log';
 import { exact } from '../exact';
+import { NO_TRACER, type Tracer } from '../telemetry/tracer';
+import { NO_POOL_METRICS, type PoolMetrics } from './metrics';
 import { createNotifier, type Channel, type Notice } from './notifier';
+import { createStatementObserver, type ObserveStatement } from './observe-statements';
 
 // int8 as number, and as it is where a number would round it: a sum of money or units may grow beyond 2^53.
 types.setTypeParser(types.builtins.INT8, exact);
@@ -28,6 +31,8 @@ export interface Transaction extends Queryable {
   readonly inTransaction: true;
   /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
   notice(channel: Channel, key: string): void;
+  /** Calls `act`, which must not throw, once this transaction has committed, and never if it does not. */
+  afterCommit(act: () => void): void;
 }
 
 /**
@@ -78,7 +83,14 @@ export interface DatabaseOptions {
   /** Milliseconds a statement may wait for a row lock. */
   lockTimeoutMs?: number;
   statementTimeoutMs?: number;
+  /** Measures its pool; nobody unless given. */
+  metrics?: PoolMetrics;
+  /** Traces statements; nobody unless given. */
+  tracer?: Tracer;
 }
+
+/** Lists are built, so that their texts are many. */
+const LIST = 'list';
 
 const ATTEMPTS = 8;
 const BACKOFF_BASE_MS = 10;
@@ -109,6 +121,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
   // just then, in one packet with the response that the previous holder had waited for, would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
+  const { metrics = NO_POOL_METRICS, tracer = NO_TRACER } = options;
+  metrics.watch(pool);
+  const observed = createStatementObserver(metrics, tracer);
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
 
@@ -126,7 +141,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   const query: Queryable['query'] = async (statement) => {
     refuseInsideTransaction(`the statement ${statement.name}`);
-    return pool.query(statement);
+    return observed(statement.name, () => pool.query(statement));
   };
 
   async function transaction<T>(
@@ -134,7 +149,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     lockTimeoutMs?: number,
   ): Promise<T> {
     refuseInsideTransaction('a transaction');
+    const began = performance.now();
     const client = await pool.connect();
+    metrics.waited((performance.now() - began) / 1_000);
     let broken: Error | undefined;
     try {
       return await run(client, work, (error) => (broken = error), lockTimeoutMs);
@@ -175,7 +192,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   ): Promise<T> {
     client.on('error', onBroken);
     const notices: Notice[] = [];
-    const running = asTransaction(client, notices);
+    const effects: (() => void)[] = [];
+    const running = asTransaction(client, { notices, effects, observed });
     const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
@@ -190,6 +208,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
       if (command !== 'COMMIT') throw new Error('a transaction that had failed was not committed');
       notifier.send(notices);
+      for (const act of effects) act();
       return result;
     } catch (error) {
       running.end();
@@ -228,7 +247,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
       refuseInsideTransaction('a list');
       const { sql, bindings } = built.toSQL().toNative();
-      const result = await pool.query<Row>(sql, [...bindings]);
+      const result = await observed(LIST, () => pool.query<Row>(sql, [...bindings]));
       return result.rows;
     },
     async close() {
@@ -248,7 +267,14 @@ interface RunningTransaction {
 }
 
 /** A branch of `work` that goes on after the transaction has failed must not write outside it. */
-function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
+function asTransaction(
+  client: ClientBase,
+  {
+    notices,
+    effects,
+    observed,
+  }: { notices: Notice[]; effects: (() => void)[]; observed: ObserveStatement },
+): RunningTransaction {
   let open = true;
   let committed: Promise<string> | undefined;
   let failure: { reason: unknown } | undefined;
@@ -266,9 +292,10 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
     inTransaction: true,
     query: (statement) =>
       open
-        ? client.query(statement).catch(asFirstFailure)
+        ? observed(statement.name, () => client.query(statement)).catch(asFirstFailure)
         : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
+    afterCommit: (act) => effects.push(act),
   };
   return {
     tx,
