@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { fromSetup } from './run';
-import { openDatabase, type Database } from '../../platform/database/database';
+import { openDatabase, type Database, type DatabaseOptions } from '../../platform/database/database';
 import { postgresRuntimeUrl, postgresUrl, testLogger } from './servers';
 
 export interface TestDatabase {
@@ -44,10 +44,10 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
 export function openTestDatabase(
   { url, runtimeUrl }: Omit<TestDatabase, 'drop'>,
   poolSize: number,
+  observed: Pick<DatabaseOptions, 'metrics' | 'tracer'> = {},
 ): Database {
-  const [product, owner] = [runtimeUrl, url].map((each) =>
-    openDatabase({ url: each, poolSize, log: testLogger() }),
-  ) as [Database, Database];
+  const product = openDatabase({ url: runtimeUrl, poolSize, log: testLogger(), ...observed });
+  const owner = openDatabase({ url, poolSize, log: testLogger() });
   return {
     ...product,
     pool: owner.pool,
