@@ -73,8 +73,6 @@ export interface ApiOptions {
   observability?: Observability;
   /** Of a worker in this process: `/metrics` shows them too. */
   workerMetrics?: Registry;
-  /** Each request has its line in the log at `info`; unless given, it has. False: at `debug`. */
-  logsRequests?: boolean;
   log: Logger;
 }
 
@@ -266,7 +264,7 @@ function createContext(
       others: workerMetrics ? [workerMetrics] : [],
     }),
     tracer: observability.tracer,
-    accessLog: createAccessLog(log, { isShown: options.logsRequests ?? true }),
+    accessLog: createAccessLog(log),
     log,
     stopping,
   };

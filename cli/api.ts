@@ -35,7 +35,6 @@ export async function runApi(given: Settings): Promise<number> {
       names: engineNames(),
       eagerStart: false,
       observability,
-      logsRequests: true,
     });
     log.info({ url }, 'the API listens');
     await service.untilStopping();

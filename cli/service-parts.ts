@@ -149,8 +149,6 @@ export interface ApiParts {
   observability: Observability;
   /** Of a worker in this process. */
   workerMetrics?: Registry;
-  /** Shows each request in the log, and not only those that fail. */
-  logsRequests: boolean;
 }
 
 /** Returns the URL it listens on. */

@@ -118,8 +118,6 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
     eagerStart,
     observability,
     workerMetrics: metrics,
-    // The demo and the first steps are read between them.
-    logsRequests: false,
   };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);

@@ -27,7 +27,7 @@ export interface AccessLog {
  * flood the first 100 lines a second are written, of successes, refusals and failures each; then one line that says how many there
  * were besides.
  */
-export function createAccessLog(log: Logger, { isShown = true }: { isShown?: boolean } = {}): AccessLog {
+export function createAccessLog(log: Logger): AccessLog {
   let written: Record<string, number> = {};
   let omitted: Record<string, number> = {};
   let window: NodeJS.Timeout | undefined;
@@ -42,7 +42,7 @@ export function createAccessLog(log: Logger, { isShown = true }: { isShown?: boo
 
   return {
     line(own, line) {
-      const level = isShown && !QUIET.has(line.route) ? 'info' : 'debug';
+      const level = QUIET.has(line.route) ? 'debug' : 'info';
       if (!own.isLevelEnabled(level)) return;
       window ??= setTimeout(endWindow, WINDOW_MS).unref();
       const kind = line.status < 400 ? 'successes' : line.status < 500 ? 'refusals' : 'failures';
