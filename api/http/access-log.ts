@@ -26,14 +26,19 @@ export interface AccessLog {
  * A line for each exchange: at `info`, or `debug` for what is asked again and again by machines (health, readiness, metrics). Of a
  * flood the first 100 lines a second are written, of successes, refusals and failures each; then one line that says how many there
  * were besides.
+ *
+ * @param later calls a function when so many milliseconds have passed
  */
-export function createAccessLog(log: Logger): AccessLog {
+export function createAccessLog(
+  log: Logger,
+  later: (act: () => void, ms: number) => void = (act, ms) => setTimeout(act, ms).unref(),
+): AccessLog {
   let written: Record<string, number> = {};
   let omitted: Record<string, number> = {};
-  let window: NodeJS.Timeout | undefined;
+  let isOpen = false;
 
   function endWindow(): void {
-    window = undefined;
+    isOpen = false;
     written = {};
     if (Object.keys(omitted).length === 0) return;
     log.info({ omitted }, 'more requests were served');
@@ -44,7 +49,8 @@ export function createAccessLog(log: Logger): AccessLog {
     line(own, line) {
       const level = QUIET.has(line.route) ? 'debug' : 'info';
       if (!own.isLevelEnabled(level)) return;
-      window ??= setTimeout(endWindow, WINDOW_MS).unref();
+      if (!isOpen) later(endWindow, WINDOW_MS);
+      isOpen = true;
       const kind = line.status < 400 ? 'successes' : line.status < 500 ? 'refusals' : 'failures';
       const count = (written[kind] ?? 0) + 1;
       written[kind] = count;

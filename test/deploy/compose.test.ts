@@ -105,7 +105,7 @@ describe('docker-compose.yml', () => {
 
   it('pins the version of every image that it does not build', () => {
     const foreign = Object.values(services).filter(({ build }) => build === undefined);
-    expect(foreign.map(({ image }) => image).filter((image) => !/:\d+\.\d+/.test(image))).toEqual([]);
+    expect(foreign.map(({ image }) => image).filter((image) => !/:v?\d+\.\d+/.test(image))).toEqual([]);
   });
 
   it('waits for health and for completed steps, and restarts what fails', () => {
