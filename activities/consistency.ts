@@ -9,6 +9,7 @@ import {
   type ConsistencyEnd,
   type ConsistencyPlan,
 } from '../domain/assurance/job';
+import { sealAuditLog } from '../domain/assurance/seals/audit-log';
 import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { keepBalances } from '../domain/stock/availability/balances';
@@ -35,7 +36,7 @@ export interface ConsistencyActivities {
   finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
-  /** Seals what no running transaction can add to, and keeps balances of stock rows up to there. */
+  /** Seals what of ledger and audit log no running transaction can add to, and keeps balances of stock rows up to there. */
   sealLedgerRows(): Promise<SealResult>;
 }
 
@@ -95,6 +96,7 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         const { signal, stop } = watch(() => Promise.resolve(false));
         try {
           await keepBalances(db, signal);
+          await sealAuditLog(db, { signal });
           return await sealLedger(db, { signal });
         } finally {
           stop();

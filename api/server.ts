@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -11,6 +12,9 @@ import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
+import { migrationFiles } from '../platform/database/migrations';
+import { openDatabaseProbe, type DatabaseProbe } from '../platform/health/database-probe';
+import { createProcessHealth } from '../platform/health/process-health';
 import { createObservability, type Observability } from '../platform/observability';
 import type { Logger } from '../platform/telemetry/log';
 import { createMetricsRegistry } from '../platform/telemetry/metrics';
@@ -19,6 +23,9 @@ import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
+import { auditRoutes } from './routes/audit';
+import { administrationRoutes } from './routes/administration';
+import { adminOrderRoutes } from './routes/admin-orders';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -63,7 +70,7 @@ import { createEngine } from './temporal/engine';
 export interface ApiOptions {
   settings: Settings;
   db: Database;
-  /** For the LISTEN connection, and the pool of reports. */
+  /** For the pool of reports; and for the LISTEN connection, unless DATABASE_DIRECT_URL is set. */
   databaseUrl: string;
   client: Client;
   names: EngineNames;
@@ -81,12 +88,20 @@ type ObservedOptions = ApiOptions & { observability: Observability };
 export interface Api {
   /** Where it listens. */
   url: string;
-  /** Stops accepting, ends streams, lets requests end within the grace, then closes their connections. The client may then be closed. */
+  /**
+   * Is no longer ready, and after the delay stops accepting, ends streams, lets requests end within the grace, then closes their
+   * connections. The client may then be closed.
+   */
   close(): Promise<void>;
 }
 
 /** An order may spend a third of OUTCOME_TIMEOUT_MS in the queue: the rest is for placing it. */
 const QUEUE_SHARE = 1 / 3;
+/** What of the pool of reports searches of the public may hold at once: reports of who works here go on. */
+const SEARCH_SHARE = 1 / 2;
+/** Searches of the public that wait for their turn; those beyond, and those that would wait longer, are told to come back. */
+const SEARCH_QUEUE = 200;
+const SEARCH_WAIT_MS = 5_000;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
@@ -107,13 +122,21 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   const options = { ...given, observability: given.observability ?? own };
   const { settings, log } = options;
   const listener = openListener({
-    url: options.databaseUrl,
+    url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
     channels: ['holdfast_orders', 'holdfast_jobs'],
     log,
   });
   const stopping = new AbortController();
   const reports = openReports(options);
-  const context = createContext(options, { listener, reports, stopping: stopping.signal });
+  const probe = openDatabaseProbe({ url: options.databaseUrl, migrations: await migrationFiles() });
+  let isLeaving = false;
+  const context = createContext(options, {
+    listener,
+    reports,
+    probe,
+    isLeaving: () => isLeaving,
+    stopping: stopping.signal,
+  });
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -131,11 +154,17 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     metrics: context.metrics,
   });
   const closeUnused = watchUnused(server);
+  // Before the application's own, which may respond at once.
+  server.prependListener('request', (_request, response) => {
+    // Whoever keeps connections sends the next request to another process.
+    if (isLeaving) response.setHeader('connection', 'close');
+  });
   try {
     await listen(server, settings);
   } catch (error) {
     await context.keys.close();
     await listener.close();
+    await probe.close();
     await reports.close();
     throw error;
   }
@@ -145,12 +174,16 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     );
   }
   async function close(): Promise<void> {
+    isLeaving = true;
+    // Whoever routes by `/ready` sends requests until it has looked again.
+    await pause(settings.SHUTDOWN_DELAY_SECONDS * 1_000);
     stopping.abort();
     await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
     await context.reservations.close();
     await context.keys.close();
     await context.engine.idle();
     await listener.close();
+    await probe.close();
     await reports.close();
     await own.close();
   }
@@ -161,6 +194,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
 function openReports({ settings, databaseUrl, observability, log }: ObservedOptions): Database {
   return openDatabase({
     url: databaseUrl,
+    directUrl: settings.DATABASE_DIRECT_URL,
     poolSize: settings.REPORT_POOL_SIZE,
     applicationName: 'holdfast-reports',
     metrics: observability.poolMetrics('reports'),
@@ -181,6 +215,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
+    ...adminOrderRoutes(context, acceptedTokens(context.settings)),
+    ...administrationRoutes(context),
     ...catalogueRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
@@ -205,6 +241,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
+    ...auditRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...operationRoutes(context),
@@ -213,7 +250,19 @@ function mainRoutes(context: ApiContext): Route[] {
 
 function createContext(
   options: ObservedOptions,
-  { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
+  {
+    listener,
+    reports,
+    probe,
+    isLeaving,
+    stopping,
+  }: {
+    listener: Listener;
+    reports: Database;
+    probe: DatabaseProbe;
+    isLeaving(): boolean;
+    stopping: AbortSignal;
+  },
 ): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, observability, workerMetrics, log } = options;
@@ -228,6 +277,12 @@ function createContext(
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const searches = createAdmission({
+    what: 'searches',
+    limit: Math.max(1, Math.floor(settings.REPORT_POOL_SIZE * SEARCH_SHARE)),
+    queue: SEARCH_QUEUE,
+    maxWaitMs: SEARCH_WAIT_MS,
+  });
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({
@@ -237,6 +292,7 @@ function createContext(
     log,
     observer: observability.batches,
   });
+  const engine = createEngine({ client, names, settings, eagerStart, log });
   return {
     settings,
     db,
@@ -245,15 +301,13 @@ function createContext(
     accounts,
     access: createAccessControl({ db, keys, accounts }),
     stock,
-    engine: createEngine({ client, names, settings, eagerStart, log }),
+    engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
-    streamSlots: createStreamSlots({
-      perProcess: settings.STREAMS,
-      perCaller: settings.STREAMS_PER_CALLER,
-    }),
+    streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
     orderOutcomes,
     admission,
+    searches,
     reservations,
     metrics: createApiMetrics({
       admission,
@@ -265,6 +319,13 @@ function createContext(
     }),
     tracer: observability.tracer,
     accessLog: createAccessLog(log),
+    health: createProcessHealth({
+      database: probe,
+      askTemporal: () => engine.health.probe(),
+      // Without it everything but orders, payments and jobs goes on.
+      needsTemporal: false,
+      phase: () => (isLeaving() ? 'stopping' : 'running'),
+    }),
     log,
     stopping,
   };

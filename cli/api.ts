@@ -3,6 +3,7 @@ import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import type { Settings } from '../platform/config';
 import { engineNames } from '../workflows/contract/names';
 import { withHomeCarrierSecret } from './carrier-secret';
+import type { Output } from './output';
 import {
   lazyTemporalPart,
   openDatabasePart,
@@ -16,7 +17,7 @@ import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
 /** `holdfast api`: HTTP alone. Starts although PostgreSQL or Temporal is away, and responds with 503 until they are there. */
-export async function runApi(given: Settings): Promise<number> {
+export async function runApi(given: Settings, output: Output): Promise<number> {
   const settings = await withHomeSigningSecret(await withHomeCarrierSecret(given));
   const log = createLogger(settings.LOG_LEVEL, 'holdfast-api');
   const databaseUrl = await locateDatabase(settings);
@@ -37,6 +38,7 @@ export async function runApi(given: Settings): Promise<number> {
       observability,
     });
     log.info({ url }, 'the API listens');
+    output.json({ url });
     await service.untilStopping();
     return 0;
   });

@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os';
 import { retryCapture, settleCaptureByHand } from '../domain/payments/captures-by-hand';
 import { retryRefund, settleByHand } from '../domain/payments/refunds-by-hand';
 import type { RefundSettlement } from '../domain/payments/types';
 import { askLimitMs, type Settings } from '../platform/config';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -16,10 +16,12 @@ export function runRetry(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     const by = { actor: operator(), askLimitMs: askLimitMs(settings) };
-    const { status, amountMinor } =
+    const retried =
       kind === 'refund'
         ? await retryRefund(db, { refundId: id, ...by })
         : await retryCapture(db, { captureId: id, ...by });
+    output.json(retried);
+    const { status, amountMinor } = retried;
     const what =
       status === 'failed'
         ? 'the gateway was asked about it just now; say it again in some seconds'
@@ -45,16 +47,13 @@ export function runResolve(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     const actor = operator();
-    const { settledAs, amountMinor } =
+    const settled =
       kind === 'refund'
         ? await settleByHand(db, { ...how, refundId: id, actor })
         : await settleCaptureByHand(db, { ...how, captureId: id, actor, askLimitMs: askLimitMs(settings) });
+    output.json(settled);
+    const { settledAs, amountMinor } = settled;
     output.line(`${id}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
     return 0;
   });
-}
-
-/** Who types the command, as the order's history names them. */
-function operator(): string {
-  return userInfo().username;
 }

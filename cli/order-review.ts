@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os';
 import { decideReview } from '../domain/ordering/review';
 import type { ReviewOutcome } from '../domain/orders/types';
 import type { Settings } from '../platform/config';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -13,8 +13,9 @@ export function runOrderReview(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     // Who types the command, as the order's history names them.
-    await decideReview(db, { ...decision, actor: userInfo().username, carrier: settings.CARRIER });
+    await decideReview(db, { ...decision, actor: operator(), carrier: settings.CARRIER });
     output.line(`${decision.orderId}  ${decision.outcome}.`);
+    output.json({ orderId: decision.orderId, outcome: decision.outcome });
     return 0;
   });
 }

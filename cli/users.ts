@@ -7,6 +7,7 @@ import { rotateSigningKeys } from '../domain/identity/signing/signing-keys';
 import type { Settings } from '../platform/config';
 import { AppError, configError } from '../platform/errors';
 import { askHidden } from './ask-hidden';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withHomeSigningSecret } from './signing-secret';
 import { withDatabase } from './verify';
@@ -40,8 +41,10 @@ export async function createAdmin(
       `A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`,
     );
   return withDatabase(settings, async (db) => {
-    const given = { email, name: name ?? null, password, role: 'admin' } as const;
-    output.line(`${await addUser({ db, passwords }, given)}  ${email} is an admin.`);
+    const given = { email, name: name ?? null, password, role: 'admin', actor: operator() } as const;
+    const id = await addUser({ db, passwords }, given);
+    output.line(`${id}  ${email} is an admin.`);
+    output.json({ id, email, role: given.role });
     return 0;
   });
 }
@@ -53,12 +56,12 @@ async function readPassword(file: string | undefined): Promise<string> {
 }
 
 /** `holdfast users list`. */
-export function showUsers(settings: Settings, json: boolean, output: Output): Promise<number> {
+export function showUsers(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
     const users = await listUsers(db, LISTED);
-    if (json) output.line(JSON.stringify(users));
-    else if (users.length === 0) output.line('There are no accounts.');
-    else for (const user of users) output.line(describe(user));
+    output.json(users);
+    if (users.length === 0) output.line('There are no accounts.');
+    for (const user of users) output.line(describe(user));
     return 0;
   });
 }
@@ -76,8 +79,9 @@ export function setUserRights(
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    await changeRights(db, await userOfEmail(db, email), rights);
+    await changeRights(db, await userOfEmail(db, email), { ...rights, actor: operator() });
     output.line(`${email} is ${rights.role ?? rights.status}. Access tokens end within 10 minutes.`);
+    output.json({ email, ...rights });
     return 0;
   });
 }
@@ -88,8 +92,9 @@ export async function rotateKeys(given: Settings, isLeaked: boolean, output: Out
   const { SIGNING_KEYS_SECRET: secret } = settings;
   if (secret === undefined) throw configError(['SIGNING_KEYS_SECRET: is needed, the same as in the API']);
   return withDatabase(settings, async (db) => {
-    const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked });
+    const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked, actor: operator() });
     output.line(`${kid} signs from now on, in every process within half a minute.`);
+    output.json({ kid });
     return 0;
   });
 }

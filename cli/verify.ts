@@ -5,9 +5,9 @@ import type { DescribeSaga } from '../domain/assurance/checks/workflows';
 import { listFindings } from '../domain/assurance/findings';
 import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
-import { verifyHead, type KeptHead } from '../domain/assurance/seals/head';
+import { readSealHead, verifyHead, type KeptHead } from '../domain/assurance/seals/head';
 import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
-import { readSealHead } from '../domain/assurance/seals/seal';
+import { verifyAuditLog } from '../domain/assurance/seals/audit-log';
 import { verifySeals } from '../domain/assurance/seals/verify';
 import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
@@ -18,13 +18,12 @@ import { createEngineClient } from '../platform/temporal/engine-client';
 import { engineNames } from '../workflows/contract/names';
 import { describeOrderWorkflow } from '../worker/ensure/ensure-order-workflow';
 import type { Output } from './output';
-import { locateDatabase, locateTemporal } from './servers';
+import { locateDirectDatabase, locateTemporal } from './servers';
 
 export interface VerifyOptions {
   full: boolean;
-  /** Only the seals, all of them. */
+  /** Only the seals of ledger and audit log, all of them. */
   seals: boolean;
-  json: boolean;
   /** Text of a head that `holdfast seals head` wrote. */
   head?: string | undefined;
 }
@@ -42,7 +41,7 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
     const mode: CheckMode = options.full || options.seals || kept ? 'full' : 'incremental';
     const engine = options.seals ? undefined : await connectEngine(settings);
     const checks = options.seals
-      ? (['seals'] as const)
+      ? (['seals', 'audit_seals'] as const)
       : CHECK_IDS.filter((id) => engine || !needsEngine(id));
     try {
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
@@ -51,20 +50,17 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const compared = kept ? await verifyHead(db, kept) : undefined;
       const againstHead = compared?.findings ?? [];
       const { foldedSince, sumsCompared } = compared ?? {};
-      if (options.json)
-        output.line(
-          JSON.stringify({
-            jobId,
-            mode,
-            checks: results,
-            findings,
-            seals: head,
-            againstHead,
-            foldedSince,
-            sumsCompared,
-          }),
-        );
-      else print();
+      output.json({
+        jobId,
+        mode,
+        checks: results,
+        findings,
+        seals: head,
+        againstHead,
+        foldedSince,
+        sumsCompared,
+      });
+      print();
       return findings.length + againstHead.length === 0 ? 0 : 1;
 
       function print(): void {
@@ -91,6 +87,7 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
           output.line(`Summed up and dropped since: ${foldedSince.join(', ')}; ${proven}.`);
         }
         if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
+        if (head.auditHash) output.line(`Audit log: seal ${head.auditSeq}: ${head.auditHash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
         else
@@ -113,6 +110,8 @@ const keptHead = z.object({
   foldHash: z.hex().length(64).nullable(),
   sumsSeq: z.int().min(0).default(0),
   sumsHash: z.hex().length(64).nullable().default(null),
+  auditSeq: z.int().min(0).default(0),
+  auditHash: z.hex().length(64).nullable().default(null),
 });
 
 /** @throws AppError `HEAD_UNREADABLE` for a text that `holdfast seals head` did not write */
@@ -125,16 +124,19 @@ function readHead(text: string): KeptHead {
 }
 
 /**
- * `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. New
- * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that the ledger is not as
- * it was sealed.
+ * `holdfast seals head`: what proves the ledger and the audit log up to now, as one JSON object, to be kept where nobody of the database can write. New
+ * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that they are not as
+ * they were sealed.
  */
 export async function runSealHead(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
     const { findings } = await verifySeals(db, { mode: 'incremental', limit: 1 });
+    const ofAudit = await verifyAuditLog(db, { mode: 'incremental', limit: 1 });
     await advanceCheckpoint(db, 'incremental');
-    output.line(JSON.stringify(await readSealHead(db)));
-    return findings.length === 0 ? 0 : 1;
+    const head = await readSealHead(db);
+    output.line(JSON.stringify(head));
+    output.json(head);
+    return findings.length + ofAudit.length === 0 ? 0 : 1;
   });
 }
 
@@ -174,7 +176,7 @@ export async function runChecks(
 export async function withDatabase(
   settings: Settings,
   work: (db: Database) => Promise<number>,
-  locate = locateDatabase,
+  locate = locateDirectDatabase,
 ): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
   const db = openDatabase({ url: await locate(settings), poolSize: 4, log });

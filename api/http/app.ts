@@ -9,16 +9,18 @@ import express, {
 import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import type { Tracer } from '../../platform/telemetry/tracer';
-import { expectAdmitted, identify, OPERATIONS, type AccessControl } from './access';
+import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
 import type { AccessLog } from './access-log';
+import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { isProblemCode, problem, notFound, type ProblemCode } from './problems';
-import { contextOf, requestContext, type RequestContext } from './request-context';
+import { addressOf, contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
@@ -32,8 +34,17 @@ const CLIENT_GONE = 499;
 /** What the HTTP application works with. */
 export interface AppContext {
   settings: LimitSettings &
-    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
+    Pick<
+      Settings,
+      | 'REQUEST_BODY_SECONDS'
+      | 'HOST'
+      | 'ALLOWED_HOSTS'
+      | 'ALLOWED_ORIGINS'
+      | 'TRUSTED_PROXIES'
+      | 'LIMIT_BAD_CREDENTIALS'
+    >;
   log: Logger;
+  db: Pick<Database, 'runFor'>;
   access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
@@ -67,8 +78,16 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
-  for (const each of routes)
-    mount(routerOf(each.path), each, admissionOf(context.access, each, limitsOf(each)), readBody);
+  const badCredentials = createBadCredentials(context.settings.LIMIT_BAD_CREDENTIALS);
+  for (const each of routes) {
+    const steps = { limits: limitsOf(each), badCredentials };
+    mount(
+      routerOf(each.path),
+      recordable(context.db, each),
+      admissionOf(context.access, each, steps),
+      readBody,
+    );
+  }
   app.use(
     '/docs',
     docsHeaders(),
@@ -125,6 +144,18 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
   };
 }
 
+/** What it changes has this request in the audit log. */
+function recordable(db: Pick<Database, 'runFor'>, each: Route): Route {
+  if (each.methods.every((method) => method === 'get')) return each;
+  return {
+    ...each,
+    handle(req, res) {
+      const { requestId } = contextOf(res);
+      return db.runFor({ requestId, address: addressOf(req) }, () => each.handle(req, res));
+    },
+  };
+}
+
 function mount(
   { router, prefix }: PrefixRouter,
   mounted: Route,
@@ -150,20 +181,26 @@ function mount(
 
 /**
  * Finds out who asks, counts the request, and refuses who may not make it, all before anything of the body is read. What is refused is
- * counted too: nobody tries credentials, or ids of what is not theirs, without a limit.
+ * counted too: nobody tries credentials, or ids of what is not theirs, without a limit. Where many bad credentials come from, none are
+ * looked up.
  */
 function admissionOf(
   control: AccessControl,
   { access }: Route,
-  limits: readonly RequestHandler[],
+  { limits, badCredentials }: { limits: readonly RequestHandler[]; badCredentials: BadCredentials },
 ): readonly RequestHandler[] {
   return [
     async (req, res, next) => {
       const context = contextOf(res);
+      const areGood = looksAtCredentials(control, access, req) ? badCredentials.count(req) : null;
       try {
         context.principal = await identify(control, access, req);
+        areGood?.();
       } catch (error) {
-        if (!isAppError(error, 'NOT_SIGNED_IN')) throw error;
+        if (!isAppError(error, 'NOT_SIGNED_IN')) {
+          areGood?.();
+          throw error;
+        }
         context.failedSignIn = error;
       }
       next();

@@ -172,8 +172,9 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         responses: { 200: { description: 'The thresholds in force', schema: thresholds } },
         problems: ['UNKNOWN_LOCATION', 'VALIDATION_FAILED'],
       },
-      async ({ params, body }) => {
+      async ({ params, body, caller: actor }) => {
         await setThresholds(db, {
+          actor,
           sku: params.sku,
           location: body.location ?? null,
           thresholds: 'inherit' in body ? 'inherit' : thresholdsIn(body),
@@ -197,9 +198,9 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params, body }) => {
+      async ({ params, body, caller: actor }) => {
         const given = thresholdsIn(body);
-        const changed = await setCategoryThresholds(db, params.code, given).catch(
+        const changed = await setCategoryThresholds(db, params.code, { ...given, actor }).catch(
           asNotFound('UNKNOWN_CATEGORY', 'There is no such category.'),
         );
         return ok({ category: params.code, ...given, changed });

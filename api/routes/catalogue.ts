@@ -35,6 +35,7 @@ import {
 import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
+import { onReports } from '../services/searches';
 
 const TAG = 'Catalogue';
 
@@ -87,7 +88,7 @@ export function catalogueRoutes(context: ApiContext): Route[] {
 }
 
 function productRoutes(context: ApiContext): Route[] {
-  const { db, reports } = context;
+  const { db } = context;
   const path = `${API_BASE}/products`;
   const one = { description: 'The product, with its `ETag`', schema: product };
   return [
@@ -98,12 +99,15 @@ function productRoutes(context: ApiContext): Route[] {
         access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
+        limit: 'reports',
         query: productQuery,
         responses: { 200: { description: 'A page', schema: productPage } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'OVERLOADED'],
       },
-      async ({ query: { cursor, ...filter } }) => {
-        const page = await listProducts(reports, { ...filter, after: cursor?.sku });
+      async ({ query: { cursor, ...filter }, principal, signal }) => {
+        const page = await onReports(context, { principal, signal }, (reports) =>
+          listProducts(reports, { ...filter, after: cursor?.sku }),
+        );
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -114,17 +118,18 @@ function productRoutes(context: ApiContext): Route[] {
         access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
-        description: 'A SKU that differs from another only by capitals is refused.',
+        description:
+          'A SKU that differs from another only by capitals is refused, as is one with characters that people could not tell from others.',
         keyed: true,
         body: newProduct,
         responses: { 201: one },
-        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
+        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'SKU_UNCLEAR'],
       },
       (call) =>
         runOnce(context, call, 'POST /products', async () => {
           const { sku, ...fields } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(await createProduct(db, sku, fields, { isRepeat }), path, sku);
+          return created(await createProduct(db, sku, fields, { isRepeat, actor: call.caller }), path, sku);
         }),
     ),
     route(
@@ -153,9 +158,10 @@ function productRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: [...UPDATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateProduct({ db, lockMovedStock }, params.sku, body, seen));
+        const editing = { db, lockMovedStock };
+        return tagged(200, await updateProduct(editing, params.sku, body, { seen, actor }));
       },
     ),
     route(
@@ -170,7 +176,8 @@ function productRoutes(context: ApiContext): Route[] {
         params: skuParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await setProductActive(db, params.sku, false)),
+      async ({ params, caller: actor }) =>
+        tagged(200, await setProductActive(db, { ...params, active: false, actor })),
     ),
     route(
       {
@@ -183,7 +190,8 @@ function productRoutes(context: ApiContext): Route[] {
         params: skuParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await setProductActive(db, params.sku, true)),
+      async ({ params, caller: actor }) =>
+        tagged(200, await setProductActive(db, { ...params, active: true, actor })),
     ),
   ];
 }
@@ -230,7 +238,8 @@ function warehouseRoutes(context: ApiContext): Route[] {
         runOnce(context, call, 'POST /warehouses', async () => {
           const { code, ...fields } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(shownVersion(await createWarehouse(db, code, fields, { isRepeat })), path, code);
+          const made = await createWarehouse(db, code, fields, { isRepeat, actor: call.caller });
+          return created(shownVersion(made), path, code);
         }),
     ),
     route(
@@ -262,9 +271,9 @@ function warehouseRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: UPDATE_PROBLEMS,
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, shownVersion(await updateWarehouse(db, params.code, body, seen)));
+        return tagged(200, shownVersion(await updateWarehouse(db, params.code, body, { seen, actor })));
       },
     ),
   ];
@@ -308,7 +317,7 @@ function categoryRoutes(context: ApiContext): Route[] {
         runOnce(context, call, 'POST /categories', async () => {
           const { code, name: title } = call.body;
           const isRepeat = call.idempotencyKey !== null;
-          return created(await createCategory(db, code, title, { isRepeat }), path, code);
+          return created(await createCategory(db, code, title, { isRepeat, actor: call.caller }), path, code);
         }),
     ),
     route(
@@ -336,9 +345,9 @@ function categoryRoutes(context: ApiContext): Route[] {
         responses: { 200: one },
         problems: UPDATE_PROBLEMS,
       },
-      async ({ params, body, req }) => {
+      async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateCategory(db, params.code, body.name, seen));
+        return tagged(200, await updateCategory(db, params.code, body.name, { seen, actor }));
       },
     ),
     route(
@@ -352,7 +361,7 @@ function categoryRoutes(context: ApiContext): Route[] {
         params: categoryParams,
         responses: { 200: one },
       },
-      async ({ params }) => tagged(200, await archiveCategory(db, params.code)),
+      async ({ params, caller: actor }) => tagged(200, await archiveCategory(db, { ...params, actor })),
     ),
   ];
 }

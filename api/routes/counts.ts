@@ -186,7 +186,7 @@ export function countRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_INCOMPLETE'],
       },
-      async ({ params }) => ok(await submitCount(context, params.id)),
+      async ({ params, caller }) => ok(await submitCount(context, { sheetId: params.id, actor: caller })),
     ),
     route(
       {

@@ -108,8 +108,10 @@ export function jobRoutes(context: ApiContext): Route[] {
         responses: { 202: { description: 'It will stop, or has been cancelled', schema: job } },
         problems: ['JOB_ENDED'],
       },
-      async ({ params }) => {
-        const cancelled = await requestCancel(db, params.id).catch(asNotFound('JOB_NOT_FOUND', NO_JOB));
+      async ({ params, caller }) => {
+        const cancelled = await requestCancel(db, params.id, caller).catch(
+          asNotFound('JOB_NOT_FOUND', NO_JOB),
+        );
         return { status: 202, body: jobBody(cancelled) };
       },
     ),

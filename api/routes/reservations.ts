@@ -93,8 +93,6 @@ function reservationReads(context: ApiContext): Route[] {
 const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
 
 function reservationActions(context: ApiContext): Route[] {
-  const { db } = context;
-
   /** A change of a reservation by its id, once for a key. */
   function action<Body extends z.ZodType>(
     name: string,
@@ -156,7 +154,7 @@ function reservationActions(context: ApiContext): Route[] {
         description: 'It no longer falls due. Safe to repeat.',
         problems: ['HOLD_EXPIRED', ...ENDED],
       },
-      (id) => confirmReservation(db, id),
+      (id, _body, { access }) => confirmReservation(access, id),
     ),
     action(
       'release',
@@ -238,7 +236,7 @@ function reservationActions(context: ApiContext): Route[] {
         problems: ['HOLD_EXPIRED', 'HOLD_CONFIRMED', 'NOT_LATER', ...ENDED],
         body: extension,
       },
-      (id, due) => extendReservation(db, id, checkedDue(due)),
+      (id, due, { access }) => extendReservation(access, id, checkedDue(due)),
     ),
   ];
 }
@@ -254,7 +252,7 @@ function partOf(items: z.output<typeof reservationShipment>['items']): PartItem[
 /** One request to change a hold: the same one again has the same id. */
 interface ChangeRequest {
   requestId: string;
-  access: ActingAccess;
+  access: ActingAccess & { actor: string };
 }
 
 function act(

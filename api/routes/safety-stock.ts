@@ -43,8 +43,9 @@ export function safetyStockRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The safety stock in force', schema: safetyStock } },
         problems: ['UNKNOWN_LOCATION', 'VALIDATION_FAILED'],
       },
-      async ({ params, body }) => {
+      async ({ params, body, caller: actor }) => {
         await setSafetyStock(context, {
+          actor,
           sku: params.sku,
           location: body.location ?? null,
           units: 'inherit' in body ? 'inherit' : body.units,

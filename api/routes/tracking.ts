@@ -67,9 +67,9 @@ function trackingChoice({ db }: ApiContext): Route[] {
         responses,
         problems: ['PRODUCT_HAS_STOCK', 'VALIDATION_FAILED'],
       },
-      async ({ params, body }) => {
+      async ({ params, body, caller: actor }) => {
         if (!(await readTracking(db, params.sku))) throw notFound(NO_PRODUCT);
-        return ok(await setTracking(db, { sku: params.sku, ...body }));
+        return ok(await setTracking(db, { sku: params.sku, ...body, actor }));
       },
     ),
   ];

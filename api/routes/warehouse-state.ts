@@ -94,8 +94,8 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
         },
         problems: ['WAREHOUSE_NOT_CLOSED', 'VALIDATION_FAILED'],
       },
-      async ({ params: { code }, body }) => {
-        const request = { code, after: body.cursor ?? null, withinMs: WITHIN_MS };
+      async ({ params: { code }, body, caller: actor }) => {
+        const request = { code, after: body.cursor ?? null, withinMs: WITHIN_MS, actor };
         const { after, ...moved } = await reSourceWarehouse(context.db, request).catch(
           asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE),
         );

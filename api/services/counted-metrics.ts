@@ -11,7 +11,10 @@ interface Sample {
 }
 
 const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> = {
-  outboxMessages: { name: 'holdfast_outbox_messages', help: 'Messages of the outbox that are not delivered.' },
+  outboxMessages: {
+    name: 'holdfast_outbox_messages',
+    help: 'Messages of the outbox that are not delivered.',
+  },
   outboxSeconds: {
     name: 'holdfast_outbox_oldest_seconds',
     help: 'Age of the oldest message of the outbox that is not delivered; 0: there is none.',
@@ -105,7 +108,8 @@ function add(
 function briefly<T>(read: () => Promise<T>): () => Promise<T> {
   let latest: { at: number; value: Promise<T> } | undefined;
   return () => {
-    if (!latest || performance.now() - latest.at > FRESH_MS) latest = { at: performance.now(), value: read() };
+    if (!latest || performance.now() - latest.at > FRESH_MS)
+      latest = { at: performance.now(), value: read() };
     return latest.value;
   };
 }

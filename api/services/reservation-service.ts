@@ -51,7 +51,12 @@ export function createReservationService({
   const warehouses = createWarehouseDirectory(db);
   const strategy = settings.SOURCING_STRATEGY;
   const reclaim = (productIds: readonly number[]) => reclaimExpired(db, productIds);
-  const size = { lanes: settings.RESERVE_LANES, maxBatch: settings.RESERVE_MAX_BATCH, log, ...(observer ? { observer } : {}) };
+  const size = {
+    lanes: settings.RESERVE_LANES,
+    maxBatch: settings.RESERVE_MAX_BATCH,
+    log,
+    ...(observer ? { observer } : {}),
+  };
   const reserver = createStandaloneReserver({
     ...size,
     db,

@@ -27,6 +27,7 @@ export async function recordStatements(
       const on: Database & Transaction = {
         ...db,
         inTransaction: true,
+        origin: null,
         query,
         notice: () => undefined,
         afterCommit: () => undefined,

@@ -42,7 +42,9 @@ export function selectBacklog(on: Queryable): Promise<Backlog> {
 }
 
 /** Jobs that have not ended, by type and status; those of which there is none are left out. */
-export function selectOpenJobs(on: Queryable): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+export function selectOpenJobs(
+  on: Queryable,
+): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
   return many(
     on,
     'backlog.open_jobs',
@@ -51,7 +53,9 @@ export function selectOpenJobs(on: Queryable): Promise<{ type: JobType; status: 
 }
 
 /** Jobs that ended within the last day, by type and how; those of which there is none are left out. */
-export function selectEndedJobs(on: Queryable): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+export function selectEndedJobs(
+  on: Queryable,
+): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
   return many(
     on,
     'backlog.ended_jobs',

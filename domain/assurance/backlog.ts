@@ -1,5 +1,11 @@
 import type { Queryable } from '../../platform/database/database';
-import { JOB_TYPES, ENDED_JOB_STATUSES, OPEN_JOB_STATUSES, type JobStatus, type JobType } from '../jobs/types';
+import {
+  JOB_TYPES,
+  ENDED_JOB_STATUSES,
+  OPEN_JOB_STATUSES,
+  type JobStatus,
+  type JobType,
+} from '../jobs/types';
 import { selectBacklog, selectEndedJobs, selectOpenJobs, type Backlog } from './backlog-queries';
 
 export type { Backlog };

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { raiseAlert, raiseLedgerTampered, resolveAlert, resolveLedgerTampered } from '../stock/alerts/alerts';
+import {
+  raiseAlert,
+  raiseTampered,
+  resolveAlert,
+  resolveTampered,
+  type SealedSubject,
+} from '../stock/alerts/alerts';
 import {
   beginJob,
   cancelJob,
@@ -12,7 +18,7 @@ import {
   reportProgress,
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
-import type { JobView } from '../jobs/types';
+import { SCHEDULE, type JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { boundShare, moveShare } from './share-queries';
@@ -51,7 +57,7 @@ export interface ConsistencyEnd {
 export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
   const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
   const id = derivedId('scheduled-consistency', occasion);
-  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
+  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: SCHEDULE })).jobId;
 }
 
 /** Makes a job that the caller runs itself, without a workflow. Returns its id. */
@@ -97,8 +103,9 @@ export async function finishConsistencyJob(
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) {
       await advanceCheckpoint(db, mode);
-      await trackSeals(db, jobId);
+      await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
     }
+    if (ran.has('audit_seals')) await trackSeals(db, jobId, { check: 'audit_seals', subject: 'audit_log' });
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
@@ -128,13 +135,17 @@ async function readResults(db: Database, jobId: string): Promise<CheckResult[]> 
 /** Findings that the alert names. */
 const NAMED = 20;
 
-async function trackSeals(db: Database, jobId: string): Promise<void> {
-  const found = await selectFindings(db, { jobId, check: 'seals', after: 0, limit: NAMED, offset: 0 });
-  const findings = (await selectCheck(db, jobId, 'seals'))?.findings ?? 0;
+async function trackSeals(
+  db: Database,
+  jobId: string,
+  { check, subject }: { check: CheckId; subject: SealedSubject },
+): Promise<void> {
+  const found = await selectFindings(db, { jobId, check, after: 0, limit: NAMED, offset: 0 });
+  const findings = (await selectCheck(db, jobId, check))?.findings ?? 0;
   const first = found.map(({ subject }) => subject);
   await db.retrying(async (tx) => {
-    if (findings > 0) await raiseLedgerTampered(tx, { jobId, findings, first });
-    else await resolveLedgerTampered(tx);
+    if (findings > 0) await raiseTampered(tx, subject, { jobId, findings, first });
+    else await resolveTampered(tx, subject);
   });
 }
 

@@ -110,6 +110,7 @@ export const CHECK_IDS = [
   'workflow_gone',
   'workflow_outlives_order',
   'seals',
+  'audit_seals',
 ] as const;
 
 export type CheckId = (typeof CHECK_IDS)[number];

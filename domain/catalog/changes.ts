@@ -15,6 +15,11 @@ export function refuseAlike(what: string, name: string, alike: readonly string[]
   throw new AppError('DUPLICATE_NAME', detail, { existing: other });
 }
 
+/** Whether a client may change what has this version. */
+export function isSeen({ version }: { version: number }, seen: Seen): boolean {
+  return seen === null || seen.includes(version);
+}
+
 /**
  * Why an update changed nothing.
  *

@@ -1,4 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { recordChange } from '../audit/record';
 import {
   insertCategory,
   selectCategories,
@@ -8,7 +9,7 @@ import {
   updateCategoryName,
   type CategoryRow,
 } from './category-queries';
-import { refuseAlike, refuseUpdate } from './changes';
+import { isSeen, refuseAlike, refuseUpdate } from './changes';
 import { lockName } from './name-lock-queries';
 import type { CategoryView, Seen, Versioned } from './types';
 
@@ -37,7 +38,7 @@ export function createCategory(
   db: Database,
   code: string,
   name: string,
-  { isRepeat }: { isRepeat: boolean },
+  { isRepeat, actor }: { isRepeat: boolean; actor: string },
 ): Promise<Versioned<CategoryView>> {
   return db.retrying(async (tx) => {
     await lockName(tx, 'category', code);
@@ -49,7 +50,14 @@ export function createCategory(
       (await selectCategoriesAlike(tx, code)).map((row) => row.code),
     );
     await insertCategory(tx, code, name);
-    return existing(tx, code);
+    const made = await existing(tx, code);
+    await recordChange(tx, {
+      actor,
+      action: 'category.added',
+      subject: { type: 'category', id: code },
+      after: { name },
+    });
+    return made;
   });
 }
 
@@ -58,12 +66,23 @@ export function updateCategory(
   db: Database,
   code: string,
   name: string,
-  seen: Seen,
+  { seen, actor }: { seen: Seen; actor: string },
 ): Promise<Versioned<CategoryView>> {
   return db.retrying(async (tx) => {
-    const updated = await updateCategoryName(tx, code, name, seen);
-    if (updated === 0) refuseUpdate('category', await selectCategory(tx, code), seen);
-    return existing(tx, code);
+    for (;;) {
+      const before = await selectCategory(tx, code);
+      if (!before || !isSeen(before, seen)) refuseUpdate('category', before, seen);
+      // 0: it was changed between the two statements.
+      if ((await updateCategoryName(tx, code, name, [before.version])) === 0) continue;
+      await recordChange(tx, {
+        actor,
+        action: 'category.changed',
+        subject: { type: 'category', id: code },
+        before: { name: before.name },
+        after: { name },
+      });
+      return existing(tx, code);
+    }
   });
 }
 
@@ -72,9 +91,13 @@ export function updateCategory(
  *
  * @throws AppError `NOT_FOUND`
  */
-export function archiveCategory(db: Database, code: string): Promise<Versioned<CategoryView>> {
+export function archiveCategory(
+  db: Database,
+  { code, actor }: { code: string; actor: string },
+): Promise<Versioned<CategoryView>> {
   return db.retrying(async (tx) => {
-    await updateCategoryArchived(tx, code);
+    if (await updateCategoryArchived(tx, code))
+      await recordChange(tx, { actor, action: 'category.archived', subject: { type: 'category', id: code } });
     const category = await selectCategory(tx, code);
     return category ? viewOf(category) : refuseUpdate('category', category, null);
   });

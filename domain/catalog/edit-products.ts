@@ -1,7 +1,9 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
+import { recordChange } from '../audit/record';
+import type { AuditValues } from '../audit/types';
 import { selectCategory } from './category-queries';
-import { refuseAlike, refuseUpdate } from './changes';
+import { isSeen, refuseAlike, refuseUpdate } from './changes';
 import { lockName } from './name-lock-queries';
 import {
   insertProduct,
@@ -11,30 +13,39 @@ import {
   updateProductFields,
 } from './product-queries';
 import { readProduct } from './products';
+import { unclearCharacter } from './sku-characters';
 import type { CategoryMove, ProductFields, ProductView, Seen, Versioned } from './types';
 
 /**
  * Adds a product.
  *
  * @param options.isRepeat an equal product that nobody has changed is the one that an earlier try made
- * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`
+ * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`; `SKU_UNCLEAR` with `character` where people could not tell the SKU from another one
  */
 export function createProduct(
   db: Database,
   sku: string,
   fields: ProductFields,
-  { isRepeat }: { isRepeat: boolean },
+  { isRepeat, actor }: { isRepeat: boolean; actor: string },
 ): Promise<Versioned<ProductView>> {
   return db.retrying(async (tx) => {
     await lockName(tx, 'sku', sku);
     const found = isRepeat ? await readProduct(tx, sku) : null;
     if (found && found.version === 1 && isEqual(found, fields)) return found;
+    const unclear = unclearCharacter(sku);
+    if (unclear) throw new AppError('SKU_UNCLEAR', unclear.reason, { character: unclear.character });
     refuseAlike(
       'product',
       sku,
       (await selectAlike(tx, sku)).map((row) => row.sku),
     );
     await insertProduct(tx, sku, fields, await categoryIdOf(tx, fields, null));
+    await recordChange(tx, {
+      actor,
+      action: 'product.added',
+      subject: { type: 'product', id: sku },
+      after: fieldsOf(fields),
+    });
     return existing(tx, sku);
   });
 }
@@ -54,18 +65,27 @@ export async function updateProduct(
   { db, lockMovedStock }: ProductEditing,
   sku: string,
   fields: ProductFields,
-  seen: Seen,
+  { seen, actor }: { seen: Seen; actor: string },
 ): Promise<Versioned<ProductView>> {
   for (;;) {
     const updated = await db.retrying(async (tx) => {
       const before = await selectBefore(tx, sku);
-      if (!before || (seen !== null && !seen.includes(before.version))) refuseUpdate('product', before, seen);
+      if (!before || !isSeen(before, seen)) refuseUpdate('product', before, seen);
+      const shown = await existing(tx, sku);
       const categoryId = await categoryIdOf(tx, fields, before.category);
       if (categoryId !== before.categoryId) await lockMovedStock(tx, [{ productId: before.id, categoryId }]);
       const count = await updateProductFields(tx, sku, fields, categoryId, before.version);
-      return count === 0 ? null : existing(tx, sku);
+      // It was changed between the statements.
+      if (count === 0) return null;
+      await recordChange(tx, {
+        actor,
+        action: 'product.changed',
+        subject: { type: 'product', id: sku },
+        before: fieldsOf(shown),
+        after: fieldsOf(fields),
+      });
+      return existing(tx, sku);
     });
-    // Null: it was changed between the two statements.
     if (updated) return updated;
   }
 }
@@ -77,19 +97,28 @@ export async function updateProduct(
  */
 export function setProductActive(
   db: Database,
-  sku: string,
-  active: boolean,
+  { sku, active, actor }: { sku: string; active: boolean; actor: string },
 ): Promise<Versioned<ProductView>> {
   return db.retrying(async (tx) => {
-    await updateProductActive(tx, sku, active);
+    if (await updateProductActive(tx, sku, active))
+      await recordChange(tx, {
+        actor,
+        action: active ? 'product.restored' : 'product.archived',
+        subject: { type: 'product', id: sku },
+      });
     const product = await readProduct(tx, sku);
     return product ?? refuseUpdate('product', product, null);
   });
 }
 
+const FIELDS = ['name', 'description', 'category', 'priceMinor', 'currency'] as const;
+
 function isEqual(product: ProductView, fields: ProductFields): boolean {
-  const names = ['name', 'description', 'category', 'priceMinor', 'currency'] as const;
-  return names.every((name) => product[name] === fields[name]);
+  return FIELDS.every((name) => product[name] === fields[name]);
+}
+
+function fieldsOf(fields: ProductFields): AuditValues {
+  return Object.fromEntries(FIELDS.map((name) => [name, fields[name]]));
 }
 
 /** A category that is archived takes no further product; one that is in it may stay. */

@@ -1,5 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { refuseAlike, refuseUpdate } from './changes';
+import { recordChange } from '../audit/record';
+import type { AuditValues } from '../audit/types';
+import { isSeen, refuseAlike, refuseUpdate } from './changes';
 import { lockName } from './name-lock-queries';
 import type { Seen, Versioned, Warehouse, WarehouseFields } from './types';
 import {
@@ -24,7 +26,7 @@ export function createWarehouse(
   db: Database,
   code: string,
   fields: WarehouseFields,
-  { isRepeat }: { isRepeat: boolean },
+  { isRepeat, actor }: { isRepeat: boolean; actor: string },
 ): Promise<Versioned<Warehouse>> {
   return db.retrying(async (tx) => {
     await lockName(tx, 'warehouse', code);
@@ -36,6 +38,12 @@ export function createWarehouse(
       (await selectCodesAlike(tx, code)).map((row) => row.code),
     );
     await insertWarehouse(tx, code, fields);
+    await recordChange(tx, {
+      actor,
+      action: 'warehouse.added',
+      subject: { type: 'warehouse', id: code },
+      after: fieldsOf(fields),
+    });
     return existing(tx, code);
   });
 }
@@ -45,18 +53,34 @@ export function updateWarehouse(
   db: Database,
   code: string,
   fields: WarehouseFields,
-  seen: Seen,
+  { seen, actor }: { seen: Seen; actor: string },
 ): Promise<Versioned<Warehouse>> {
   return db.retrying(async (tx) => {
-    const updated = await updateWarehouseFields(tx, code, fields, seen);
-    if (updated === 0) refuseUpdate('warehouse', await selectWarehouse(tx, code), seen);
-    return existing(tx, code);
+    for (;;) {
+      const before = await selectWarehouse(tx, code);
+      if (!before || !isSeen(before, seen)) refuseUpdate('warehouse', before, seen);
+      // 0: it was changed between the two statements.
+      if ((await updateWarehouseFields(tx, code, fields, [before.version])) === 0) continue;
+      await recordChange(tx, {
+        actor,
+        action: 'warehouse.changed',
+        subject: { type: 'warehouse', id: code },
+        before: fieldsOf(before),
+        after: fieldsOf(fields),
+      });
+      return existing(tx, code);
+    }
   });
 }
 
+const FIELDS = ['name', 'type', 'address', 'latitude', 'longitude', 'region', 'priority'] as const;
+
 function isEqual(warehouse: Warehouse, fields: WarehouseFields): boolean {
-  const names = ['name', 'type', 'address', 'latitude', 'longitude', 'region', 'priority'] as const;
-  return names.every((name) => warehouse[name] === fields[name]);
+  return FIELDS.every((name) => warehouse[name] === fields[name]);
+}
+
+function fieldsOf(fields: Pick<Warehouse, (typeof FIELDS)[number]>): AuditValues {
+  return Object.fromEntries(FIELDS.map((name) => [name, fields[name]]));
 }
 
 async function existing(tx: Transaction, code: string): Promise<Versioned<Warehouse>> {

@@ -1,4 +1,5 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
+import { recordChange } from '../audit/record';
 import type { StateChange, Warehouse, WarehouseState, WarehouseStatus } from './types';
 import {
   insertWarehouseEvent,
@@ -32,15 +33,31 @@ export async function readServing(tx: Transaction, ids: readonly number[]): Prom
 }
 
 /** Nothing is allocated from it by who asks from now on. Again, it changes nothing. */
-export async function markClosed(tx: Transaction, warehouseId: number, change: StateChange): Promise<void> {
-  const closed = await updateClosed(tx, warehouseId);
-  if (closed > 0) await insertWarehouseEvent(tx, { warehouseId, type: 'closed', ...change });
+export async function markClosed(
+  tx: Transaction,
+  warehouse: { id: number; code: string },
+  change: StateChange,
+): Promise<void> {
+  if (await updateClosed(tx, warehouse.id)) await recordState(tx, warehouse, 'closed', change);
 }
 
 /** Who waits for stock is served from it; orders are not placed from it yet. Of an open one it changes nothing. */
-export async function markOpening(tx: Transaction, warehouseId: number, change: StateChange): Promise<void> {
-  const begun = await updateOpening(tx, warehouseId);
-  if (begun > 0) await insertWarehouseEvent(tx, { warehouseId, type: 'opened', ...change });
+export async function markOpening(
+  tx: Transaction,
+  warehouse: { id: number; code: string },
+  change: StateChange,
+): Promise<void> {
+  if (await updateOpening(tx, warehouse.id)) await recordState(tx, warehouse, 'opened', change);
+}
+
+async function recordState(
+  tx: Transaction,
+  { id, code }: { id: number; code: string },
+  type: 'closed' | 'opened',
+  { actor, reason }: StateChange,
+): Promise<void> {
+  await insertWarehouseEvent(tx, { warehouseId: id, type, actor, reason });
+  await recordChange(tx, { actor, action: `warehouse.${type}`, subject: { type: 'warehouse', id: code } });
 }
 
 export async function readState(on: Queryable, warehouseId: number): Promise<WarehouseState | null> {

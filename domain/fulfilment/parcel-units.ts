@@ -1,5 +1,6 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
+import { recordChange } from '../audit/record';
 import { stockKeyOf, unreserved } from '../stock/ledger/rules';
 import { lockStock, takeBlocked, type StockAccess, type StockLedger } from '../stock/ledger/stock-ledger';
 import type { LedgerEntry, StockKey } from '../stock/ledger/types';
@@ -106,6 +107,12 @@ async function nameUnits(
   });
   if (hasLeft(status)) await exchange(tx, stock, { ...parcel, actor }, named);
   else await replacePacked(tx, shipmentId, await toPack(tx, parcel, named));
+  await recordChange(tx, {
+    actor,
+    action: 'shipment.units_named',
+    subject: { type: 'shipment', id: shipmentId },
+    after: { items: named.map(({ item, units }) => ({ sku: item.sku, ...units })) },
+  });
   const units = await readParcelUnits(tx, shipmentId);
   if (!units) throw new Error('a shipment disappeared');
   return units;

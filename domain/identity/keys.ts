@@ -2,6 +2,7 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { pageIn, withoutMicros, type Page, type PageRequest } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { recordChange } from '../audit/record';
 import { isSameHash, newKeyText, parseKeyText } from './key-text';
 import {
   insertKey,
@@ -62,7 +63,9 @@ export function createKey(db: Database, wanted: NewKey): Promise<ShownKey> {
       actor,
       expiresInSeconds,
     });
-    return shown(tx, id, text);
+    const made = await shown(tx, id, text);
+    await recordMade(tx, made, actor);
+    return made;
   });
 }
 
@@ -103,7 +106,7 @@ export function registerKey(db: Database, wanted: RegisteredKey): Promise<boolea
   const { id, secretHash } = parsed;
   return db.retrying(async (tx) => {
     const { id: serviceId } = await ensureService(tx, { name, role, actor });
-    await insertKey(tx, {
+    const isNew = await insertKey(tx, {
       id,
       serviceId,
       kind,
@@ -113,6 +116,7 @@ export function registerKey(db: Database, wanted: RegisteredKey): Promise<boolea
       actor,
       expiresInSeconds: null,
     });
+    if (isNew) await recordMade(tx, await existing(tx, id), actor);
     const [inUse] = await selectKeysInUse(tx, [id]);
     return inUse !== undefined && isSameHash(inUse.secretHash, secretHash);
   });
@@ -150,17 +154,32 @@ export function rotateKey(
     const { text, secretHash } = newKeyText(old.kind, made);
     await insertSuccessor(tx, { id: made, replaces: id, secretHash, actor });
     await updateOverlap(tx, id, overlapSeconds);
-    return shown(tx, made, text);
+    const key = await shown(tx, made, text);
+    await recordMade(tx, key, actor);
+    return key;
   });
 }
 
 /** Ends a key at once. Again, it changes nothing. @throws AppError `KEY_NOT_FOUND` */
-export async function revokeKey(
-  db: Database,
-  { id, actor }: { id: string; actor: string },
-): Promise<KeyView> {
-  await updateRevoked(db, id, actor);
-  return existing(db, id);
+export function revokeKey(db: Database, { id, actor }: { id: string; actor: string }): Promise<KeyView> {
+  return db.retrying(async (tx) => {
+    if (await updateRevoked(tx, id, actor))
+      await recordChange(tx, { actor, action: 'api_key.revoked', subject: { type: 'api_key', id } });
+    return existing(tx, id);
+  });
+}
+
+async function recordMade(
+  tx: Transaction,
+  { id, service, kind, scopes, expiresAt, replaces }: KeyView,
+  actor: string,
+): Promise<void> {
+  await recordChange(tx, {
+    actor,
+    action: replaces === null ? 'api_key.made' : 'api_key.rotated',
+    subject: { type: 'api_key', id },
+    after: { service, kind, scopes, expiresAt, replaces },
+  });
 }
 
 async function shown(tx: Transaction, id: string, key: string): Promise<ShownKey> {

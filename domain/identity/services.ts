@@ -1,6 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { recordChange } from '../audit/record';
 import {
   insertService,
   selectAdopter,
@@ -29,7 +30,16 @@ export async function ensureService(
   wanted: { name: string; role: ServiceRole | undefined; actor: string },
 ): Promise<ServiceView> {
   const { name, role, actor } = wanted;
-  if (role !== undefined) await insertService(tx, { id: newId(), name, role, actor });
+  if (role !== undefined) {
+    const id = newId();
+    if (await insertService(tx, { id, name, role, actor }))
+      await recordChange(tx, {
+        actor,
+        action: 'service.added',
+        subject: { type: 'service', id },
+        after: { name, role },
+      });
+  }
   const service = await selectService(tx, name);
   if (!service) throw unknownService(name);
   if (role !== undefined && service.role !== role)
@@ -48,14 +58,22 @@ export async function ensureService(
  *
  * @throws AppError `UNKNOWN_SERVICE`, `ADOPTED_BY_ANOTHER` where another service has
  */
-export function adoptAnonymous(db: Database, name: string): Promise<ServiceView> {
+export function adoptAnonymous(
+  db: Database,
+  { name, actor }: { name: string; actor: string },
+): Promise<ServiceView> {
   return db.retrying(async (tx) => {
     const service = await selectService(tx, name);
     if (!service) throw unknownService(name);
     const adopter = await selectAdopter(tx);
     if (adopter && adopter.id !== service.id)
       throw new AppError('ADOPTED_BY_ANOTHER', `The service ${adopter.name} has what anonymous made.`);
-    await updateAdopts(tx, service.id);
+    if (await updateAdopts(tx, service.id))
+      await recordChange(tx, {
+        actor,
+        action: 'service.adopted_anonymous',
+        subject: { type: 'service', id: service.id },
+      });
     return { ...service, adoptsAnonymous: true };
   });
 }

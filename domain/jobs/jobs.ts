@@ -2,6 +2,7 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { pageIn, type Page, type PagePosition } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/database/outbox';
+import { recordChange } from '../audit/record';
 import {
   endJob,
   insertJob,
@@ -10,13 +11,22 @@ import {
   selectJobActor,
   selectJobs,
   selectResting,
+  setAcknowledged,
   startRunning,
   updateProgress,
   type JobEnd,
   type JobRow,
 } from './queries';
 import { jobHasEnded, jobProgress } from './rules';
-import type { JobOutcome, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
+import {
+  SCHEDULE,
+  type JobOutcome,
+  type JobProgress,
+  type JobStatus,
+  type JobType,
+  type JobView,
+  type NewJob,
+} from './types';
 
 export { selectCancelRequested as isCancelRequested, selectJobInput as readJobInput } from './queries';
 
@@ -29,7 +39,10 @@ type Connection = Database | Transaction;
  */
 export function createJob(on: Connection, job: NewJob): Promise<JobView> {
   return inOwnTransaction(on, async (tx) => {
-    if (await insertJob(tx, job)) await start(tx, job.id);
+    if (await insertJob(tx, job)) {
+      await start(tx, job.id);
+      await recordStarted(tx, job);
+    }
     return existing(await selectJob(tx, job.id), job.id);
   });
 }
@@ -37,8 +50,20 @@ export function createJob(on: Connection, job: NewJob): Promise<JobView> {
 /** Writes a job that the caller runs itself: no workflow is started for it, nor by reconciliation for a day. */
 export function createCallerRunJob(on: Connection, job: NewJob): Promise<JobView> {
   return inOwnTransaction(on, async (tx) => {
-    await insertJob(tx, { ...job, input: { ...job.input, runByCaller: true } });
+    const isNew = await insertJob(tx, { ...job, input: { ...job.input, runByCaller: true } });
+    if (isNew) await recordStarted(tx, job);
     return existing(await selectJob(tx, job.id), job.id);
+  });
+}
+
+/** Of a job that somebody starts, an upload included: what it changes is not told row by row. */
+async function recordStarted(tx: Transaction, { id, type, actor }: NewJob): Promise<void> {
+  if (actor === SCHEDULE) return;
+  await recordChange(tx, {
+    actor,
+    action: 'job.started',
+    subject: { type: 'job', id },
+    after: { type },
   });
 }
 
@@ -91,7 +116,7 @@ export function failJob(
  *
  * @throws AppError `JOB_NOT_FOUND`, `JOB_ENDED` when it is completed or has failed
  */
-export function requestCancel(on: Connection, id: string): Promise<JobView> {
+export function requestCancel(on: Connection, id: string, actor: string): Promise<JobView> {
   return changing(on, id, async (tx) => {
     const marked = await markCancel(tx, id);
     const { status } = existing(await selectJob(tx, id), id);
@@ -99,7 +124,28 @@ export function requestCancel(on: Connection, id: string): Promise<JobView> {
       throw new AppError('JOB_ENDED', `This job has ended: it is ${status}.`, { jobId: id });
     }
     if (!jobHasEnded(status)) await start(tx, id);
+    if (marked)
+      await recordChange(tx, { actor, action: 'job.cancel_requested', subject: { type: 'job', id } });
     return marked;
+  });
+}
+
+/**
+ * Says that somebody has seen that a job failed, and that nothing more is to be done about it. Again, it changes nothing: who was first
+ * stays.
+ *
+ * @throws AppError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
+ */
+export function acknowledgeJob(
+  on: Connection,
+  given: { id: string; by: string; note: string | null },
+): Promise<JobView> {
+  return changing(on, given.id, async (tx) => {
+    const changed = await setAcknowledged(tx, given);
+    const { status } = existing(await selectJob(tx, given.id), given.id);
+    if (status !== 'failed')
+      throw new AppError('JOB_NOT_FAILED', `This job is ${status}: only one that failed is acknowledged.`);
+    return changed;
   });
 }
 
@@ -175,6 +221,15 @@ function existing(row: JobRow | undefined, id: string): JobView {
   return asView(row);
 }
 
+function acknowledgedIn({
+  acknowledgedAt,
+  acknowledgedBy,
+  acknowledgement,
+}: JobRow): JobView['acknowledged'] {
+  if (acknowledgedAt === null || acknowledgedBy === null) return null;
+  return { at: acknowledgedAt.toISOString(), by: acknowledgedBy, note: acknowledgement };
+}
+
 function asView(row: JobRow): JobView {
   const { id, type, status, processed, total, details, result, file, version, seconds } = row;
   return {
@@ -194,6 +249,7 @@ function asView(row: JobRow): JobView {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
+    acknowledged: acknowledgedIn(row),
     version,
   };
 }

@@ -51,9 +51,14 @@ export interface JobView {
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;
+  /** Of one that failed: who has seen that, and what they did; null: nobody yet. */
+  acknowledged: { at: string; by: string; note: string | null } | null;
   /** Goes up with every change. */
   version: number;
 }
+
+/** The actor of jobs that nobody starts. */
+export const SCHEDULE = 'schedule';
 
 export interface NewJob {
   /** A job is made once by its id, however often it is asked for. */

@@ -1,4 +1,5 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
+import { entriesOf } from '../audit/entries-sql';
 import type { NewEvent, OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
@@ -6,7 +7,8 @@ import { OPEN_ORDER_STATUSES } from './types';
 
 /**
  * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
- * Orders that do not exist get none.
+ * Orders that do not exist get none. What somebody did to an order that is not their own goes into the audit log in the same statement:
+ * those that place orders send nothing after it.
  */
 export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
   return execute(
@@ -21,15 +23,25 @@ export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Prom
        update orders o set event_seq = o.event_seq + c.count, updated_at = clock_timestamp()
        from (select order_id, count(*)::int as count from added group by order_id) c, locked l
        where o.id = l.id and c.order_id = o.id
-       returning o.id, o.event_seq - c.count as base
-     )
-     insert into order_events (order_id, seq, type, data, actor)
-     select a.order_id, b.base + a.place, a.type, a.data, a.actor from added a join bumped b on b.id = a.order_id`,
+       returning o.id, o.event_seq - c.count as base, o.owner, o.customer_id
+     ), numbered as (
+       select a.*, b.base + a.place as seq, b.owner,
+              case when a.actor <> 'user:' || b.customer_id then b.customer_id end as on_behalf_of
+       from added a join bumped b on b.id = a.order_id
+     ), of_others as (
+       select actor, on_behalf_of, 'order.' || type as action, 'order' as subject_type, order_id::text as subject_id,
+              jsonb_build_object('event', seq) as after
+       from numbered where on_behalf_of is not null and (actor like 'user:%' or actor <> owner)
+     ), ${entriesOf('of_others', '$5::text', '$6::text')}
+     insert into order_events (order_id, seq, type, data, actor, on_behalf_of)
+     select order_id, seq, type, data, actor, on_behalf_of from numbered`,
     [
       events.map((e) => e.orderId),
       events.map((e) => e.type),
       events.map((e) => JSON.stringify(e.data ?? {})),
       events.map((e) => e.actor ?? null),
+      tx.origin?.requestId ?? null,
+      tx.origin?.address ?? null,
     ],
   );
 }

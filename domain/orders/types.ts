@@ -131,6 +131,8 @@ export interface OrderEvent {
   at: string;
   /** The caller who caused it, where somebody did. */
   actor?: string;
+  /** The customer, where it was somebody else who acted for them. */
+  onBehalfOf?: string;
   data: Record<string, unknown>;
 }
 

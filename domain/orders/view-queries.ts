@@ -33,9 +33,12 @@ export function selectOrderEvents(
     on,
     'orders.events',
     `select o.status, coalesce((
-       select json_agg(case when e.actor is null
-         then json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'data', e.data)
-         else json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor, 'data', e.data) end order by e.seq)
+       select json_agg(case
+         when e.actor is null then json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'data', e.data)
+         when e.on_behalf_of is null
+           then json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor, 'data', e.data)
+         else json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor,
+           'onBehalfOf', e.on_behalf_of, 'data', e.data) end order by e.seq)
        from (select * from order_events where order_id = o.id and seq > $2 order by seq limit $3 offset $4) e), '[]') as items
      from orders o where o.id = $1`,
     [orderId, page.after, page.limit, page.offset],

@@ -59,7 +59,7 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
     const refunds = await settleUncoveredRefunds(tx, { orderId, paymentId, reason, actor });
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     const data = { captureId, outcome, reference, reason, actor };
-    await appendEvents(tx, [{ orderId, type: 'capture_settled', data }, ...refunds]);
+    await appendEvents(tx, [{ orderId, type: 'capture_settled', actor, data }, ...refunds]);
     return viewOf(tx, captureId);
   });
 }
@@ -86,7 +86,7 @@ export async function retryCapture(
       return viewOf(tx, captureId);
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-    await appendEvents(tx, [{ orderId, type: 'capture_retried', data: { captureId, actor } }]);
+    await appendEvents(tx, [{ orderId, type: 'capture_retried', actor, data: { captureId, actor } }]);
     return viewOf(tx, captureId);
   });
 }

@@ -68,6 +68,7 @@ export async function planRefunds(
     .map(({ refundId, paymentId, amountMinor, reason, actor }) => ({
       orderId,
       type: 'refund_started',
+      actor: actor ?? undefined,
       data: { refundId, paymentId, amountMinor, reason, ...(actor === null ? {} : { actor }) },
     }));
 }

@@ -186,7 +186,7 @@ async function writeSettlement(
           { by: actor, note: reason },
         );
   return [
-    { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
+    { orderId, type: 'refund_settled', actor, data: { refundId, outcome, reference, reason, actor } },
     ...ended,
   ];
 }
@@ -213,7 +213,7 @@ export async function retryRefund(
       return viewOf(tx, refundId);
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-    await appendEvents(tx, [{ orderId, type: 'refund_retried', data: { refundId, actor } }]);
+    await appendEvents(tx, [{ orderId, type: 'refund_retried', actor, data: { refundId, actor } }]);
     return viewOf(tx, refundId);
   });
 }

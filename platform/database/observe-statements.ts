@@ -5,7 +5,10 @@ import type { PoolMetrics } from './metrics';
 export type ObserveStatement = <Result>(name: string, run: () => Promise<Result>) => Promise<Result>;
 
 /** A span for each statement of work that is traced, named as the statement is, and never with its values. */
-const SPAN = { kind: 'client', attributes: { 'db.system.name': 'postgresql' } } as const satisfies SpanOptions;
+const SPAN = {
+  kind: 'client',
+  attributes: { 'db.system.name': 'postgresql' },
+} as const satisfies SpanOptions;
 
 export function createStatementObserver(metrics: PoolMetrics, tracer: Tracer): ObserveStatement {
   return async (name, run) => {

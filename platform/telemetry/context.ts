@@ -25,7 +25,10 @@ export function currentFields(): Readonly<Record<string, string>> {
 export function runIn<T>({ trace, fields }: Partial<TelemetryContext>, work: () => T): T {
   const around = running.getStore();
   return running.run(
-    { trace: trace ?? around?.trace, fields: fields ? { ...around?.fields, ...fields } : (around?.fields ?? {}) },
+    {
+      trace: trace ?? around?.trace,
+      fields: fields ? { ...around?.fields, ...fields } : (around?.fields ?? {}),
+    },
     work,
   );
 }

@@ -68,7 +68,10 @@ export async function openTracer(
 
   return {
     isOn: true,
-    begin(name, { kind = 'internal', parent = currentTrace(), links = [], attributes = {} }: SpanOptions = {}) {
+    begin(
+      name,
+      { kind = 'internal', parent = currentTrace(), links = [], attributes = {} }: SpanOptions = {},
+    ) {
       const span = tracer.startSpan(
         name,
         { kind: kinds[kind], attributes: { ...attributes }, links: links.flatMap(asLink) },
@@ -101,7 +104,9 @@ export async function openTracer(
     async close() {
       const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
       await Promise.race([
-        provider.shutdown().catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent')),
+        provider
+          .shutdown()
+          .catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent')),
         late,
       ]);
     },
@@ -133,7 +138,12 @@ function contextOf(traceparent: string | undefined): SpanContext | undefined {
 /** A code, where there is one: it says what went wrong without the values that it was about. */
 function typeOf(failure: unknown): string {
   if (isAppError(failure)) return failure.code;
-  if (typeof failure === 'object' && failure !== null && 'code' in failure && typeof failure.code === 'string')
+  if (
+    typeof failure === 'object' &&
+    failure !== null &&
+    'code' in failure &&
+    typeof failure.code === 'string'
+  )
     return failure.code;
   return failure instanceof Error ? failure.name : messageOf(failure);
 }

@@ -105,10 +105,7 @@ export async function connectTemporal(
  *
  * @throws AppError `CONFIG_INVALID` for a TLS file that can't be read.
  */
-export function lazyTemporalClient(
-  settings: Settings,
-  target: TemporalTarget & TracedBy,
-): LazyTemporalLink {
+export function lazyTemporalClient(settings: Settings, target: TemporalTarget & TracedBy): LazyTemporalLink {
   const connection = Connection.lazy({
     ...access(settings, target),
     // gRPC's own backoff grows to two minutes: that long the API would go on answering 503 after Temporal is back.

@@ -1,5 +1,5 @@
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
-import { raiseAlert, raiseLedgerTampered } from '../../domain/stock/alerts/alerts';
+import { raiseAlert, raiseTampered } from '../../domain/stock/alerts/alerts';
 import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
@@ -114,7 +114,7 @@ it('each thing that is behind is named', async () => {
     raiseAlert(tx, { kind: 'ledger_drift', productId: 1, warehouseId: 1, details: {} }),
   );
   await test.db.transaction((tx) =>
-    raiseLedgerTampered(tx, { jobId: newId(), findings: 1, first: ['seal 1'] }),
+    raiseTampered(tx, 'ledger', { jobId: newId(), findings: 1, first: ['seal 1'] }),
   );
   const found = await run('select partition::text as name from ledger_partitions where lower_bound > now()');
   for (const { name } of found.rows as { name: string }[]) await run(`drop table ${name}`);

@@ -15,7 +15,7 @@ afterAll(() => shop.close());
 
 test('a confirmed reservation without an order that nobody touches has an alert of its own, until it is released', async () => {
   const id = await shop.reserve({ [await shop.product({ AMS: 2 })]: 2 });
-  await confirmReservation(shop.db, id);
+  await confirmReservation({ db: shop.db, actor: 'test' }, id);
   await tellOfStoppedReservations(shop.db);
   const told = async () =>
     (await listAlerts(shop.db, { kind: 'reservation_stopped', limit: 50, offset: 0 })).items.filter(

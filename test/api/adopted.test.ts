@@ -54,7 +54,7 @@ it('is found by its idempotency key and its name by the service that has it, and
   await test.stack.db.pool.query(`update idempotency_keys set caller = 'anonymous'`);
 
   expect((await ask(adopter, 'GET', `/orders/${placed.body.id}`)).status).toBe(404);
-  await adoptAnonymous(test.stack.db, 'shop');
+  await adoptAnonymous(test.stack.db, { name: 'shop', actor: 'test' });
   for (const path of [`/orders/${placed.body.id}`, `/reservations/${held.body.id}`]) {
     expect((await ask(adopter, 'GET', path)).status).toBe(200);
     expect((await ask(other, 'GET', path)).status).toBe(404);

@@ -1,5 +1,5 @@
-import { verifyHead } from '../../domain/assurance/seals/head';
-import { readSealHead, sealLedger } from '../../domain/assurance/seals/seal';
+import { readSealHead, verifyHead } from '../../domain/assurance/seals/head';
+import { sealLedger } from '../../domain/assurance/seals/seal';
 import { verifySeals } from '../../domain/assurance/seals/verify';
 import { foldOldPartitions } from '../../domain/stock/partitions/partitions';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';

@@ -186,7 +186,7 @@ test('a count of a month that was dropped since stays for a person, and one of t
         countId: newId(),
       });
     await counted(then);
-    await submitCount(withStock(own.db), made.id);
+    await submitCount(withStock(own.db), { sheetId: made.id, actor: 'test' });
     await own.db.pool.query(
       `insert into ledger_folds (partition, lower_bound, upper_bound, entries, opening_hash, hash)
        values ('x', 'epoch', clock_timestamp(), 0, ledger_opening_hash(), '\\x00')`,

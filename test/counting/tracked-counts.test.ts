@@ -344,7 +344,7 @@ test('a count of before the product kept lots says nothing of them', async () =>
   const sku = await shop.product({});
   const sheet = await sheetOf([sku]);
   await countAll(sheet, [{ sku, counted: 2 }]);
-  await setTracking(shop.db, { sku, lots: true, serials: true });
+  await setTracking(shop.db, { actor: 'test', sku, lots: true, serials: true });
   await submit(sheet);
   expect(await approve(sheet)).toMatchObject({ lines: [{ status: 'approved', variance: 2 }] });
   expect(await lotsOf(shop.db, sku)).toEqual(['UNKNOWN@AMS: 2']);

@@ -48,7 +48,13 @@ function open(code: string) {
   return openWarehouse(withStock(shop.db), { ...change, code, reason: null });
 }
 const reSource = (after: PromisedPosition | null = null) =>
-  reSourceWarehouse(shop.db, { code: 'AMS', after, withinMs: after === null ? 0 : 20_000, page: 2 });
+  reSourceWarehouse(shop.db, {
+    actor: 'test',
+    code: 'AMS',
+    after,
+    withinMs: after === null ? 0 : 20_000,
+    page: 2,
+  });
 const backorderOf = (sku: string, quantity: number) =>
   orderOf({ [sku]: quantity }, { fulfilment: 'backorder' });
 
@@ -90,6 +96,7 @@ describe('a closed warehouse', () => {
       gateway: { amountProblem: () => null },
       strategy: 'nearest',
       attemptLimit: 10,
+      unpaidLimits: { orders: 20, units: 1_000 },
     })(before.orderId);
     expect(JSON.stringify(await readAmendment(shop.db, requestId))).toContain('OUT_OF_STOCK');
 
@@ -116,7 +123,7 @@ describe('a closed warehouse', () => {
     const sku = await shop.product({ AMS: 3 });
     const id = await shop.reserve({ [sku]: 2 });
     await close('AMS');
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     await shipReservation(withStock(shop.db), id);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
   });
@@ -173,7 +180,7 @@ describe('a closed warehouse', () => {
     await shop.db.pool.query(
       `alter table reservation_lines add constraint bad_subject check (reservation_id <> '${ids[1]}') not valid`,
     );
-    const all = { code: 'AMS', after: null, withinMs: 20_000 };
+    const all = { actor: 'test', code: 'AMS', after: null, withinMs: 20_000 };
     const states = async () => {
       const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 });
       return items.map(({ status, details }) => [status, details['work'], details['id']]);

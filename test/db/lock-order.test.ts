@@ -76,8 +76,8 @@ const updatesOf = (skus: readonly string[]) =>
 /** A category whose products have a low-stock threshold. */
 async function thresholdCategory(lowStock: number): Promise<string> {
   const code = newId();
-  await createCategory(shop.db, code, code, { isRepeat: false });
-  await setCategoryThresholds(shop.db, code, { lowStock, overstock: null, clearMargin: null });
+  await createCategory(shop.db, code, code, { isRepeat: false, actor: 'test' });
+  await setCategoryThresholds(shop.db, code, { actor: 'test', lowStock, overstock: null, clearMargin: null });
   return code;
 }
 
@@ -110,7 +110,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
   },
   async 'the shipping of a reservation'(skus) {
     const id = await shop.reserve(oneOfEach(skus));
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     return () => shipReservation(withStock(shop.db), id);
   },
   async 'the expiry of reservations'(skus) {
@@ -183,7 +183,13 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
       skus.map((sku) => `${sku},${code}`),
     );
     await imported();
-    return () => setCategoryThresholds(shop.db, code, { lowStock: 4, overstock: null, clearMargin: null });
+    return () =>
+      setCategoryThresholds(shop.db, code, {
+        actor: 'test',
+        lowStock: 4,
+        overstock: null,
+        clearMargin: null,
+      });
   },
   async 'the opening of a warehouse'(skus) {
     const change = { code: 'AMS', actor: 'tester', reason: null, withinMs: 20_000 };
@@ -202,7 +208,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     });
     const counts = skus.map((sku) => ({ sku, counted: 8 }));
     await countLines(shop.db, { sheetId: id, counts, actor: 'counter', countId: newId() });
-    await submitCount(withStock(shop.db), id);
+    await submitCount(withStock(shop.db), { sheetId: id, actor: 'test' });
     return () => approveCount(withStock(shop.db), { sheetId: id, skus: undefined, actor: 'boss' });
   },
   async 'an inspected return'(skus) {
@@ -259,7 +265,7 @@ const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
       transitSeconds: 60,
     }),
   'a change of what a product keeps': (sku) =>
-    setTracking(shop.db, { sku, lots: true, serials: false }).catch((error: unknown) => {
+    setTracking(shop.db, { actor: 'test', sku, lots: true, serials: false }).catch((error: unknown) => {
       if (!isAppError(error, 'PRODUCT_HAS_STOCK')) throw error;
     }),
 };
@@ -267,23 +273,25 @@ const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
 /** The same, brought there first. */
 const PREPARED: Record<string, (sku: string) => Promise<Locker>> = {
   'the safety stock of a product': (sku) =>
-    Promise.resolve(() => setSafetyStock(withStock(shop.db), { sku, location: null, units: 1 })),
+    Promise.resolve(() =>
+      setSafetyStock(withStock(shop.db), { actor: 'test', sku, location: null, units: 1 }),
+    ),
   'the thresholds of a product': (sku) => {
     const thresholds = { lowStock: 2, overstock: null, clearMargin: null };
-    return Promise.resolve(() => setThresholds(shop.db, { sku, location: null, thresholds }));
+    return Promise.resolve(() => setThresholds(shop.db, { actor: 'test', sku, location: null, thresholds }));
   },
   async 'a product that goes to a category with thresholds'(sku) {
     const category = await thresholdCategory(3);
     const { name, description, priceMinor, currency } = (await readProduct(shop.db, sku))!;
     const fields = { name, description, priceMinor, currency, category };
-    return () => updateProduct({ db: shop.db, lockMovedStock }, sku, fields, null);
+    return () => updateProduct({ db: shop.db, lockMovedStock }, sku, fields, { seen: null, actor: 'test' });
   },
   async 'what moves reservations out of a closed warehouse'(sku) {
     await shop.reserve({ [sku]: 1 }, { warehouse: 'AMS' });
     const change = { code: 'AMS', actor: 'tester', reason: null, withinMs: 20_000 };
     await closeWarehouse(shop.db, change);
     return async () => {
-      await reSourceWarehouse(shop.db, { code: 'AMS', after: null, withinMs: 20_000 });
+      await reSourceWarehouse(shop.db, { actor: 'test', code: 'AMS', after: null, withinMs: 20_000 });
       await openWarehouse(withStock(shop.db), change);
     };
   },

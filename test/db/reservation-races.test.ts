@@ -40,9 +40,10 @@ type Contender = Exclude<ReservationAction, 'ship-part' | 'change'> | 'expire';
 /** Returns the code it was refused with, or 'ok'. */
 async function contend(contender: Contender, id: string): Promise<string> {
   const act: Record<Contender, () => Promise<unknown>> = {
-    confirm: () => confirmReservation(shop.db, id),
+    confirm: () => confirmReservation({ db: shop.db, actor: 'test' }, id),
     release: () => releaseReservation(withStock(shop.db), id),
-    extend: () => extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
+    extend: () =>
+      extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 3_600 }),
     ship: () => shipReservation(withStock(shop.db), id),
     expire: round,
   };
@@ -121,7 +122,7 @@ test('a release and a shipping of one confirmed reservation: exactly one of them
   for (let n = 0; n < 100; n++) {
     const sku = await shop.product({ AMS: 2 });
     const id = await shop.reserve({ [sku]: 2 });
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     const order = n % 2 === 0 ? (['release', 'ship'] as const) : (['ship', 'release'] as const);
     const said = Object.fromEntries(
       await Promise.all(order.map(async (who) => [who, await contend(who, id)] as const)),

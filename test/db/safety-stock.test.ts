@@ -25,7 +25,7 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 function keep(sku: string, units: number | 'inherit', location: string | null = 'AMS'): Promise<void> {
-  return setSafetyStock(withStock(shop.db), { sku, location, units });
+  return setSafetyStock(withStock(shop.db), { actor: 'test', sku, location, units });
 }
 
 async function available(sku: string): Promise<number> {
@@ -76,7 +76,7 @@ test('what is promised stays promised when more is kept back, and ships', async 
   const id = await shop.reserve({ [sku]: 4 });
   await keep(sku, 100);
   expect(await available(sku)).toBe(0);
-  await confirmReservation(shop.db, id);
+  await confirmReservation({ db: shop.db, actor: 'test' }, id);
   await shipReservation(withStock(shop.db), id);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
   await setTo(sku, 100);

@@ -18,7 +18,7 @@ afterAll(() => shop.close());
 
 test('every unit on hand is in one state, at each place and in total', async () => {
   const sku = await shop.product({ AMS: 20, BER: 5 });
-  await confirmReservation(shop.db, await shop.reserve({ [sku]: 1 }));
+  await confirmReservation({ db: shop.db, actor: 'test' }, await shop.reserve({ [sku]: 1 }));
   await shop.reserve({ [sku]: 2 });
   const [unpaid, charged] = [orderOf({ [sku]: 3 }), orderOf({ [sku]: 4 })];
   await shop.place(unpaid);

@@ -19,11 +19,12 @@ test('dashboards are as Grafana reads them, for orders, stock, money, jobs and t
 
 test('each alert compares one expression with one number, and leads to a chapter of the operations that there is', () => {
   const anchors = new Set(
-    [...readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8').matchAll(/^#{2,4} (.+)$/gm)].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9 -]/g, '')
-        .replaceAll(' ', '-'),
+    [...readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8').matchAll(/^#{2,4} (.+)$/gm)].map(
+      ([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replaceAll(/[^a-z0-9 -]/g, '')
+          .replaceAll(' ', '-'),
     ),
   );
   const alerts = readAlerts();

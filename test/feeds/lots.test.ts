@@ -219,8 +219,8 @@ test('a lot that may have been escaped is read as the one of both that is known,
     `${sku},AMS,@D,8`,
   ]);
   expect(rejects).toEqual([
-    [4, 'LOT_AMBIGUOUS', "'+C"],
-    [5, 'LOT_AMBIGUOUS', "'@D"],
+    [4, 'LOT_AMBIGUOUS', "''+C"],
+    [5, 'LOT_AMBIGUOUS', "''@D"],
   ]);
   expect(await lotsOf(shop.db, sku)).toEqual([
     '=A@AMS: 5',
@@ -365,7 +365,7 @@ describe('a product that begins to be tracked after its rows were looked up', ()
   async function staged(rows: readonly string[], sku: string, keep: { lots: boolean; serials: boolean }) {
     const jobId = await stageText(shop.db, rows.join('\n'));
     await resolveFeed(shop.db, jobId, 1);
-    await setTracking(shop.db, { sku, ...keep });
+    await setTracking(shop.db, { actor: 'test', sku, ...keep });
     const result = await applyStagedFeed(shop.db, jobId);
     let csv = '';
     for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;

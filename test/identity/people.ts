@@ -4,7 +4,7 @@ import { passwords } from '../../domain/identity/accounts/passwords';
 import { register } from '../../domain/identity/accounts/register';
 import type { AccountDeps } from '../../domain/identity/accounts/sign-in';
 import type { Mail, MailKind, Mailer } from '../../domain/identity/accounts/types';
-import type { Database } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
 
 export const PASSWORD = 'correct horse battery staple';
 /** Where those who try come from, unless a test is about that. */
@@ -17,7 +17,7 @@ export const newEmail = () => `p${randomBytes(6).toString('hex')}@example.com`;
 
 /** Registers a customer and returns their id. */
 export async function addCustomer(db: Database, email = newEmail()): Promise<{ id: string; email: string }> {
-  await register(accountsOf(db), { email, name: 'Ada', password: PASSWORD, address: null });
+  await register(accountsOf(db), { email, name: 'Ada', password: PASSWORD, address: null, actor: null });
   return { id: await idOf(db, email), email };
 }
 
@@ -71,4 +71,14 @@ export async function forgetMails(db: Database, userId: string, kind: MailKind):
     `update account_mails set created_at = created_at - interval '1 hour' where user_id = $1 and kind = $2`,
     [userId, kind],
   );
+}
+
+/** A database whose connection is lost at the first statement that has this text. */
+export function failingAt(db: Database, text: string): Database {
+  const dying = (tx: Transaction): Transaction => ({
+    ...tx,
+    query: (statement) =>
+      statement.text.includes(text) ? Promise.reject(new Error('it died')) : tx.query(statement),
+  });
+  return { ...db, retrying: (work, limits) => db.retrying((tx) => work(dying(tx)), limits) };
 }

@@ -1,11 +1,6 @@
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights } from '../../domain/identity/accounts/users';
-import {
-  beginSession,
-  logOut,
-  logOutEverywhere,
-  refreshSession,
-} from '../../domain/identity/sessions/sessions';
+import { beginSession, logOut, logOutOfAll, refreshSession } from '../../domain/identity/sessions/sessions';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
@@ -137,14 +132,14 @@ test('to log out ends the one session, also by a token that was used, and again 
 
 test("to log out everywhere ends all of a user's sessions, and nobody else's", async () => {
   const [person, another] = [await signedIn(), await signedIn()];
-  await logOutEverywhere(shop.db, person.id, 'logout_all');
+  await logOutOfAll(shop.db, person.id);
   await expect(refresh(person.refreshToken)).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   await expect(refresh(another.refreshToken)).resolves.toMatchObject({ userId: another.id });
 });
 
 test('another role, and being disabled, end the sessions; the next one has the new role', async () => {
   const person = await signedIn();
-  await changeRights(shop.db, person.id, { role: 'operator' });
+  await changeRights(shop.db, person.id, { actor: 'test', role: 'operator' });
   expect(await endOf(person.sessionId)).toBe('role');
   const next = await logIn(accountsOf(shop.db), {
     email: person.email,
@@ -152,7 +147,7 @@ test('another role, and being disabled, end the sessions; the next one has the n
     address: ADDRESS,
   });
   expect(next.role).toBe('operator');
-  await changeRights(shop.db, person.id, { status: 'disabled' });
+  await changeRights(shop.db, person.id, { actor: 'test', status: 'disabled' });
   await expect(refresh(next.refreshToken)).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   expect(await endOf(next.sessionId)).toBe('disabled');
 });

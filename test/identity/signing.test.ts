@@ -150,7 +150,7 @@ describe('rotation', () => {
     );
     const kids: string[] = [];
     for (let n = 0; n < 3; n++) {
-      kids.push(await rotateSigningKeys(shop.db, SECRET, { isLeaked: false }));
+      kids.push(await rotateSigningKeys(shop.db, SECRET, { isLeaked: false, actor: 'test' }));
       // The load has gone on with it.
       await issueAccessToken(keysOf(), NAMES, CLAIMS).then((token) => read(token, b));
     }
@@ -164,7 +164,7 @@ describe('rotation', () => {
 
   test('a retired key is known until its last token has ended, and no longer', async () => {
     const token = await issueAccessToken(keysOf(), NAMES, CLAIMS);
-    await rotateSigningKeys(shop.db, SECRET, { isLeaked: false });
+    await rotateSigningKeys(shop.db, SECRET, { isLeaked: false, actor: 'test' });
     const retired = (seconds: number) =>
       shop.db.pool.query(
         'update signing_keys set retired_at = clock_timestamp() - make_interval(secs => $1) where retired_at is not null',
@@ -179,14 +179,14 @@ describe('rotation', () => {
 
   test('of a key that has leaked refuses its tokens', async () => {
     const token = await issueAccessToken(keysOf(), NAMES, CLAIMS);
-    await rotateSigningKeys(shop.db, SECRET, { isLeaked: true });
+    await rotateSigningKeys(shop.db, SECRET, { isLeaked: true, actor: 'test' });
     await expect(read(token)).rejects.toMatchObject(REFUSED);
   });
 
   test('twice at once makes one key after the other, or refuses one', async () => {
     await keysOf().current();
     const outcomes = await Promise.allSettled(
-      [1, 2, 3].map(() => rotateSigningKeys(shop.db, SECRET, { isLeaked: false })),
+      [1, 2, 3].map(() => rotateSigningKeys(shop.db, SECRET, { isLeaked: false, actor: 'test' })),
     );
     for (const outcome of outcomes)
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ROTATED_MEANWHILE' });

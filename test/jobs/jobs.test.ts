@@ -110,15 +110,18 @@ test('of many ends at once exactly one is what the job came to', async () => {
 test('a request to cancel is kept until the job ends, and is refused once it is completed or has failed', async () => {
   const id = await newJob();
   expect(await isCancelRequested(shop.db, id)).toBe(false);
-  expect(await requestCancel(shop.db, id)).toMatchObject({ status: 'queued', cancelRequested: true });
-  expect(await requestCancel(shop.db, id)).toMatchObject({ cancelRequested: true });
+  expect(await requestCancel(shop.db, id, 'test')).toMatchObject({ status: 'queued', cancelRequested: true });
+  expect(await requestCancel(shop.db, id, 'test')).toMatchObject({ cancelRequested: true });
   expect(await isCancelRequested(shop.db, id)).toBe(true);
   await cancelJob(shop.db, id, { result: { applied: 1 } });
-  expect(await requestCancel(shop.db, id)).toMatchObject({ status: 'cancelled', result: { applied: 1 } });
+  expect(await requestCancel(shop.db, id, 'test')).toMatchObject({
+    status: 'cancelled',
+    result: { applied: 1 },
+  });
   const failed = await newJob();
   await failJob(shop.db, failed, { code: 'BROKEN', detail: '' });
-  await expect(requestCancel(shop.db, failed)).rejects.toMatchObject({ code: 'JOB_ENDED' });
-  await expect(requestCancel(shop.db, newId())).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  await expect(requestCancel(shop.db, failed, 'test')).rejects.toMatchObject({ code: 'JOB_ENDED' });
+  await expect(requestCancel(shop.db, newId(), 'test')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
 });
 
 test('pages of the list join without a gap, also between jobs of one moment', async () => {

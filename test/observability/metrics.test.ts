@@ -28,7 +28,10 @@ async function scrape(): Promise<Map<string, number>> {
     text
       .split('\n')
       .filter((line) => /^holdfast_/.test(line))
-      .map((line) => [sorted(line.slice(0, line.lastIndexOf(' '))), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+      .map((line) => [
+        sorted(line.slice(0, line.lastIndexOf(' '))),
+        Number(line.slice(line.lastIndexOf(' ') + 1)),
+      ]),
   );
 }
 
@@ -86,7 +89,9 @@ test('what happens is counted: responses, problems, events of orders, entries of
   expect(grown('holdfast_order_placements_total{outcome="reserved",part="api"}')).toBe(5);
   expect(grown('holdfast_order_events_total{part="api",type="order_placed"}')).toBeGreaterThanOrEqual(5);
   expect(grown('holdfast_stock_entries_total{kind="reserve",part="api"}')).toBe(5);
-  expect(grown('holdfast_db_statements_total{part="api",statement="ledger.insert_reservations"}')).toBeGreaterThan(0);
+  expect(
+    grown('holdfast_db_statements_total{part="api",statement="ledger.insert_reservations"}'),
+  ).toBeGreaterThan(0);
   expect(grown('holdfast_db_connection_held_seconds_count{part="api",pool="main"}')).toBeGreaterThan(0);
   expect(grown('holdfast_batch_size_sum{batcher="orders",part="api"}')).toBeGreaterThanOrEqual(5);
   expect(after.get('holdfast_outbox_oldest_seconds{part="api"}')).toBeGreaterThanOrEqual(0);

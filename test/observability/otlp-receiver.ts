@@ -38,7 +38,9 @@ export async function openOtlpReceiver(): Promise<OtlpReceiver> {
       // The exporter's format; what a test looks for is missing where it is another.
       for (const { scopeSpans } of (body as Export).resourceSpans)
         for (const scope of scopeSpans) spans.push(...scope.spans);
-      response.writeHead(request.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
+      response
+        .writeHead(request.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' })
+        .end('{}');
     });
   });
   server.listen(0, '127.0.0.1');

@@ -53,7 +53,9 @@ test('one trace leads from a request, which continues its caller’s, to the sta
     `${ORDERS} > start orderSaga > workflow orderSaga > activity reserveOrder > batch orders > ledger.insert_reservations`,
   );
   const booked = paths.filter((path) => path.includes('deliver shipments.ready'));
-  expect(booked.some((path) => path.startsWith(`${ORDERS} > start orderSaga > workflow orderSaga > activity `))).toBe(true);
+  expect(
+    booked.some((path) => path.startsWith(`${ORDERS} > start orderSaga > workflow orderSaga > activity `)),
+  ).toBe(true);
   expect(spans.find(({ name }) => name === ORDERS)?.parentSpanId).toBe('00f067aa0ba902b7');
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
 });

@@ -185,7 +185,7 @@ test('tracking is not switched while there are units of the product, and the res
   expect(await product(full)).toMatchObject({ version: 1 });
   expect(await readTracking(shop.db, full)).toMatchObject({ lots: false, serials: false });
   expect(await readTracking(shop.db, empty)).toMatchObject({ lots: true, serials: true });
-  await setTracking(shop.db, { sku: empty, lots: false, serials: false });
+  await setTracking(shop.db, { actor: 'test', sku: empty, lots: false, serials: false });
 });
 
 test('every step may be done twice, also beside itself, and each row is taken once', async () => {
@@ -266,7 +266,7 @@ test('a quote that is not closed ends the upload at its line', async () => {
 });
 
 test('what a process left of an upload is removed, and one that breaks off leaves nothing', async () => {
-  const feedId = await beginUpload(shop.db, newId(), { mode: 'upsert', asOf: undefined });
+  const { id: feedId } = await beginUpload(shop.db, newId(), { mode: 'upsert', asOf: undefined });
   await shop.db.pool.query(
     `insert into product_import_rows (feed_id, line, sku, given, fields) select $1, n, 'S', '{}', '{}' from generate_series(1, 5) n`,
     [feedId],

@@ -273,7 +273,7 @@ describe('a receipt that is corrected after lots were counted', () => {
       const sku = await shop.product({});
       const receipt = await take([{ sku, quantity: 10 }]);
       await sell(sku, 10);
-      await setTracking(shop.db, { sku, lots: true, serials: false });
+      await setTracking(shop.db, { actor: 'test', sku, lots: true, serials: false });
       await take([{ sku, quantity: 5, lot: { code: 'L1' } }]);
       if (isCounted) await count(sku, 5);
       await correct(receipt, { line: 1, lot: { code: 'L2' } });

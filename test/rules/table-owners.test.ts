@@ -11,6 +11,7 @@ import {
 const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
+    'domain/audit': ['audit_log', 'audit_personal'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['user_identities'],
@@ -18,6 +19,7 @@ const OWNERSHIP: Ownership = {
     'domain/identity/signing': ['signing_keys'],
     'domain/identity/throttle': ['sign_in_attempts'],
     'domain/identity': ['api_keys', 'services'],
+    'domain/administration': ['order_notes', 'order_tags'],
     'domain/jobs': ['jobs'],
     'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
     'domain/stock': [
@@ -59,6 +61,8 @@ const OWNERSHIP: Ownership = {
     'domain/ordering/backorders': ['backorders'],
     'domain/ordering/cuts': ['order_cuts'],
     'domain/assurance': [
+      'audit_seals',
+      'audit_verified',
       'consistency_checks',
       'consistency_findings',
       'consistency_share',

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
+import { productDatabase } from './pooler';
 import { fromSetup } from './run';
 import { openDatabase, type Database, type DatabaseOptions } from '../../platform/database/database';
+import { provideRoleTimeouts } from '../../platform/database/role-timeouts';
 import { postgresRuntimeUrl, postgresUrl, testLogger } from './servers';
 
 export interface TestDatabase {
@@ -19,9 +21,11 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const template = escapeIdentifier(fromSetup('template'));
   // Copying the files takes 10 ms for 10 MB where the default, through the log, takes 25.
   await administer(`create database ${escapeIdentifier(name)} template ${template} strategy file_copy`);
+  const runtimeUrl = postgresRuntimeUrl(name);
+  if (productDatabase(runtimeUrl).DATABASE_DIRECT_URL) await provideRoleTimeouts(runtimeUrl);
   return {
     url: postgresUrl(name),
-    runtimeUrl: postgresRuntimeUrl(name),
+    runtimeUrl,
     drop: () => administer(`drop database if exists ${escapeIdentifier(name)} with (force)`),
   };
 }
@@ -46,7 +50,8 @@ export function openTestDatabase(
   poolSize: number,
   observed: Pick<DatabaseOptions, 'metrics' | 'tracer'> = {},
 ): Database {
-  const product = openDatabase({ url: runtimeUrl, poolSize, log: testLogger(), ...observed });
+  const { DATABASE_URL, DATABASE_DIRECT_URL: directUrl } = productDatabase(runtimeUrl);
+  const product = openDatabase({ url: DATABASE_URL, directUrl, poolSize, log: testLogger(), ...observed });
   const owner = openDatabase({ url, poolSize, log: testLogger() });
   return {
     ...product,

@@ -25,6 +25,7 @@ import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { insertAdminKey } from './access-keys';
 import { CARRIER_SECRETS } from './carrier-signature';
 import { createTestDatabase, openTestDatabase } from './database';
+import { productDatabase } from './pooler';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
 
@@ -80,9 +81,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const database = options.databaseUrl ? undefined : await createTestDatabase();
   const ownerUrl = options.databaseUrl ?? database?.url ?? '';
   // What runs is the product, so it runs as it does elsewhere.
-  const databaseUrl = database?.runtimeUrl ?? ownerUrl;
+  const runtimeUrl = database?.runtimeUrl ?? ownerUrl;
+  const product = database ? productDatabase(runtimeUrl) : { DATABASE_URL: ownerUrl };
+  const databaseUrl = product.DATABASE_URL;
   const settings: Settings = {
-    ...readSettings(CARRIER_SECRETS),
+    ...readSettings({ ...CARRIER_SECRETS, ...product }),
     PORT: 0,
     // Else each stack would have to make its build current first. Tests of versions set it.
     WORKER_VERSIONING: 'off',
@@ -98,7 +101,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
   const { observability } = options;
   const db = openTestDatabase(
-    { url: ownerUrl, runtimeUrl: databaseUrl },
+    { url: ownerUrl, runtimeUrl },
     settings.DATABASE_POOL_SIZE,
     observability && { metrics: observability.poolMetrics('main'), tracer: observability.tracer },
   );
@@ -116,6 +119,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const callTimeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
     const sandbox = createSandboxGateway({
       url: databaseUrl,
+      directUrl: settings.DATABASE_DIRECT_URL,
       log,
       callTimeoutMs,
       authorizationSeconds: settings.SANDBOX_AUTHORIZATION_SECONDS,
@@ -129,6 +133,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       carriers: [
         createSandboxCarrier({
           url: databaseUrl,
+          directUrl: settings.DATABASE_DIRECT_URL,
           stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
           refuseWarehouses: options.refuseWarehouses ?? [],
           loseWarehouses: options.loseWarehouses ?? [],

@@ -40,7 +40,7 @@ describe('a recall of units that are promised', () => {
   test('cuts a reservation to what is good, which alone leaves', async () => {
     const sku = await badAndGood();
     const reservationId = await shop.reserve({ [sku]: 8 });
-    await confirmReservation(shop.db, reservationId);
+    await confirmReservation({ db: shop.db, actor: 'test' }, reservationId);
     expect(await hold(sku, 'BAD', 5)).toMatchObject({ quantity: 5, open: 5, awaited: 3 });
     // Nothing but good units may leave, also before it is settled who gives up.
     await expect(shipReservation(withStock(shop.db), reservationId)).rejects.toMatchObject({

@@ -126,7 +126,7 @@ describe('units of a recalled lot that are not on hold yet', () => {
     const sku = await lotted();
     await deliver(shop.db, [{ sku, quantity: 2, lot: lot('ALL-BAD', 5) }]);
     const id = await shop.reserve({ [sku]: 2 });
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     await markRecalled('ALL-BAD');
     const blocked = { code: 'LOT_BLOCKED' };
     await expect(shipReservation(withStock(shop.db), id)).rejects.toMatchObject(blocked);
@@ -153,7 +153,7 @@ describe('a serial number that is on hold and awaited', () => {
   test('is not shipped by hand', async () => {
     const sku = await withSerials(shop, 'S1');
     const id = await shop.reserve({ [sku]: 1 });
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     expect(await holdSerial(sku, 'S1')).toMatchObject({ open: 1, awaited: 1 });
     const blocked = { code: 'SERIAL_BLOCKED' };
     await expect(shipReservation(withStock(shop.db), id)).rejects.toMatchObject(blocked);
@@ -169,7 +169,7 @@ describe('a serial number that is on hold and awaited', () => {
   test('stays while as many others leave by hand as there are', async () => {
     const sku = await withSerials(shop, 'S1', 'S2', 'S3');
     const id = await shop.reserve({ [sku]: 3 });
-    await confirmReservation(shop.db, id);
+    await confirmReservation({ db: shop.db, actor: 'test' }, id);
     await holdSerial(sku, 'S1');
     const part = (quantity: number) =>
       shipPart(withStock(shop.db), id, { partId: newId(), items: [{ sku, quantity }] });

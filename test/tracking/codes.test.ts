@@ -43,6 +43,40 @@ test('codes are compared as people see them, here and in PostgreSQL', async () =
   expect(new Set(given.map(codeKey)).size).toBe(4);
 });
 
+test.each([
+  ['a zero-width space', 'L\u200b-7'],
+  ['a joiner', 'L-\u200d7'],
+  ['a soft hyphen', 'L-\u00ad7'],
+  ['a byte order mark', '\ufeffL-7'],
+  ['marks of direction', '\u202aL-7\u202c\u200e'],
+  ['a no-break blank around it', 'L-7\u00a0'],
+  ['wide forms', '\uff2c\uff0d\uff17'],
+])('a code with %s is the one without', (_, code) => {
+  expect(codeKey(code)).toBe('l-7');
+});
+
+test('blanks within a code are one blank, whichever they are, and nothing is left of what is not seen', () => {
+  expect(['L 7', 'L\u20077', 'L\u202f7', 'L\u00a07', 'L\u30007', 'L \u200b 7'].map(codeKey)).toEqual(
+    Array<string>(6).fill('l 7'),
+  );
+  expect(codeKey('\u200b\u00ad \u2060\ufeff')).toBe('');
+  // Seen as different
+  expect(codeKey('L\u00b2')).not.toBe(codeKey('L2'));
+});
+
+test('every character is compared alike here and in PostgreSQL', async () => {
+  const { rows } = await shop.db.pool.query(
+    `select n, code_key('x' || chr(n) || 'x') as key
+     from generate_series(1, 1114111) n where n not between 55296 and 57343 and unicode_assigned(chr(n))`,
+  );
+  const differing = rows.filter(({ n, key }: { n: number; key: string }) => {
+    const character = String.fromCodePoint(n);
+    // What one of both Unicode versions does not have yet has no other form.
+    return /\p{Assigned}/u.test(character) && codeKey(`x${character}x`) !== key;
+  });
+  expect(differing).toEqual([]);
+});
+
 describe('a lot', () => {
   test('with a mistyped date says what is known, and is received once that is corrected', async () => {
     const sku = await lotted();
@@ -132,7 +166,7 @@ test('a serial number is the same however it is written', async () => {
 test('items that leave are looked at together, not one by one', async () => {
   const sku = await withSerials(shop, 'A', 'B', 'C', 'D');
   const id = await shop.reserve({ [sku]: 2 });
-  await confirmReservation(shop.db, id);
+  await confirmReservation({ db: shop.db, actor: 'test' }, id);
   const ships = (...items: string[][]) =>
     shipReservation(
       withStock(shop.db),
@@ -226,18 +260,24 @@ describe('a transfer', () => {
     const off = { sku, lots: false, serials: false };
     const refused = { code: 'PRODUCT_HAS_STOCK' };
     const id = await start(sku, 2);
-    await expect(setTracking(shop.db, off)).rejects.toMatchObject({ ...refused, details: { inTransit: 2 } });
+    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+      ...refused,
+      details: { inTransit: 2 },
+    });
     await arrives(id, { lost: 2 });
     await deliver(shop.db, [{ sku, quantity: 1, lot: { code: 'L' } }]);
     const orderId = await shippedOrder(shop, { [sku]: 1 });
     const { id: returnId } = await authorise(shop.db, orderId, { [sku]: 1 });
     await comesIn(shop.db, returnId, { [sku]: 1 });
-    await expect(setTracking(shop.db, off)).rejects.toMatchObject({ ...refused, details: { toInspect: 1 } });
+    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+      ...refused,
+      details: { toInspect: 1 },
+    });
     const result = { sku, restock: 0, writeOff: 1, writeOffLots: [{ code: 'L', quantity: 1 }] };
     await expect(
       inspect(shop.db, returnId, [{ ...result, writeOffLots: [{ code: 'NO', quantity: 1 }] }]),
     ).rejects.toMatchObject({ code: 'UNKNOWN_LOT' });
     await inspect(shop.db, returnId, [result]);
-    await setTracking(shop.db, off);
+    await setTracking(shop.db, { actor: 'test', ...off });
   });
 });

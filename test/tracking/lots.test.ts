@@ -139,18 +139,20 @@ test('what a product keeps is changed only while none is on hand, also while del
   const sku = await threeLots();
   expect(await readTracking(shop.db, sku)).toEqual({ sku, lots: true, serials: false });
   const off = { sku, lots: false, serials: false };
-  await expect(setTracking(shop.db, off)).rejects.toMatchObject({ code: 'PRODUCT_HAS_STOCK' });
+  await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+    code: 'PRODUCT_HAS_STOCK',
+  });
   await adjust(sku, -12);
-  await twice(shop.db, () => setTracking(shop.db, off));
+  await twice(shop.db, () => setTracking(shop.db, { actor: 'test', ...off }));
   for (let round = 0; round < 10; round++) {
     const plain = await shop.product({});
     await Promise.allSettled([
       adjust(plain, 1),
-      setTracking(shop.db, { sku: plain, lots: true, serials: false }),
+      setTracking(shop.db, { actor: 'test', sku: plain, lots: true, serials: false }),
       adjust(plain, 1),
     ]);
   }
-  await expect(setTracking(shop.db, { ...off, sku: 'NO-SUCH' })).rejects.toMatchObject({
+  await expect(setTracking(shop.db, { actor: 'test', ...off, sku: 'NO-SUCH' })).rejects.toMatchObject({
     code: 'UNKNOWN_SKU',
   });
 });

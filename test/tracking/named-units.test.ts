@@ -35,7 +35,7 @@ function adjust(sku: string, delta: number, named: NamedUnits, effectId = newId(
 
 async function confirmedHold(sku: string, quantity: number): Promise<string> {
   const id = await shop.reserve({ [sku]: quantity });
-  await confirmReservation(shop.db, id);
+  await confirmReservation({ db: shop.db, actor: 'test' }, id);
   return id;
 }
 

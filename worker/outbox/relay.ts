@@ -15,7 +15,7 @@ import type { Receiver, Receivers } from './receivers';
 
 export interface RelayOptions {
   db: Database;
-  /** For the listening connection. */
+  /** For the listening connection: of the server itself. */
   databaseUrl: string;
   receivers: Receivers;
   /** Traces deliveries; nobody unless given. */

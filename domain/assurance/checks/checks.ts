@@ -16,6 +16,15 @@ const SEALS_CHECK: CheckInfo = {
   repair: 'For a person: find out who wrote to the ledger by hand, and restore the rows from a backup.',
 };
 
+/** As that, of the audit log: domain/assurance/seals/audit-log.ts. */
+const AUDIT_CHECK: CheckInfo = {
+  id: 'audit_seals',
+  title: 'Sealed entries of the audit log are as they were sealed',
+  severity: 'critical',
+  finding: 'An entry (seal, entryId, what: changed, missing, added) or a seal of the audit log (seal, what)',
+  repair: 'For a person: find out who wrote to the audit log by hand, and restore the entries from a backup.',
+};
+
 export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
   [...STOCK_CHECKS, ...RESERVATION_CHECKS, ...ORDER_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map(
     (check) => [check.id, check],
@@ -26,6 +35,7 @@ const ALL = new Map<CheckId, CheckInfo>([
   ...SQL_CHECKS,
   ...ENGINE_CHECKS.map((check) => [check.id, check] as const),
   [SEALS_CHECK.id, SEALS_CHECK],
+  [AUDIT_CHECK.id, AUDIT_CHECK],
 ]);
 
 /** All checks in the order in which they run. */

@@ -1,8 +1,8 @@
 import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
 import { upToPosition } from './ledger-range';
 
-/** What proves the ledger up to a time, to be kept elsewhere: whoever has it finds any change of what it covers. */
-export interface SealHead {
+/** What proves the ledger up to a time. */
+export interface LedgerHead {
   /** Number of the latest seal; 0: there is none. */
   seq: number;
   /** Of the latest seal, hexadecimal. */
@@ -25,8 +25,8 @@ const SUMS_HASH = `encode(sha256(convert_to(coalesce(string_agg(concat_ws(':', p
   order by product_id, warehouse_id), ''), 'UTF8')), 'hex')`;
 
 /** How many seals there are, and the latest. */
-export function selectSealHead(on: Queryable): Promise<SealHead> {
-  return one<SealHead & Record<string, unknown>>(
+export function selectSealHead(on: Queryable): Promise<LedgerHead> {
+  return one<LedgerHead & Record<string, unknown>>(
     on,
     'consistency.seal_head',
     `select coalesce(max(seq), 0) as seq, encode((array_agg(hash order by seq desc))[1], 'hex') as hash,

@@ -1,11 +1,24 @@
 import type { Database } from '../../../platform/database/database';
 import { keepPartitions, prepareLongReading } from '../../stock/ledger/long-reading';
-import { hashSums, selectFoldsAfter, selectHashes, type SealHead } from './head-queries';
+import { selectAuditHash, selectAuditHead } from './audit-queries';
+import { hashSums, selectFoldsAfter, selectHashes, selectSealHead, type LedgerHead } from './head-queries';
 import type { Finding } from '../types';
 
-/** What of a `SealHead` is compared. A head of an earlier version has no sums. */
+/** What proves the ledger and the audit log up to a time, to be kept elsewhere: whoever has it finds any change of what it covers. */
+export interface SealHead extends LedgerHead {
+  /** Number of the latest seal of the audit log, and its hash, hexadecimal; 0 and null: there is none. */
+  auditSeq: number;
+  auditHash: string | null;
+}
+
+/** What of a `SealHead` is compared. A head of an earlier version has no sums, and nothing of the audit log. */
 export type KeptHead = Pick<SealHead, 'seq' | 'hash' | 'folds' | 'foldHash'> &
-  Partial<Pick<SealHead, 'sumsSeq' | 'sumsHash'>>;
+  Partial<Pick<SealHead, 'sumsSeq' | 'sumsHash' | 'auditSeq' | 'auditHash'>>;
+
+/** How many seals there are, and the latest of each chain. */
+export async function readSealHead(db: Database): Promise<SealHead> {
+  return { ...(await selectSealHead(db)), ...(await selectAuditHead(db)) };
+}
 
 export interface HeadOutcome {
   findings: Finding[];
@@ -16,7 +29,7 @@ export interface HeadOutcome {
 }
 
 /**
- * Whether the chain of seals, and that of months that were summed up, still go through a head that was kept elsewhere, and whether the
+ * Whether the chains of seals, and that of months that were summed up, still go through a head that was kept elsewhere, and whether the
  * ledger still adds up to the sums of the head. Together with `verifySeals` it finds any change of what the head covers, also by
  * somebody who can make seals anew, or drop a month as if it had been summed up.
  */
@@ -34,6 +47,15 @@ export async function verifyHead(db: Database, head: KeptHead): Promise<HeadOutc
       subject: `fold:${head.folds}`,
       details: { fold: head.folds, what: 'not_the_kept_head' },
     });
+  }
+  const { auditSeq = 0, auditHash = null } = head;
+  if (auditSeq > 0) {
+    const hash = await selectAuditHash(db, auditSeq);
+    if (hash !== auditHash)
+      findings.push({
+        subject: `audit-seal:${auditSeq}`,
+        details: { seal: auditSeq, what: hash === null ? 'seal_missing' : 'not_the_kept_head' },
+      });
   }
   const sums = await compareSums(db, head);
   if (sums === 'different') {

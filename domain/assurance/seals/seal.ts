@@ -4,8 +4,6 @@ import { prepareLongReading } from '../../stock/ledger/long-reading';
 import { keepBlockRanges } from './block-ranges';
 import { insertSeals, selectSealBound, trySealerLock, type SealBound } from './queries';
 
-export { selectSealHead as readSealHead } from './head-queries';
-
 export interface SealOptions {
   /** Rows of one seal at most: what has to be read again to verify it. */
   rowsPerSeal?: number;
@@ -71,7 +69,8 @@ export async function sealLedger(db: Database, options: SealOptions = {}): Promi
   return sealed;
 }
 
-function refuseTurnedBack({ xid, horizon, seq }: SealBound): void {
+/** @throws AppError `LEDGER_XIDS_WENT_BACK` where the server counts transactions from below those that are sealed */
+export function refuseTurnedBack({ xid, horizon, seq }: SealBound): void {
   if (horizon > xid) return;
   throw new AppError(
     'LEDGER_XIDS_WENT_BACK',

@@ -1,9 +1,11 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { hashOfToken } from '../secret-token';
 import { logOutEverywhere } from '../sessions/sessions';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, forgetFailures } from '../throttle/throttle';
+import { setPending } from './email-queries';
 import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
 import { findByEmail, findPassword, setConfirmed, setPassword } from './queries';
@@ -44,7 +46,7 @@ export async function resetPassword(
     const userId = await useToken(tx, hash, 'reset_password');
     if (userId === undefined) throw mailTokenInvalid();
     await setConfirmed(tx, userId);
-    await storePassword(tx, userId, passwordHash);
+    await storePassword(tx, { userId, passwordHash, actor: `user:${userId}` });
     const email = (await findPassword(tx, userId))?.email;
     if (email) await forgetFailures(tx, { account: email.toLowerCase() });
   });
@@ -61,13 +63,28 @@ export async function changePassword(
   given: { current: string; password: string; address: string },
 ): Promise<void> {
   const { db, passwords } = deps;
-  const account = await findPassword(db, userId);
-  // Of another provider, or erased: there is no password to change.
-  const tried = { email: account?.email ?? userId, address: given.address };
-  const isRight = await tryPassword(deps, tried, account?.passwordHash ?? null, given.current);
-  if (!isRight) throw notRight();
+  const hash = await expectPassword(deps, userId, { password: given.current, address: given.address });
   const passwordHash = await passwords.hash(given.password);
-  await db.retrying((tx) => storePassword(tx, userId, passwordHash, account?.passwordHash ?? undefined));
+  await db.retrying((tx) =>
+    storePassword(tx, { userId, passwordHash, instead: hash, actor: `user:${userId}` }),
+  );
+}
+
+/**
+ * Checks the password of somebody who is signed in, as one attempt among those that are counted.
+ *
+ * @returns its hash
+ * @throws AppError `PASSWORD_NOT_RIGHT`, also where they have none; `TOO_MANY_ATTEMPTS`
+ */
+export async function expectPassword(
+  deps: AccountDeps,
+  userId: string,
+  { password, address }: { password: string; address: string },
+): Promise<string> {
+  const { passwordHash = null, email = null } = (await findPassword(deps.db, userId)) ?? {};
+  const isRight = await tryPassword(deps, { email: email ?? userId, address }, passwordHash, password);
+  if (!isRight || passwordHash === null) throw notRight();
+  return passwordHash;
 }
 
 /**
@@ -77,25 +94,31 @@ export async function changePassword(
  */
 export async function ensurePassword(
   { db, passwords }: AccountDeps,
-  { email, password }: { email: string; password: string },
+  { email, password, actor }: { email: string; password: string; actor: string },
 ): Promise<void> {
   const account = await findByEmail(db, email);
   if (!account) throw new AppError('UNKNOWN_USER', `Nobody has the e-mail address ${email}.`);
   if (await passwords.verify(account.passwordHash, password)) return;
   const passwordHash = await passwords.hash(password);
-  await db.retrying((tx) => storePassword(tx, account.userId, passwordHash));
+  await db.retrying((tx) => storePassword(tx, { userId: account.userId, passwordHash, actor }));
 }
 
-/** @param instead of this hash only: somebody else may have changed it meanwhile */
+/** `instead`: of this hash only, since somebody else may have changed it meanwhile. */
 async function storePassword(
   tx: Transaction,
-  userId: string,
-  passwordHash: string,
-  instead?: string,
+  {
+    userId,
+    passwordHash,
+    instead,
+    actor,
+  }: { userId: string; passwordHash: string; instead?: string | undefined; actor: string },
 ): Promise<void> {
   if (!(await setPassword(tx, userId, passwordHash, instead ?? null))) throw notRight();
   await logOutEverywhere(tx, userId, 'password');
+  // Somebody else may have asked for it who knew the password before.
+  await setPending(tx, userId, null);
   await askForMail(tx, userId, 'password_changed');
+  await recordChange(tx, { actor, action: 'user.password_changed', subject: { type: 'user', id: userId } });
 }
 
 function notRight(): AppError {

@@ -1,13 +1,16 @@
+import { validate } from 'uuid';
 import {
   execute,
   many,
   maybeOne,
+  type Database,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { User, UserRole, UserStatus } from './types';
 
-const USER = `u.id, p.email, p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
+const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
   u.created_at as "createdAt", u.updated_at as "updatedAt"`;
 
 export interface SignInRow {
@@ -59,6 +62,39 @@ export function selectUsers(on: Queryable, limit: number): Promise<User[]> {
     [limit],
   );
 }
+
+export interface UserFilter extends PageRequest {
+  role?: UserRole | undefined;
+  status?: UserStatus | undefined;
+  /** What the e-mail address begins with, in any case; or the whole id. */
+  text?: string | undefined;
+}
+
+export interface UserRow extends User {
+  createdAtMicros: string;
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectUserPage(db: Database, filter: UserFilter): Promise<UserRow[]> {
+  const query = db
+    .builder('users as u')
+    .leftJoin('user_profiles as p', 'p.user_id', 'u.id')
+    .select(db.builder.raw(`${USER}, ${utcMicros('u.created_at')} as "createdAtMicros"`));
+  if (filter.role !== undefined) void query.where('u.role', filter.role);
+  if (filter.status !== undefined) void query.where('u.status', filter.status);
+  if (filter.text !== undefined) {
+    const { text } = filter;
+    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, [text, validate(text) ? text : null]);
+  }
+  return db.list<UserRow>(newestFirst(query, { time: 'u.created_at', id: 'u.id' }, filter));
+}
+
+/** Addresses are ASCII: none that begins with a text sorts behind it and the last character of ASCII. */
+const FOUND_BY_TEXT = `
+  with wanted as materialized (select lower(cast(? as text) collate "C") as text, cast(? as uuid) as id)
+  select e.user_id from wanted w join user_profiles e
+    on lower(e.email collate "C") >= w.text and lower(e.email collate "C") < w.text || chr(127)
+  union select w.id from wanted w where w.id is not null`;
 
 export interface NewUserRow {
   userId: string;
@@ -122,12 +158,20 @@ export async function insertUnnamed(tx: Transaction, userId: string): Promise<vo
   await execute(tx, 'users.insert_unnamed', 'insert into users (id) values ($1)', [userId]);
 }
 
-export async function setName(tx: Transaction, userId: string, name: string | null): Promise<void> {
-  await execute(tx, 'user_profiles.set_name', 'update user_profiles set name = $2 where user_id = $1', [
-    userId,
-    name,
-  ]);
+/** Returns what they were called before; undefined: they have no profile. */
+export async function setName(
+  tx: Transaction,
+  userId: string,
+  name: string | null,
+): Promise<{ name: string | null } | undefined> {
+  const before = await maybeOne<{ name: string | null }>(
+    tx,
+    'user_profiles.set_name',
+    'update user_profiles set name = $2 where user_id = $1 returning old.name',
+    [userId, name],
+  );
   await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);
+  return before;
 }
 
 export async function setRights(

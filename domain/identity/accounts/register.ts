@@ -1,12 +1,11 @@
-import type { Database } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
-import { hashOfToken } from '../secret-token';
+import { recordChange } from '../../audit/record';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, type Guarded } from '../throttle/throttle';
-import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
-import { findByEmail, insertUser, setConfirmed } from './queries';
+import { findByEmail, insertUser, type NewUserRow } from './queries';
 import { hashing, type AccountDeps } from './sign-in';
 import type { UserRole } from './types';
 
@@ -14,8 +13,10 @@ export interface Registration {
   email: string;
   name: string | null;
   password: string;
-  /** Network address of who registers; null: a service or an operator does it for others, which is not counted. */
+  /** Network address of who registers; null: a service or an operator does it for others, which is not counted here. */
   address: string | null;
+  /** The caller who does it for others; null: it is somebody's own registration. */
+  actor: string | null;
 }
 
 /**
@@ -34,6 +35,7 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
     const userId = newId();
     const row = { userId, email, name, role: 'customer', passwordHash, isConfirmed: false } as const;
     if (await insertUser(tx, row)) {
+      await recordAdded(tx, given.actor ?? `user:${userId}`, row);
       await askForMail(tx, userId, 'confirm_email');
       return;
     }
@@ -50,30 +52,29 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
  */
 export async function addUser(
   { db, passwords }: AccountDeps,
-  given: { email: string; name: string | null; password: string; role: UserRole },
+  given: { email: string; name: string | null; password: string; role: UserRole; actor: string },
 ): Promise<string> {
-  const { email, name, role } = given;
+  const { email, name, role, actor } = given;
   const passwordHash = await passwords.hash(given.password);
   const userId = newId();
-  const isAdded = await db.retrying((tx) =>
-    insertUser(tx, { userId, email, name, role, passwordHash, isConfirmed: true }),
-  );
+  const row = { userId, email, name, role, passwordHash, isConfirmed: true };
+  const isAdded = await db.retrying(async (tx) => {
+    if (!(await insertUser(tx, row))) return false;
+    await recordAdded(tx, actor, row);
+    return true;
+  });
   if (!isAdded) throw new AppError('EMAIL_TAKEN', `${email} has an account already.`);
   return userId;
 }
 
-/**
- * Confirms an address by the token of its mail. Again with the same token changes nothing.
- *
- * @throws AppError `MAIL_TOKEN_INVALID`
- */
-export async function confirmEmail(db: Database, token: string): Promise<void> {
-  const hash = hashOfToken(token);
-  if (hash === null) throw mailTokenInvalid();
-  await db.retrying(async (tx) => {
-    const userId = await useToken(tx, hash, 'confirm_email');
-    if (userId !== undefined) await setConfirmed(tx, userId);
-    else if (!(await findToken(tx, hash, 'confirm_email'))?.emailConfirmed) throw mailTokenInvalid();
+async function recordAdded(tx: Transaction, actor: string, added: NewUserRow): Promise<void> {
+  const { userId, email, name, role } = added;
+  await recordChange(tx, {
+    actor,
+    action: 'user.added',
+    subject: { type: 'user', id: userId },
+    after: { role, status: 'active' },
+    personal: { person: `user:${userId}`, after: { email, name } },
   });
 }
 

@@ -1,5 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { logOutEverywhere } from '../sessions/sessions';
 import {
   findByEmail,
@@ -7,9 +9,11 @@ import {
   insertUnnamed,
   lockRights,
   selectAdmin,
+  selectUserPage,
   selectUsers,
   setName,
   setRights,
+  type UserFilter,
 } from './queries';
 import type { User, UserRole, UserStatus } from './types';
 
@@ -31,6 +35,11 @@ export function listUsers(on: Queryable, limit: number): Promise<User[]> {
   return selectUsers(on, limit);
 }
 
+/** A page of users, newest first. */
+export async function findUsers(db: Database, filter: UserFilter): Promise<Page<User>> {
+  return pageIn(await selectUserPage(db, filter), filter.limit, withoutMicros);
+}
+
 /** Id of the user with an e-mail address. @throws AppError `UNKNOWN_USER` */
 export async function userOfEmail(on: Queryable, email: string): Promise<string> {
   const found = await findByEmail(on, email);
@@ -44,8 +53,21 @@ export function addUnnamedUser(tx: Transaction, userId: string): Promise<void> {
 }
 
 /** Changes what a user is called. */
-export async function rename(db: Database, userId: string, name: string | null): Promise<void> {
-  await db.retrying((tx) => setName(tx, userId, name));
+export async function rename(
+  db: Database,
+  { userId, name, actor }: { userId: string; name: string | null; actor: string },
+): Promise<void> {
+  await db.retrying(async (tx) => {
+    const before = await setName(tx, userId, name);
+    // Without a profile there is nothing to rename: erased, or of another provider.
+    if (before === undefined) return;
+    await recordChange(tx, {
+      actor,
+      action: 'user.renamed',
+      subject: { type: 'user', id: userId },
+      personal: { person: `user:${userId}`, before: { name: before.name }, after: { name } },
+    });
+  });
 }
 
 /**
@@ -56,7 +78,7 @@ export async function rename(db: Database, userId: string, name: string | null):
 export async function changeRights(
   db: Database,
   userId: string,
-  given: { role?: UserRole; status?: UserStatus },
+  given: { role?: UserRole | undefined; status?: UserStatus | undefined; actor: string },
 ): Promise<void> {
   await db.retrying(async (tx) => {
     const rows = await lockRights(tx, userId);
@@ -73,6 +95,13 @@ export async function changeRights(
       throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
     await setRights(tx, userId, { role, status });
     await logOutEverywhere(tx, userId, status === 'disabled' ? 'disabled' : 'role');
+    await recordChange(tx, {
+      actor: given.actor,
+      action: 'user.rights_changed',
+      subject: { type: 'user', id: userId },
+      before: { role: user.role, status: user.status },
+      after: { role, status },
+    });
   });
 }
 

@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import type { Logger } from '../../../platform/telemetry/log';
+import { recordChange } from '../../audit/record';
 import { hashOfToken, newToken, seal, unseal } from '../secret-token';
 import {
   endSession,
@@ -40,6 +41,11 @@ export function beginSession(
     if (!session) return null;
     const refreshToken = newToken();
     await addToken(tx, session.sessionId, refreshToken);
+    await recordChange(tx, {
+      actor: `user:${session.userId}`,
+      action: 'session.begun',
+      subject: { type: 'session', id: session.sessionId },
+    });
     return { ...session, refreshToken };
   });
 }
@@ -65,6 +71,7 @@ export async function refreshSession(db: Database, token: string, log: Logger): 
     const { sessionId, userId, role } = used;
     if (used.isRecent) return { sessionId, userId, role, refreshToken: openSuccessor(token, used.successor) };
     await endSession(tx, sessionId, 'reuse');
+    await recordEnded(tx, { sessionId, userId }, 'reuse');
     return { reused: { sessionId, userId } };
   });
   if (outcome === null) throw sessionEnded();
@@ -79,16 +86,44 @@ export async function refreshSession(db: Database, token: string, log: Logger): 
 export async function logOut(db: Database, token: string): Promise<void> {
   const hash = hashOfToken(token);
   const found = hash && (await findRefreshToken(db, hash, 0));
-  if (found) await endSession(db, found.sessionId, 'logout');
+  if (!found) return;
+  await db.retrying(async (tx) => {
+    if (await endSession(tx, found.sessionId, 'logout')) await recordEnded(tx, found, 'logout');
+  });
 }
 
-/** Ends all sessions of a user. Their access tokens end by themselves, within minutes. */
+async function recordEnded(
+  tx: Transaction,
+  { sessionId, userId }: { sessionId: string; userId: string },
+  by: SessionEnd,
+): Promise<void> {
+  await recordChange(tx, {
+    actor: `user:${userId}`,
+    action: 'session.ended',
+    subject: { type: 'session', id: sessionId },
+    after: { by },
+  });
+}
+
+/** Ends all of one's sessions, by oneself. */
+export async function logOutOfAll(db: Database, userId: string): Promise<void> {
+  await db.retrying(async (tx) => {
+    await logOutEverywhere(tx, userId, 'logout_all');
+    await recordChange(tx, {
+      actor: `user:${userId}`,
+      action: 'user.sessions_ended',
+      subject: { type: 'user', id: userId },
+    });
+  });
+}
+
+/** Ends all sessions of a user, with what is recorded of why. Their access tokens end by themselves, within minutes. */
 export async function logOutEverywhere(
-  on: Database | Transaction,
+  tx: Transaction,
   userId: string,
   by: Exclude<SessionEnd, 'logout' | 'reuse'>,
 ): Promise<void> {
-  await endSessionsOf(on, userId, by);
+  await endSessionsOf(tx, userId, by);
 }
 
 async function addToken(tx: Transaction, sessionId: string, token: string): Promise<void> {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { recordChange } from '../../audit/record';
 import { seal, unseal } from '../secret-token';
 import { deleteRetiredKeys, insertKey, retireKeys, selectKeys, type SigningKeyRow } from './queries';
 import type { PublicKey } from './types';
@@ -102,7 +103,7 @@ export function createSigningKeys({ db, secret }: { db: Database; secret: Buffer
 export async function rotateSigningKeys(
   db: Database,
   secret: Buffer,
-  { isLeaked }: { isLeaked: boolean },
+  { isLeaked, actor }: { isLeaked: boolean; actor: string },
 ): Promise<string> {
   const key = newKey(secret);
   await db.retrying(async (tx) => {
@@ -110,6 +111,12 @@ export async function rotateSigningKeys(
     if (!(await insertKey(tx, key)))
       throw new AppError('ROTATED_MEANWHILE', 'Another command rotated the keys just now.');
     if (isLeaked) await deleteRetiredKeys(tx);
+    await recordChange(tx, {
+      actor,
+      action: 'signing_key.rotated',
+      subject: { type: 'signing_key', id: key.kid },
+      after: { isLeaked },
+    });
   });
   return key.kid;
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError, isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
 import { readState } from '../../catalog/warehouse-state';
+import { recordChange } from '../../audit/record';
 import { findWarehouseId } from '../../catalog/warehouses';
 import { failedSubjects, forgetFailures, forgetSettled, recordFailure } from '../../stock/alerts/failed-work';
 import { giveUpSome, planElsewhere, unitsOf, type Place } from './give-up';
@@ -20,6 +21,8 @@ export interface ReSourcing {
   after: PromisedPosition | null;
   /** It ends after so many milliseconds, though something is left. */
   withinMs: number;
+  /** Who asks for it. */
+  actor: string;
   /** So many are read at once. */
   page?: number;
 }
@@ -47,12 +50,16 @@ const PAGE = 500;
  */
 export async function reSourceWarehouse(
   db: Database,
-  { code, withinMs, page = PAGE, ...from }: ReSourcing,
+  { code, withinMs, actor, page = PAGE, ...from }: ReSourcing,
 ): Promise<ReSourced> {
   const warehouseId = await findWarehouseId(db, code);
   const state = await readState(db, warehouseId);
   if (state?.status !== 'closed')
     throw new AppError('WAREHOUSE_NOT_CLOSED', `The warehouse ${code} is ${state?.status ?? 'gone'}.`);
+  if (from.after === null)
+    await db.retrying((tx) =>
+      recordChange(tx, { actor, action: 'warehouse.re_sourced', subject: { type: 'warehouse', id: code } }),
+    );
   const until = performance.now() + withinMs;
   const failures = await failedSubjects(db, 're_source_reservation');
   const done = { warehouse: code, reservations: 0, units: 0, failed: 0 };

@@ -12,8 +12,9 @@ export {
 export {
   raiseAlert,
   raiseBrokenPromise,
-  raiseLedgerTampered,
-  resolveLedgerTampered,
+  raiseTampered,
+  resolveTampered,
+  type SealedSubject,
   resolveBrokenPromises,
   resolveAlert,
   SHOWN_IN_DETAILS,

@@ -1,5 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import {
   acknowledgeOpenAlert,
   selectAffected,
@@ -42,13 +43,22 @@ export async function listAffected(
  *
  * @throws ALERT_RESOLVED when it is over. Null: there is no such alert.
  */
-export async function acknowledgeAlert(
+export function acknowledgeAlert(
   db: Database,
   request: { id: string; by: string; note: string | null },
 ): Promise<AlertView | null> {
-  const changed = await acknowledgeOpenAlert(db, request);
-  const alert = await selectAlert(db, request.id);
-  if (alert?.status === 'resolved' && changed === 0)
-    throw new AppError('ALERT_RESOLVED', `It was resolved at ${alert.resolvedAt}.`, { alert });
-  return alert ?? null;
+  return db.retrying(async (tx) => {
+    const changed = await acknowledgeOpenAlert(tx, request);
+    const alert = await selectAlert(tx, request.id);
+    if (alert?.status === 'resolved' && changed === 0)
+      throw new AppError('ALERT_RESOLVED', `It was resolved at ${alert.resolvedAt}.`, { alert });
+    if (alert && changed > 0)
+      await recordChange(tx, {
+        actor: request.by,
+        action: 'alert.acknowledged',
+        subject: { type: 'alert', id: request.id },
+        after: { kind: alert.kind },
+      });
+    return alert ?? null;
+  });
 }

@@ -228,11 +228,13 @@ export function updateTransferOverdue(
   );
 }
 
-const THE_LEDGER = 'ledger';
+/** What is sealed. */
+export type SealedSubject = 'ledger' | 'audit_log';
 
-/** Tells that the ledger is not as it was sealed. There is one such alert; what is found anew opens an acknowledged one again. */
-export function raiseLedgerTampered(
+/** Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. */
+export function raiseTampered(
   tx: Transaction,
+  subject: SealedSubject,
   details: { jobId: string; findings: number; first: readonly string[] },
 ): Promise<number> {
   return execute(
@@ -245,17 +247,17 @@ export function raiseLedgerTampered(
        acknowledged_at = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_at end,
        acknowledged_by = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_by end,
        note = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.note end`,
-    [THE_LEDGER, JSON.stringify(details)],
+    [subject, JSON.stringify(details)],
   );
 }
 
-export function resolveLedgerTampered(tx: Transaction): Promise<number> {
+export function resolveTampered(tx: Transaction, subject: SealedSubject): Promise<number> {
   return execute(
     tx,
     'alerts.resolve_ledger_tampered',
     `update alerts set status = 'resolved', resolved_at = clock_timestamp()
      where subject = $1 and kind = 'ledger_tampered' and status <> 'resolved'`,
-    [THE_LEDGER],
+    [subject],
   );
 }
 

@@ -44,6 +44,20 @@ export function upsertDefault(
   );
 }
 
+/** What was set for all of a product or a category; undefined: nothing. */
+export function selectDefault(
+  on: Queryable,
+  { productId, categoryId }: DefaultOwner,
+): Promise<Thresholds | undefined> {
+  return maybeOne<Thresholds>(
+    on,
+    'thresholds.default',
+    `select low_stock as "lowStock", overstock, clear_margin as "clearMargin" from threshold_defaults
+     where product_id = $1 or category_id = $2`,
+    [productId, categoryId],
+  );
+}
+
 export function deleteProductDefault(tx: Transaction, productId: number): Promise<number> {
   return execute(
     tx,

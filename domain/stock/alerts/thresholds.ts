@@ -1,5 +1,7 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
+import type { Change } from '../../audit/types';
 import { findCategoryId } from '../../catalog/categories';
 import type { CategoryMove } from '../../catalog/types';
 import { insertEmptyStock, lockStock, selectStockKey } from '../ledger/stock-ledger';
@@ -8,6 +10,7 @@ import {
   deleteProductDefault,
   lockDefaults,
   lockMovedRows,
+  selectDefault,
   selectInherited,
   selectOutdatedForUpdate,
   selectProductsOfCategory,
@@ -35,18 +38,19 @@ export async function readThresholds(db: Database, sku: string): Promise<Thresho
  */
 export async function setThresholds(
   db: Database,
-  request: { sku: string; location: string | null; thresholds: Thresholds | 'inherit' },
+  request: { sku: string; location: string | null; thresholds: Thresholds | 'inherit'; actor: string },
 ): Promise<void> {
-  const { sku, location, thresholds } = request;
+  const { sku, location, thresholds, actor } = request;
   const { productId, warehouseId } = await selectStockKey(db, sku, location ?? '');
   if (productId === null) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
   if (location === null) {
-    await changeDefault(db, { productId, categoryId: null }, thresholds);
+    const product = { type: 'product', id: sku } as const;
+    await changeDefault(db, { productId, categoryId: null }, { thresholds, subject: product, actor });
     await applyDefaults(db, [productId]);
     return;
   }
   if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
-  await setAtLocation(db, { productId, warehouseId }, thresholds);
+  await setAtLocation(db, { productId, warehouseId }, { ...request, location });
 }
 
 /**
@@ -59,10 +63,11 @@ export async function setThresholds(
 export async function setCategoryThresholds(
   db: Database,
   code: string,
-  thresholds: Thresholds,
+  { actor, ...thresholds }: Thresholds & { actor: string },
 ): Promise<number> {
   const categoryId = await findCategoryId(db, code);
-  await changeDefault(db, { productId: null, categoryId }, thresholds);
+  const subject = { type: 'category', id: code } as const;
+  await changeDefault(db, { productId: null, categoryId }, { thresholds, subject, actor });
   let changed = 0;
   for (let after = ''; ;) {
     const products = await selectProductsOfCategory(db, categoryId, after, PRODUCTS_PER_BATCH);
@@ -91,27 +96,59 @@ export async function lockMovedStock(
   if (moves.length + whole.length > 0) await lockMovedRows(tx, moves, whole);
 }
 
-async function setAtLocation(db: Database, key: StockKey, thresholds: Thresholds | 'inherit'): Promise<void> {
+interface AtLocation {
+  sku: string;
+  location: string;
+  thresholds: Thresholds | 'inherit';
+  actor: string;
+}
+
+async function setAtLocation(
+  db: Database,
+  key: StockKey,
+  { sku, location, thresholds, actor }: AtLocation,
+): Promise<void> {
   await db.retrying(async (tx) => {
     await lockDefaults(tx, 'shared');
     await insertEmptyStock(tx, [key]);
     await lockStock(tx, [key]);
+    const before = (await selectThresholds(tx, sku))?.locations.find((at) => at.warehouse === location);
     const inherited = { lowStock: 0, overstock: null, clearMargin: null };
     const values =
       thresholds === 'inherit' ? ((await selectInherited(tx, key.productId)) ?? inherited) : thresholds;
-    await updateThresholds(tx, [{ ...key, ...values }], thresholds !== 'inherit');
+    const own = thresholds !== 'inherit';
+    await updateThresholds(tx, [{ ...key, ...values }], own);
+    await recordChange(tx, {
+      actor,
+      action: 'product.thresholds_set',
+      subject: { type: 'product', id: sku },
+      before: { [location]: before && { ...thresholdsOf(before), own: before.own } },
+      after: { [location]: { ...thresholdsOf(values), own } },
+    });
   });
 }
 
 async function changeDefault(
   db: Database,
   owner: DefaultOwner,
-  thresholds: Thresholds | 'inherit',
+  {
+    thresholds,
+    subject,
+    actor,
+  }: { thresholds: Thresholds | 'inherit'; subject: Change['subject']; actor: string },
 ): Promise<void> {
   await db.retrying(async (tx) => {
     await lockDefaults(tx, 'alone');
+    const before = await selectDefault(tx, owner);
     if (thresholds !== 'inherit') await upsertDefault(tx, owner, thresholds);
     else if (owner.productId !== null) await deleteProductDefault(tx, owner.productId);
+    await recordChange(tx, {
+      actor,
+      action: `${subject.type}.thresholds_set`,
+      subject,
+      before: { ...before },
+      after: thresholds === 'inherit' ? {} : { ...thresholds },
+    });
   });
 }
 
@@ -121,4 +158,8 @@ function applyDefaults(db: Database, productIds: readonly number[]): Promise<num
     const outdated = await selectOutdatedForUpdate(tx, productIds);
     return outdated.length === 0 ? 0 : updateThresholds(tx, outdated, false);
   });
+}
+
+function thresholdsOf({ lowStock, overstock, clearMargin }: Thresholds): Thresholds {
+  return { lowStock, overstock, clearMargin };
 }

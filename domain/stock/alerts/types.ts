@@ -17,7 +17,7 @@ export const ALERT_KINDS = {
   recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
   count_short: { title: 'A count did not find units that were promised', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
-  ledger_tampered: { title: 'The ledger is not as it was sealed', raisedBy: 'seals' },
+  ledger_tampered: { title: 'The ledger or the audit log is not as it was sealed', raisedBy: 'seals' },
   reservation_stopped: {
     title: 'A confirmed reservation without an order neither ships nor is released',
     raisedBy: 'reservation',

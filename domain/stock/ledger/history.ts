@@ -1,11 +1,6 @@
 import type { Database } from '../../../platform/database/database';
-import {
-  selectLedgerPage,
-  selectProductId,
-  type LedgerFilter,
-  type LedgerPosition,
-  type LedgerView,
-} from './history-queries';
+import { selectProductId } from '../../catalog/product-queries';
+import { selectLedgerPage, type LedgerFilter, type LedgerPosition, type LedgerView } from './history-queries';
 
 export type { LedgerFilter, LedgerPosition, LedgerView };
 

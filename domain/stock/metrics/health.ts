@@ -51,7 +51,7 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => stri
     code: 'LEDGER_TAMPERED',
     message: ({ tamperAlerts }) =>
       tamperAlerts > 0
-        ? 'The ledger is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
+        ? 'The ledger or the audit log is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
         : null,
   },
   {

@@ -23,7 +23,7 @@ export async function closeWarehouse(
   { code, withinMs, ...change }: Closing,
 ): Promise<{ state: WarehouseState; settled: boolean }> {
   const id = await findWarehouseId(db, code);
-  await db.retrying((tx) => markClosed(tx, id, change));
+  await db.retrying((tx) => markClosed(tx, { id, code }, change));
   const settled = await waitForStockWriters(db, withinMs);
   const state = await readState(db, id);
   if (!state) throw new Error(`the warehouse ${code} is gone`);

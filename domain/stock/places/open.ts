@@ -27,7 +27,7 @@ export async function openWarehouse(
 ): Promise<{ state: WarehouseState; settled: boolean }> {
   const { db } = access;
   const id = await findWarehouseId(db, code);
-  await db.retrying((tx) => markOpening(tx, id, change));
+  await db.retrying((tx) => markOpening(tx, { id, code }, change));
   const opening = await listOpening(db);
   const settled = opening.every((other) => other.id !== id) || (await goOn(access, id, withinMs));
   const state = await readState(db, id);

@@ -1,5 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { changeReservation, notFound, type ActingAccess } from './decide-change';
 import { selectSkusOfReservation, updateDueTime } from './expiry-queries';
 import { freeReservations } from './free-reservations';
@@ -10,8 +11,14 @@ import { setReservationStatus } from './reservations';
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_EXPIRED (also when it is due and not freed yet), HOLD_RELEASED, ALREADY_SHIPPED
  */
-export function confirmReservation(db: Database, id: string): Promise<void> {
-  return changeReservation(db, id, 'confirm', (tx) => setReservationStatus(tx, [id], 'confirmed'));
+export function confirmReservation(
+  { db, actor }: { db: Database; actor: string },
+  id: string,
+): Promise<void> {
+  return changeReservation(db, id, 'confirm', async (tx) => {
+    await setReservationStatus(tx, [id], 'confirmed');
+    await recordChange(tx, { actor, action: 'hold.confirmed', subject: { type: 'hold', id } });
+  });
 }
 
 /**
@@ -44,12 +51,20 @@ export async function releaseReservation(
  *   ALREADY_SHIPPED; NOT_LATER when it would fall due earlier than it does now
  */
 export function extendReservation(
-  db: Database,
+  { db, actor }: { db: Database; actor: string },
   id: string,
   until: { expiresAt: Date | null; holdSeconds: number },
 ): Promise<void> {
   return changeReservation(db, id, 'extend', async (tx, { expiresAt }) => {
-    if (await updateDueTime(tx, id, until)) return;
+    const after = await updateDueTime(tx, id, until);
+    if (after)
+      return recordChange(tx, {
+        actor,
+        action: 'hold.extended',
+        subject: { type: 'hold', id },
+        before: { expiresAt },
+        after,
+      });
     throw new AppError('NOT_LATER', 'The hold would fall due earlier than it does now.', { expiresAt });
   });
 }

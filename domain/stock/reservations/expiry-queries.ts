@@ -1,4 +1,4 @@
-import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { many, maybeOne, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { notPutOff, settledFailures, type SettledFailure } from '../alerts/put-off-sql';
 import type { Work } from '../alerts/types';
 import { canBeFreed } from './due-sql';
@@ -135,21 +135,21 @@ export async function hasOverdueReservation(on: Queryable, seconds: number): Pro
   return row.overdue;
 }
 
-/** Moves the due time of a reservation whose lock the caller has; returns whether it was not moved back. */
-export async function updateDueTime(
+/** Moves the due time of a reservation whose lock the caller has; undefined: it would be moved back. */
+export function updateDueTime(
   tx: Transaction,
   id: string,
   until: { expiresAt: Date | null; holdSeconds: number },
-): Promise<boolean> {
-  const moved = await execute(
+): Promise<{ expiresAt: Date } | undefined> {
+  return maybeOne<{ expiresAt: Date }>(
     tx,
     'reservations.extend',
     `update reservations
      set expires_at = coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)), updated_at = clock_timestamp()
-     where id = $1 and coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)) >= expires_at`,
+     where id = $1 and coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)) >= expires_at
+     returning expires_at as "expiresAt"`,
     [id, until.expiresAt, until.holdSeconds],
   );
-  return moved > 0;
 }
 
 /** SKUs that a reservation keeps, or kept. */

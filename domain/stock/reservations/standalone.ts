@@ -1,4 +1,8 @@
-import { createRequestBatcher, type BatchObserver, type RequestBatcher } from '../../../platform/request-batcher';
+import {
+  createRequestBatcher,
+  type BatchObserver,
+  type RequestBatcher,
+} from '../../../platform/request-batcher';
 import type { Database, Transaction } from '../../../platform/database/database';
 import type { Logger } from '../../../platform/telemetry/log';
 import type { WarehouseDirectory } from '../../catalog/warehouses';

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { lockDefaults } from '../alerts/alerts';
 import { insertEmptyStock, lockStock, selectStockKey, type StockAccess } from '../ledger/stock-ledger';
 import { stockKeyOf } from '../ledger/rules';
@@ -20,6 +21,8 @@ export interface SafetyStockRequest {
   location: string | null;
   /** `inherit` gives up what was set: at a location the product's holds again, of the product none. */
   units: number | 'inherit';
+  /** Who sets it. */
+  actor: string;
 }
 
 /** Safety stock of a product: what it gives, and what is in force at each of its locations. Null: no such product. */
@@ -35,7 +38,8 @@ export async function readSafetyStock(db: Database, sku: string): Promise<Safety
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION
  */
 export async function setSafetyStock(access: StockAccess, request: SafetyStockRequest): Promise<void> {
-  const { sku, location, units } = request;
+  const { sku, location, units, actor } = request;
+  const subject = { type: 'product', id: sku } as const;
   const { db } = access;
   const { productId, warehouseId } = await selectStockKey(db, sku, location ?? '');
   if (productId === null) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
@@ -44,6 +48,7 @@ export async function setSafetyStock(access: StockAccess, request: SafetyStockRe
     await db.retrying(async (tx) => {
       await lockDefaults(tx, 'shared');
       await insertEmptyStock(tx, [{ productId, warehouseId }]);
+      const before = (await selectSafetyStock(tx, sku))?.locations.find((at) => at.warehouse === location);
       const kept = units === 'inherit' ? await inheritedUnits(tx, productId) : units;
       await change(access, tx, {
         productId,
@@ -51,14 +56,29 @@ export async function setSafetyStock(access: StockAccess, request: SafetyStockRe
         units: kept,
         own: units !== 'inherit',
       });
+      await recordChange(tx, {
+        actor,
+        action: 'product.safety_stock_set',
+        subject,
+        before: { [location]: before && { units: before.units, own: before.own } },
+        after: { [location]: { units: kept, own: units !== 'inherit' } },
+      });
     });
     return;
   }
   // Whoever makes stock rows may wait for this lock with locks of others: no row is locked under it.
   await db.retrying(async (tx) => {
     await lockDefaults(tx, 'alone');
+    const before = (await selectDefault(tx, productId))?.units ?? null;
     if (units === 'inherit') await deleteDefault(tx, productId);
     else await upsertDefault(tx, productId, units);
+    await recordChange(tx, {
+      actor,
+      action: 'product.safety_stock_set',
+      subject,
+      before: { units: before },
+      after: { units: units === 'inherit' ? null : units },
+    });
   });
   await db.retrying(async (tx) => {
     await lockDefaults(tx, 'shared');

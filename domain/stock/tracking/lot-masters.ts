@@ -1,5 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
+import type { Change } from '../../audit/types';
 import {
   insertLotChange,
   lockLotMaster,
@@ -57,6 +59,13 @@ export function correctExpiry(
       reason,
       actor,
     });
+    await recordChange(tx, {
+      actor,
+      action: 'lot.expiry_corrected',
+      subject: subjectOf(change),
+      before: { expiresOn: lot.expiresOn },
+      after: { expiresOn: after },
+    });
     return { ...lot, expiresOn: after };
   });
 }
@@ -80,8 +89,14 @@ export function markRecall(db: Database, change: LotChange & { recalled: boolean
       reason,
       actor,
     });
+    const action = recalled ? 'lot.recalled' : 'lot.recall_ended';
+    await recordChange(tx, { actor, action, subject: subjectOf(change) });
     return { ...lot, isRecalled: recalled };
   });
+}
+
+function subjectOf({ sku, lot }: LotChange): Change['subject'] {
+  return { type: 'lot', id: `${sku}:${lot}` };
 }
 
 async function lockLot(tx: Transaction, { sku, lot }: LotChange): Promise<LockedLot> {

@@ -1,5 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { updateTracking } from '../../catalog/products';
 import { listWarehouses } from '../../catalog/warehouses';
 import { insertEmptyStock, lockStock, outdateDecisions } from '../ledger/stock-ledger';
@@ -26,7 +27,10 @@ export async function readTracking(on: Queryable, sku: string): Promise<Tracking
  *
  * @throws UNKNOWN_SKU; PRODUCT_HAS_STOCK
  */
-export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
+export function setTracking(
+  db: Database,
+  { actor, ...wanted }: Tracking & { actor: string },
+): Promise<Tracking> {
   return db.retrying(async (tx) => {
     const [product] = await selectTracked(tx, [wanted.sku]);
     if (!product) throw new AppError('UNKNOWN_SKU', `There is no product ${wanted.sku}.`);
@@ -34,6 +38,13 @@ export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
     const refusal = await trackingRefusal(tx, { sku: wanted.sku, productId: product.productId });
     if (refusal) throw refusal;
     await updateTracking(tx, product.productId, wanted);
+    await recordChange(tx, {
+      actor,
+      action: 'product.tracking_set',
+      subject: { type: 'product', id: wanted.sku },
+      before: { lots: product.lotTracked, serials: product.serialised },
+      after: { lots: wanted.lots, serials: wanted.serials },
+    });
     return wanted;
   });
 }

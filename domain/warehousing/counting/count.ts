@@ -1,5 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { effectiveTimes } from '../../stock/ledger/stock-ledger';
 import { readKnownUnits, recordOf } from './counted-units';
 import { lockSheet, selectLines, updateCounts, type CountToRecord, type LineRow } from './queries';
@@ -57,6 +58,12 @@ export async function countLines(db: Database, request: CountRequest): Promise<S
         wanted.filter(({ line }) => line.lotTracked).map(({ line }) => line.productId),
       );
       await writeUnits(tx, sheetId, changed);
+      await recordChange(tx, {
+        actor,
+        action: 'count_sheet.counted',
+        subject: { type: 'count_sheet', id: sheetId },
+        after: Object.fromEntries(wanted.map(({ line }, at) => [line.sku, changed[at]?.counted])),
+      });
     }
     return sheetIn(tx, sheetId);
   });

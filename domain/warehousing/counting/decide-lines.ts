@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { lockStock, type StockAccess } from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry } from '../../stock/ledger/types';
 import { endCountHold } from '../quality/count-holds';
@@ -22,7 +23,10 @@ interface Decision {
  *
  * @throws NOT_FOUND; COUNT_INCOMPLETE with the SKUs that have no count
  */
-export function submitCount({ db, stock }: StockAccess, sheetId: string): Promise<SheetView> {
+export function submitCount(
+  { db, stock }: StockAccess,
+  { sheetId, actor }: Pick<Decision, 'sheetId' | 'actor'>,
+): Promise<SheetView> {
   return onSheet(db, sheetId, async (tx, sheet, lines) => {
     const missing = lines.filter((line) => line.status === 'open').map((line) => line.sku);
     if (missing.length > 0)
@@ -31,6 +35,7 @@ export function submitCount({ db, stock }: StockAccess, sheetId: string): Promis
     const { tolerance } = sheet;
     const how = { tolerance, actor: null, resolveReserved: false };
     await applyCounts(tx, stock, { ...sheet, sheetId }, counted, how);
+    await record(tx, 'submitted', { sheetId, actor }, counted);
     return counted.length > 0;
   });
 }
@@ -55,6 +60,7 @@ export function approveCount(
     const chosen = decidable(lines, skus, 'approved', ['review']);
     const how = { tolerance: null, actor, resolveReserved };
     await applyCounts(tx, stock, { ...sheet, sheetId }, chosen, how);
+    await record(tx, 'approved', decision, chosen);
     return false;
   });
 }
@@ -71,6 +77,7 @@ export function rejectCount(access: StockAccess, decision: Decision): Promise<Sh
     const chosen = decidable(lines, skus, 'rejected', ['open', 'counted', 'review', 'resolving']);
     const freed = await endHolds(tx, warehouseId, chosen, actor);
     await set(tx, sheetId, chosen, 'rejected', actor);
+    await record(tx, 'rejected', decision, chosen);
     await access.stock.change(tx, freed);
     return false;
   });
@@ -87,6 +94,7 @@ export function recount(access: StockAccess, decision: Decision): Promise<SheetV
     const chosen = decidable(lines, skus, 'open', ['review', 'resolving']);
     const freed = await endHolds(tx, warehouseId, chosen, actor);
     await set(tx, sheetId, chosen, 'open', null);
+    await record(tx, 'sent_back', decision, chosen);
     await resetLots(
       tx,
       sheetId,
@@ -94,6 +102,22 @@ export function recount(access: StockAccess, decision: Decision): Promise<SheetV
     );
     await access.stock.change(tx, freed);
     return false;
+  });
+}
+
+/** Where no line was decided nothing was changed. */
+async function record(
+  tx: Transaction,
+  done: 'submitted' | 'approved' | 'rejected' | 'sent_back',
+  { sheetId, actor }: Pick<Decision, 'sheetId' | 'actor'>,
+  lines: readonly LineRow[],
+): Promise<void> {
+  if (lines.length === 0) return;
+  await recordChange(tx, {
+    actor,
+    action: `count_sheet.${done}`,
+    subject: { type: 'count_sheet', id: sheetId },
+    after: { skus: lines.map(({ sku }) => sku) },
   });
 }
 

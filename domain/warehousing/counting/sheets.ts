@@ -1,6 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
+import { recordChange } from '../../audit/record';
 import { findCategoryId } from '../../catalog/categories';
 import { findWarehouseId } from '../../catalog/warehouses';
 import { findTracked } from '../../stock/tracking/tracking';
@@ -31,6 +32,12 @@ export async function makeSheet(db: Database, sheet: NewSheet): Promise<SheetVie
       if (made === 0) throw new AppError('VALIDATION_FAILED', 'There is nothing to count.');
       if (made > MAX_SHEET_LINES)
         throw new AppError('VALIDATION_FAILED', `A sheet has at most ${MAX_SHEET_LINES} lines.`);
+      await recordChange(tx, {
+        actor: sheet.actor,
+        action: 'count_sheet.made',
+        subject: { type: 'count_sheet', id: sheet.sheetId },
+        after: { location: sheet.location, lines: made },
+      });
     }
     return sheetIn(tx, sheet.sheetId);
   });

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { closeLines, setReservationStatus } from '../../stock/reservations/reservations';
 import {
   effectIsApplied,
@@ -91,6 +92,12 @@ async function take(
     ? await serialsOfHold(tx, { productId, sku, holdId, quantity, named })
     : named.map((serial) => ({ id: null, serial }));
   if (kept > 0) await closeLines(tx, [{ ...key, reservationId: holdId, openQuantity: kept }]);
+  await recordChange(tx, {
+    actor,
+    action: gone > 0 ? 'quality_hold.written_off' : 'quality_hold.released',
+    subject: { type: 'quality_hold', id: holdId },
+    after: { quantity },
+  });
   await updateHold(tx, holdId, { released: quantity - gone, writtenOff: gone, awaited });
   if (lotId !== null) await updateLotHeld(tx, lotId, -quantity);
   if (lotCode !== null && gone > 0) {

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import { findStockKey, lockStock } from '../../stock/ledger/stock-ledger';
 import { unreserved } from '../../stock/ledger/rules';
 import type { StockKey, StockLevel } from '../../stock/ledger/types';
@@ -89,5 +90,11 @@ async function writeHold(
   const lotId = lot?.id ?? null;
   await keepOnHold(tx, key, { id, lotId, quantity, free, reason, actor, cause: 'person', asOf: null });
   if (lot) await updateLotHeld(tx, lot.id, quantity);
+  await recordChange(tx, {
+    actor,
+    action: 'quality_hold.made',
+    subject: { type: 'quality_hold', id },
+    after: { sku, quantity },
+  });
   if (serials.length > 0) await holdSerials(tx, { ...key, sku, holdId: id, serials });
 }

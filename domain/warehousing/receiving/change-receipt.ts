@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { recordChange } from '../../audit/record';
 import {
   checkCountable,
   insertEmptyStock,
@@ -125,6 +126,12 @@ async function apply(
   const receivedBy = [receiptId, ...(await selectChangeIds(tx, receiptId))];
   await insertChange(tx, { id: effectId, receiptId, kind, reason, actor, lines: changed.map(asChange) });
   if (kind === 'reversal') await markReversed(tx, receiptId);
+  await recordChange(tx, {
+    actor,
+    action: kind === 'reversal' ? 'receipt.reversed' : 'receipt.corrected',
+    subject: { type: 'receipt', id: receiptId },
+    after: { changeId: effectId },
+  });
   await updateLines(
     tx,
     receiptId,

@@ -53,5 +53,5 @@ async function write(tx: Transaction, wanted: NewReturn): Promise<void> {
   await enqueue(tx, [{ topic: 'return.wake', key: returnId }]);
   const { items, refund, restockingFee, actor } = wanted;
   const data = { returnId, items, refund, restockingFee, actor };
-  await appendEvents(tx, [{ orderId, type: 'return_authorised', data }]);
+  await appendEvents(tx, [{ orderId, type: 'return_authorised', actor, data }]);
 }

@@ -87,6 +87,7 @@ export function inspectReturn(
     const event = {
       orderId,
       type: settled ? 'return_completed' : 'return_inspected',
+      actor: request.actor,
       data: { returnId, results: request.results, refundMinor: refund.amountMinor, actor: request.actor },
     };
     await writeOrderEffects(tx, [taken?.effects, { moves: [], events: [event, ...refund.events] }]);

@@ -33,6 +33,6 @@ export async function receiveReturn(
     await updateReturnLines(tx, returnId, changes);
     await updateReturn(tx, returnId, { status: goods.next, warehouseId });
     const data = { returnId, location, items, actor };
-    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_received', data }]);
+    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_received', actor, data }]);
   });
 }

@@ -1,0 +1,170 @@
+import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { afterPosition, upToPosition, XID } from './ledger-range';
+import type { BrokenLink, SealBound, WrongRow } from './queries';
+
+/** Where sealing the audit log goes on, and how far it may go. */
+export function selectAuditBound(on: Queryable): Promise<SealBound> {
+  return one<SealBound>(
+    on,
+    'consistency.audit_seal_bound',
+    `select coalesce(s.seq, 0) as seq, coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
+            coalesce(s.hash, decode(repeat('00', 32), 'hex')) as hash,
+            pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon
+     from (values (1)) one left join (select * from audit_seals order by seq desc limit 1) s on true`,
+  );
+}
+
+/** Hashes of rows in the order of their transactions, of a set of rows `t` of `audit_log`. */
+const HASHED = `count(*)::int as row_count,
+  sha256(string_agg(int8send(t.id) || audit_row_hash(t), ''::bytea order by t.${XID}, t.id)) as rows_hash,
+  array_agg(t.id order by t.${XID}, t.id) as row_ids,
+  string_agg(substr(audit_row_hash(t), 1, 8), ''::bytea order by t.${XID}, t.id) as row_hashes`;
+
+/** Seals at most `limit` entries after `bound` whose transactions have ended, chained to the seal before. Returns how many. */
+export async function insertAuditSeal(tx: Transaction, bound: SealBound, limit: number): Promise<number> {
+  const [made] = await many<{ rowCount: number }>(
+    tx,
+    'consistency.insert_audit_seal',
+    `with picked as (
+       select t.* from audit_log t where ${afterPosition('$1', '$2')} and t.${XID} < $3 order by t.${XID}, t.id limit $4
+     ), whole as (
+       select ${HASHED}, clock_timestamp() as made_at from picked t having count(*) > 0
+     ), last_row as (
+       select t.${XID} as xid, t.id from picked t order by 1 desc, 2 desc limit 1
+     )
+     insert into audit_seals (seq, from_xid, from_id, to_xid, to_id, row_count, rows_hash, row_ids, row_hashes, made_at, previous_hash, hash)
+     select $5::bigint + 1, $1, $2, l.xid, l.id, w.row_count, w.rows_hash, w.row_ids, w.row_hashes, w.made_at, $6,
+            ledger_seal_hash($6, $5::bigint + 1, $1, $2, l.xid, l.id, w.row_count::bigint, w.made_at, encode(w.rows_hash, 'hex'))
+     from whole w cross join last_row l
+     returning row_count as "rowCount"`,
+    [bound.xid, bound.id, bound.horizon, limit, bound.seq, bound.hash],
+  );
+  return made?.rowCount ?? 0;
+}
+
+export interface AuditVerified {
+  sealsSeq: number;
+  sealsHash: Buffer | null;
+  rereadSeq: number;
+}
+
+export function selectAuditVerified(on: Queryable): Promise<AuditVerified> {
+  return one<AuditVerified & Record<string, unknown>>(
+    on,
+    'consistency.audit_verified',
+    `select seals_seq as "sealsSeq", seals_hash as "sealsHash", reread_seq as "rereadSeq" from audit_verified`,
+  );
+}
+
+/** Records up to which seal all were found intact, which never goes back, and which one was read again last. */
+export function markAuditVerified(
+  on: Queryable,
+  { seq, rereadSeq }: { seq: number; rereadSeq: number },
+): Promise<number> {
+  return execute(
+    on,
+    'consistency.mark_audit_verified',
+    `update audit_verified v set reread_seq = $2,
+       seals_seq = greatest(v.seals_seq, $1),
+       seals_hash = case when $1 > v.seals_seq then (select s.hash from audit_seals s where s.seq = $1) else v.seals_hash end`,
+    [seq, rereadSeq],
+  );
+}
+
+/** As `selectBrokenLinks` of the ledger's seals. */
+export function selectBrokenAuditLinks(
+  on: Queryable,
+  { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
+): Promise<BrokenLink[]> {
+  return many<BrokenLink>(
+    on,
+    'consistency.broken_audit_links',
+    `with linked as (
+       select *, coalesce(lag(seq) over ordered, 0) as before,
+              coalesce(lag(hash) over ordered, decode(repeat('00', 32), 'hex')) as hash_before,
+              coalesce(lag(to_xid) over ordered, 0) as xid_before, coalesce(lag(to_id) over ordered, 0) as id_before
+       from audit_seals window ordered as (order by seq)
+     )
+     select seq, 'seal_changed' as why, 0::bigint as missing from linked
+     where hash <> ledger_seal_hash(previous_hash, seq, from_xid, from_id, to_xid, to_id, row_count, made_at, encode(rows_hash, 'hex'))
+        or (seq = $1 and hash <> $2)
+     union all
+     select before + 1, 'seal_missing', seq - before - 1 from linked where seq <> before + 1
+     union all
+     select seq, 'chain_broken', 0 from linked
+     where seq = before + 1 and (previous_hash <> hash_before or (from_xid, from_id) <> (xid_before, id_before))
+     union all
+     select last.seq + 1, 'seal_missing', $1 - last.seq
+     from (select coalesce(max(seq), 0) as seq from audit_seals) last where last.seq < $1
+     order by 1 limit $3`,
+    [lastSeq, lastHash, limit],
+  );
+}
+
+/** Numbers of the seals after one, in their order. */
+export async function selectAuditSeals(on: Queryable, after: number, limit: number): Promise<number[]> {
+  const rows = await many<{ seq: number }>(
+    on,
+    'consistency.audit_seals',
+    'select seq from audit_seals where seq > $1 order by seq limit $2',
+    [after, limit],
+  );
+  return rows.map(({ seq }) => seq);
+}
+
+const COVERED = `select t.* from audit_log t, audit_seals s
+  where s.seq = $1 and ${afterPosition('s.from_xid', 's.from_id')} and ${upToPosition('s.to_xid', 's.to_id')}`;
+
+/** Reads the entries of a seal again. `evidence`: what would name those that are not as they were sealed is as it was. */
+export function verifyAuditSeal(on: Queryable, seq: number): Promise<{ intact: boolean; evidence: boolean }> {
+  return one(
+    on,
+    'consistency.verify_audit_seal',
+    `with covered as (${COVERED}), found as (select ${HASHED} from covered t)
+     select f.row_count = s.row_count and f.rows_hash is not distinct from s.rows_hash as intact,
+            f.row_ids is not distinct from s.row_ids and f.row_hashes is not distinct from s.row_hashes as evidence
+     from found f cross join audit_seals s where s.seq = $1`,
+    [seq],
+  );
+}
+
+/** Names the entries of a seal that are not as they were sealed. */
+export function selectWrongEntries(on: Queryable, seq: number, limit: number): Promise<WrongRow[]> {
+  return many<WrongRow>(
+    on,
+    'consistency.wrong_audit_entries',
+    `with actual as (select t.id, audit_row_hash(t) as hash from (${COVERED}) c join audit_log t using (id)),
+     expected as (
+       select e.id, substr(s.row_hashes, ((e.n - 1) * 8 + 1)::int, 8) as hash
+       from audit_seals s cross join unnest(s.row_ids) with ordinality as e (id, n) where s.seq = $1
+     )
+     select coalesce(e.id, a.id) as "rowId", case
+         when e.id is not null and a.id is not null then 'changed'
+         -- Elsewhere in the log: its transaction was altered.
+         when e.id is not null and exists (select from audit_log t where t.id = e.id) then 'changed'
+         when e.id is not null then 'missing' else 'added' end as what
+     from expected e full join actual a on a.id = e.id
+     where e.hash is distinct from substr(a.hash, 1, 8) order by 1 limit $2`,
+    [seq, limit],
+  );
+}
+
+/** The latest seal of the audit log, its hash in hexadecimal; 0 and null: there is none. */
+export function selectAuditHead(on: Queryable): Promise<{ auditSeq: number; auditHash: string | null }> {
+  return one(
+    on,
+    'consistency.audit_head',
+    `select coalesce(max(seq), 0) as "auditSeq", encode((array_agg(hash order by seq desc))[1], 'hex') as "auditHash" from audit_seals`,
+  );
+}
+
+/** The hash of a seal, hexadecimal; null: there is none of this number. */
+export async function selectAuditHash(on: Queryable, seq: number): Promise<string | null> {
+  const [row] = await many<{ hash: string }>(
+    on,
+    'consistency.audit_hash',
+    `select encode(hash, 'hex') as hash from audit_seals where seq = $1`,
+    [seq],
+  );
+  return row?.hash ?? null;
+}

@@ -1,0 +1,51 @@
+import { execute, type Transaction } from '../../platform/database/database';
+import type { AuditSubject, AuditValues } from './types';
+
+export interface PersonalRow {
+  person: string;
+  address: string | null;
+  before: AuditValues | null;
+  after: AuditValues | null;
+}
+
+export interface EntryRow {
+  actor: string;
+  onBehalfOf: string | null;
+  action: string;
+  subject: { type: AuditSubject; id: string };
+  before: AuditValues | null;
+  after: AuditValues | null;
+  requestId: string | null;
+  personal: readonly PersonalRow[];
+}
+
+export function insertEntry(tx: Transaction, entry: EntryRow): Promise<number> {
+  return execute(
+    tx,
+    'audit.insert_entry',
+    `with entry as (
+       insert into audit_log (actor, on_behalf_of, action, subject_type, subject_id, before, after, request_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) returning id
+     ), personal as (
+       insert into audit_personal (audit_id, person, address, before, after)
+       select e.id, p.person, p.address, p.before, p.after
+       from entry e cross join jsonb_to_recordset($9::jsonb) as p (person text, address text, before jsonb, after jsonb)
+     )
+     select from entry`,
+    [
+      entry.actor,
+      entry.onBehalfOf,
+      entry.action,
+      entry.subject.type,
+      entry.subject.id,
+      textOf(entry.before),
+      textOf(entry.after),
+      entry.requestId,
+      JSON.stringify(entry.personal),
+    ],
+  );
+}
+
+function textOf(values: AuditValues | null): string | null {
+  return values === null ? null : JSON.stringify(values);
+}
