@@ -33,6 +33,7 @@ const PLACEMENTS = [
   'out_of_stock',
   'unknown_sku',
   'backorder_limit',
+  'unpaid_limit',
   'failed',
   'undecided',
   'replayed',
