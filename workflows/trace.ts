@@ -24,7 +24,6 @@ export interface EndedWorkflowSpan {
 interface TraceSink extends Sink {
   ended(span: EndedWorkflowSpan): void;
 }
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- as said above
 export type TraceSinks = { traces: TraceSink };
 
 /**

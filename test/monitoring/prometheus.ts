@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../../platform/errors';
+import { waitFor } from '../support/wait';
 import { cacheFolder } from '../../platform/embedded/folders';
 
 const run = promisify(execFile);
@@ -87,6 +88,7 @@ export async function startPrometheus(
     if (reply.status !== 'success') throw new Error(reply.error ?? `status ${response.status}`);
     return reply.data;
   };
+  await waitFor(() => ask('status/buildinfo'));
   return {
     async query(expression) {
       return (await ask<{ result: Sample[] }>(`query?query=${encodeURIComponent(expression)}`)).result;
