@@ -23,9 +23,9 @@ import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
-import { auditRoutes } from './routes/audit';
 import { administrationRoutes } from './routes/administration';
 import { adminOrderRoutes } from './routes/admin-orders';
+import { auditRoutes } from './routes/audit';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -38,7 +38,9 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { erasureRoutes } from './routes/erasure';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
@@ -244,6 +246,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...auditRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
+    ...erasureRoutes(context),
+    ...codecRoutes(context),
     ...operationRoutes(context),
   ];
 }

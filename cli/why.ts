@@ -17,7 +17,7 @@ import { describeWorkflow, type WorkflowWords } from './why-workflow';
  * @returns 1 where something of it waits for a person, or its workflow should run and does not go on; else 0
  * @throws AppError `NOT_FOUND` where there is no such thing, `VALIDATION_FAILED` where the id is none
  */
-export function runWhy(
+export async function runWhy(
   settings: Settings,
   { type, id }: { type: WhySubject; id: string },
   output: Output,

@@ -3,6 +3,7 @@ import { asError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import type { Tracer } from '../platform/telemetry/tracer';
 import { activityInterceptors } from '../platform/temporal/trace-interceptors';
+import { dataConverterOf } from '../platform/temporal/payload-codec';
 import type { EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
 import { workflowSpans } from './workflow-spans';
@@ -32,6 +33,7 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
   const shared = {
     connection,
     namespace,
+    dataConverter: dataConverterOf(settings),
     ...(workerOptions?.workflowBundle ? {} : { workflowBundle: await workflowBundle() }),
     // Without shutdownForceTime: a worker that it cuts off waits for ever for tasks that nothing polls any more.
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,

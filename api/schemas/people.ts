@@ -83,6 +83,24 @@ export const userUpdate = z
   })
   .meta({ id: 'UserUpdate', description: 'What is not given stays.' });
 
+export const erasureRequest = z
+  .strictObject({
+    password: triedPassword
+      .optional()
+      .meta({ description: 'Of oneself, where one has a password; of somebody else it is not asked for' }),
+  })
+  .meta({ id: 'ErasureRequest' });
+
+export const erasure = z
+  .object({
+    userId: uuid,
+    status: z.enum(['erasing', 'erased']),
+    requestedAt: time,
+    orders: z.int().meta({ description: 'Orders whose personal values were erased so far' }),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Erasure' });
+
 export const keySet = z
   .object({
     keys: z.array(

@@ -1,3 +1,8 @@
+import { CHECK_IDS } from '../../domain/assurance/types';
+import { selectWaiting } from '../../domain/administration/attention-queries';
+import { selectLowPlaces } from '../../domain/administration/low-stock-queries';
+import { selectNotes, selectStaffRows } from '../../domain/administration/note-queries';
+import { selectUserPage } from '../../domain/identity/accounts/queries';
 import { selectCategories } from '../../domain/catalog/category-queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { selectFindings } from '../../domain/assurance/queries';
@@ -17,7 +22,7 @@ import { selectReceiptPage } from '../../domain/warehousing/receiving/queries';
 import { selectReturnPage } from '../../domain/warehousing/returns/queries';
 import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { LOT, QUIET_LOCATION, RARE_REASON } from './fill-documents';
+import { LOT, QUIET_LOCATION, RARE_REASON, RARE_TAG } from './fill-documents';
 import type { Samples } from './queries';
 
 /** What a client, or a schedule, may ask for, of which the document shows what it reads and not the plan. */
@@ -73,6 +78,54 @@ const ORDERS: readonly ReadCase[] = [
     what: '`/orders/{id}/events?offset=100000`',
     run: (on, { orderId }) => selectOrderEvents(on, orderId, { after: 0, ...farthest }),
   },
+];
+
+const ADMINISTRATION: readonly ReadCase[] = [
+  ...([RARE_TAG, 'vip'] as const).map((tag) => ({
+    what: `\`/admin/orders?tag=\`, ${tag === 'vip' ? 'all of them' : 'hardly any'}`,
+    run: (on: Database) => selectOrderPage(on, { ...page, tag }),
+  })),
+  {
+    what: '`/admin/orders?text=`, a word of one note',
+    run: (on) => selectOrderPage(on, { ...page, text: 'n77' }),
+  },
+  {
+    what: '`/admin/orders?text=`, words of one note',
+    run: (on) => selectOrderPage(on, { ...page, text: 'rang n77' }),
+  },
+  {
+    what: '`/admin/orders?text=`, an id',
+    run: (on, { orderId }) => selectOrderPage(on, { ...page, text: orderId }),
+  },
+  ...(['any', RARE_REASON, 'refund_failed'] as const).map((attention) => ({
+    what: `\`/admin/orders?attention=${attention}\``,
+    run: (on: Database) => selectOrderPage(on, { ...page, attention }),
+  })),
+  { what: '`/admin/orders`, what staff noted', run: (on, { orderId }) => selectStaffRows(on, [orderId]) },
+  { what: '`/admin/orders/{id}/notes`', run: (on, { orderId }) => selectNotes(on, { ...page, orderId }) },
+  { what: '`/admin/attention`', run: (on) => selectWaiting(on, { limit: 20, checks: CHECK_IDS }) },
+  {
+    what: '`/admin/attention?kind=job_failed`',
+    run: (on) => selectWaiting(on, { limit: 20, kind: 'job_failed', checks: CHECK_IDS }),
+  },
+  {
+    what: '`/admin/attention?cursor=`',
+    run: (on) =>
+      selectWaiting(on, {
+        limit: 20,
+        checks: CHECK_IDS,
+        after: { sinceMicros: daysAgo(1).toISOString(), key: 'job:' },
+      }),
+  },
+  { what: '`/admin/inventory/low-stock`', run: (on) => selectLowPlaces(on, page) },
+  {
+    what: '`/admin/inventory/low-stock?sku=`',
+    run: (on, { hotSku }) => selectLowPlaces(on, { ...page, sku: hotSku }),
+  },
+  { what: '`/users`', run: (on) => selectUserPage(on, page) },
+  { what: '`/users?role=operator`', run: (on) => selectUserPage(on, { ...page, role: 'operator' }) },
+  { what: '`/users?status=disabled`', run: (on) => selectUserPage(on, { ...page, status: 'disabled' }) },
+  { what: '`/users?text=`', run: (on) => selectUserPage(on, { ...page, text: 'u77' }) },
 ];
 
 const RESERVATIONS: readonly ReadCase[] = [
@@ -288,6 +341,7 @@ const REST: readonly ReadCase[] = [
 
 export const LISTS: readonly ReadCase[] = [
   ...ORDERS,
+  ...ADMINISTRATION,
   ...RESERVATIONS,
   ...LEDGER,
   ...WAREHOUSING,

@@ -139,7 +139,7 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
     }
     case 'ledger_tampered':
       return {
-        why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ledger are not as they were made.`,
+        why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ${id === 'audit_log' ? 'audit log' : 'ledger'} are not as they were made.`,
         next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when a check of the seals finds nothing.',
         actions: [`GET /api/v1/jobs/${text(details, 'jobId')}/findings`, 'holdfast verify --seals'],
       };

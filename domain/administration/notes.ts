@@ -1,6 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { pageIn, withoutMicros, type Page, type PageRequest } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
+import { recordChange } from '../audit/record';
 import { lockOrders } from '../orders/lock';
 import {
   deleteNote,
@@ -31,7 +32,14 @@ export async function addNote(
 ): Promise<OrderNote> {
   return db.retrying(async (tx) => {
     await expectOrder(tx, note.orderId);
-    await insertNote(tx, note);
+    if (await insertNote(tx, note))
+      // Not its text, which may name people.
+      await recordChange(tx, {
+        actor: note.actor,
+        action: 'order.noted',
+        subject: { type: 'order', id: note.orderId },
+        after: { noteId: note.id },
+      });
     const added = await selectNote(tx, { orderId: note.orderId, noteId: note.id });
     if (!added) throw new AppError('UNKNOWN_ORDER', 'The note is of another order.');
     return added;
@@ -41,9 +49,19 @@ export async function addNote(
 /** Removes a note for good. Returns whether there was one. */
 export function removeNote(
   db: Database,
-  { orderId, noteId }: OrderChange & { noteId: string },
+  { orderId, noteId, actor }: OrderChange & { noteId: string },
 ): Promise<boolean> {
-  return db.retrying((tx) => deleteNote(tx, { orderId, noteId }));
+  return db.retrying(async (tx) => {
+    const deleted = await deleteNote(tx, { orderId, noteId });
+    if (deleted)
+      await recordChange(tx, {
+        actor,
+        action: 'order.note_removed',
+        subject: { type: 'order', id: orderId },
+        before: { noteId },
+      });
+    return deleted;
+  });
 }
 
 /** Notes of an order, newest first. */
@@ -63,10 +81,12 @@ export async function listNotes(
 export function addTag(db: Database, change: OrderChange & { tag: string }): Promise<string[]> {
   return db.retrying(async (tx) => {
     await expectOrder(tx, change.orderId);
-    await insertTag(tx, change);
+    const isNew = await insertTag(tx, change);
     const tags = await selectTags(tx, change.orderId);
     if (tags.length > MAX_TAGS)
       throw new AppError('TAGS_EXCEEDED', `An order has at most ${MAX_TAGS} tags.`, { limit: MAX_TAGS });
+    if (isNew)
+      await recordTags(tx, change, { before: tags.filter((tag) => tag !== change.tag), after: tags });
     return tags;
   });
 }
@@ -80,8 +100,11 @@ export function addTag(db: Database, change: OrderChange & { tag: string }): Pro
 export function removeTag(db: Database, change: OrderChange & { tag: string }): Promise<string[]> {
   return db.retrying(async (tx) => {
     await expectOrder(tx, change.orderId);
+    const before = await selectTags(tx, change.orderId);
     await deleteTag(tx, change);
-    return selectTags(tx, change.orderId);
+    const after = before.filter((tag) => tag !== change.tag);
+    await recordTags(tx, change, { before, after });
+    return after;
   });
 }
 
@@ -92,6 +115,20 @@ export async function readStaffViews(
 ): Promise<Map<string, StaffView>> {
   const rows = orderIds.length === 0 ? [] : await selectStaffRows(on, orderIds);
   return new Map(rows.map(({ orderId, owner, tags, notes }) => [orderId, { owner, tags, noteCount: notes }]));
+}
+
+function recordTags(
+  tx: Transaction,
+  { orderId, actor }: OrderChange,
+  { before, after }: { before: string[]; after: string[] },
+): Promise<void> {
+  return recordChange(tx, {
+    actor,
+    action: 'order.tagged',
+    subject: { type: 'order', id: orderId },
+    before: { tags: before },
+    after: { tags: after },
+  });
 }
 
 /** Locks the order, so that changes of what is noted about it come one after the other. */

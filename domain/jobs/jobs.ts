@@ -142,6 +142,12 @@ export function acknowledgeJob(
 ): Promise<JobView> {
   return changing(on, given.id, async (tx) => {
     const changed = await setAcknowledged(tx, given);
+    if (changed)
+      await recordChange(tx, {
+        actor: given.by,
+        action: 'job.acknowledged',
+        subject: { type: 'job', id: given.id },
+      });
     const { status } = existing(await selectJob(tx, given.id), given.id);
     if (status !== 'failed')
       throw new AppError('JOB_NOT_FAILED', `This job is ${status}: only one that failed is acknowledged.`);

@@ -16,6 +16,7 @@ import type { Logger } from '../telemetry/log';
 import type { Tracer } from '../telemetry/tracer';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isNotFound } from './call-failure';
+import { dataConverterOf } from './payload-codec';
 import { clientInterceptors } from './trace-interceptors';
 
 /** The connection of a process that runs a worker. Client and worker share it: without that no start is eager. */
@@ -92,7 +93,12 @@ export async function connectTemporal(
   }
   target.log.info({ address: options.address, namespace }, 'connected to Temporal');
   return {
-    client: new Client({ connection, namespace, interceptors: clientInterceptors(target.tracer) }),
+    client: new Client({
+      connection,
+      namespace,
+      dataConverter: dataConverterOf(settings),
+      interceptors: clientInterceptors(target.tracer),
+    }),
     connection,
     namespace,
     close: () => connection.close(),
@@ -113,7 +119,12 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget & 
   });
   const namespace = target.namespace ?? settings.TEMPORAL_NAMESPACE;
   return {
-    client: new Client({ connection, namespace, interceptors: clientInterceptors(target.tracer) }),
+    client: new Client({
+      connection,
+      namespace,
+      dataConverter: dataConverterOf(settings),
+      interceptors: clientInterceptors(target.tracer),
+    }),
     connection,
     namespace,
     close: () => connection.close(),

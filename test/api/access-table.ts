@@ -172,6 +172,9 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /users': STAFF,
   'GET /users/{id}': ['customer', ...STAFF],
   'PUT /users/{id}': ['customer', ...STAFF],
+  'DELETE /users/{id}': ['customer', ...STAFF],
+  'POST //codec/decode': ['admin'],
+  'POST //codec/encode': ['admin'],
   'POST /auth/login': EVERYBODY,
   'POST /auth/refresh': EVERYBODY,
   'POST /auth/logout': EVERYBODY,
@@ -195,6 +198,7 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
 export const OWNED: Readonly<Record<string, Owned>> = {
   'GET /users/{id}': 'user',
   'PUT /users/{id}': 'user',
+  'DELETE /users/{id}': 'user',
   'GET /orders/{id}': 'order',
   'PATCH /orders/{id}': 'order',
   'GET /orders/{id}/status': 'order',

@@ -137,6 +137,27 @@ describe('tags of an order', () => {
   });
 });
 
+it('what staff note about an order is in the audit log, once, without its text', async () => {
+  const { id } = await placed();
+  const noted = await note(id, 'about Ada Lovelace');
+  await test.call('PUT', `/admin/orders/${id}/tags/vip`);
+  await test.call('PUT', `/admin/orders/${id}/tags/vip`);
+  await test.call('DELETE', `/admin/orders/${id}/tags/vip`);
+  await test.call('DELETE', `/admin/orders/${id}/tags/vip`);
+  await test.call('DELETE', `/admin/orders/${id}/notes/${noted.body.id}`);
+  const { rows } = await test.stack.db.pool.query<{ action: string }>(
+    `select action, actor, before, after from audit_log where subject_id = $1 order by id`,
+    [id],
+  );
+  expect(rows).toMatchObject([
+    { action: 'order.noted', actor: ADMIN_CALLER, after: { noteId: noted.body.id } },
+    { action: 'order.tagged', before: { tags: [] }, after: { tags: ['vip'] } },
+    { action: 'order.tagged', before: { tags: ['vip'] }, after: { tags: [] } },
+    { action: 'order.note_removed', before: { noteId: noted.body.id } },
+  ]);
+  expect(JSON.stringify(rows)).not.toContain('Lovelace');
+});
+
 describe('the list of orders', () => {
   it('is filtered by status, customer, product, time, reason and what belongs to them', async () => {
     const { id, sku } = await placed({ customerId: `c-${newId()}` });

@@ -83,18 +83,23 @@ export function selectUserPage(db: Database, filter: UserFilter): Promise<UserRo
   if (filter.role !== undefined) void query.where('u.role', filter.role);
   if (filter.status !== undefined) void query.where('u.status', filter.status);
   if (filter.text !== undefined) {
-    const { text } = filter;
-    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, [text, validate(text) ? text : null]);
+    const prefix = filter.text.toLowerCase();
+    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, [
+      prefix,
+      `${prefix}${LAST_OF_ASCII}`,
+      validate(filter.text) ? filter.text : null,
+    ]);
   }
   return db.list<UserRow>(newestFirst(query, { time: 'u.created_at', id: 'u.id' }, filter));
 }
 
-/** Addresses are ASCII: none that begins with a text sorts behind it and the last character of ASCII. */
+/** Addresses are ASCII: those that begin with a text sort before the text with this behind it. */
+const LAST_OF_ASCII = '\x7f';
+
 const FOUND_BY_TEXT = `
-  with wanted as materialized (select lower(cast(? as text) collate "C") as text, cast(? as uuid) as id)
-  select e.user_id from wanted w join user_profiles e
-    on lower(e.email collate "C") >= w.text and lower(e.email collate "C") < w.text || chr(127)
-  union select w.id from wanted w where w.id is not null`;
+  select e.user_id from user_profiles e
+  where lower(e.email collate "C") >= cast(? as text) collate "C" and lower(e.email collate "C") < cast(? as text) collate "C"
+  union select cast(? as uuid)`;
 
 export interface NewUserRow {
   userId: string;
