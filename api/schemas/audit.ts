@@ -8,11 +8,9 @@ export const auditEntry = z
   .object({
     id: count,
     at: time,
-    actor: z
-      .string()
-      .meta({
-        description: '`user:<id>`, `service:<id>` or `anonymous`; of a command the account that ran it',
-      }),
+    actor: z.string().meta({
+      description: '`user:<id>`, `service:<id>` or `anonymous`; of a command the account that ran it',
+    }),
     onBehalfOf: z.string().nullable().meta({ description: 'Id of the customer for whom they did it' }),
     action: z.string().meta({ examples: ['api_key.revoked'] }),
     subject: z.object({ type: z.string(), id: z.string() }),

@@ -41,7 +41,7 @@ function adjust(sku: string, change: AdjustmentChange, code: Lot, quantity: numb
 /** Moves units, and says of which lot, and how many. */
 async function move(sku: string, random: Random): Promise<{ lot: Lot; units: number }> {
   const [lot, quantity] = [random.pick(LOTS), random.whole(1, 5)];
-  switch (random.pick(['adjust', 'receive', 'sell', 'transfer'])) {
+  switch (random.pick(['adjust', 'receive', 'sell', 'transfer'] as const)) {
     case 'adjust':
       await adjust(sku, { delta: -quantity }, lot, quantity);
       return { lot, units: -quantity };

@@ -1,11 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { selectProductId } from '../../catalog/product-ids';
-import {
-  selectLedgerPage,
-  type LedgerFilter,
-  type LedgerPosition,
-  type LedgerView,
-} from './history-queries';
+import { selectLedgerPage, type LedgerFilter, type LedgerPosition, type LedgerView } from './history-queries';
 
 export type { LedgerFilter, LedgerPosition, LedgerView };
 
