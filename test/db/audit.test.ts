@@ -173,8 +173,8 @@ describe('seals', () => {
     const ids = (await entries()).map(({ id }) => id).reverse();
     await tamper(
       shop.url,
-      `update audit_log set actor = 'user:9' where id = ${ids[1]}`,
       'create table gone as table audit_log',
+      `update audit_log set actor = 'user:9' where id = ${ids[1]}`,
       `delete from audit_log where id = ${ids[3]}`,
       `insert into audit_log (id, actor, action, subject_type, subject_id, xid) overriding system value
        select 9999, 'user:9', 'product.changed', 'product', 'X', xid from audit_log where id = ${ids[5]}`,
