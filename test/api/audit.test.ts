@@ -7,6 +7,7 @@ import { hashOfToken } from '../../domain/identity/secret-token';
 import { newId } from '../../platform/ids';
 import { newEmail, PASSWORD } from '../identity/people';
 import { ADMIN_CALLER } from '../support/access-keys';
+import { gatewayAskedLongAgo } from '../support/fixtures';
 import { waitFor } from '../support/wait';
 import { openStackApi, type StackApi } from './stack-api';
 import { order, type CallOptions, type Reply } from './support';
@@ -57,7 +58,7 @@ async function change(
             (select coalesce(max(id), 0) from inventory_transactions)::text as ledger`,
   );
   const before = rows[0]!;
-  const headers = method === 'PUT' || method === 'DELETE' ? {} : { 'idempotency-key': newId() };
+  const headers: { [name: string]: string } = method === 'PUT' ? { 'if-match': '*' } : { 'idempotency-key': newId() };
   const reply = await test.call(method, path, {
     ...args.options,
     headers: { ...headers, ...args.options?.headers },
@@ -185,7 +186,7 @@ test_('stock', async () => {
     await change(`POST ${under}/adjust`, { ledger: 'adjust' }, { ...at, body: { ...body, delta: 1 } });
     const thresholds = { location: 'AMS', lowStock: under.length, overstock: null };
     await change(`PUT ${under}/thresholds`, { log: 'product.thresholds_set' }, { ...at, body: thresholds });
-    await change(`PUT ${under}/safety-stock`, { log: 'product.safety_stock_set' }, { ...at, body: { units: under.length % 3 } });
+    await change(`PUT ${under}/safety-stock`, { log: 'product.safety_stock_set' }, { ...at, body: { units: under.length % 5 } });
     const { body: held } = await change(`POST ${under}/reserve`, { ledger: 'reserve' }, { ...at, body: { quantity: 1 } });
     await change(`POST ${under}/release`, { ledger: 'release' }, { ...at, body: { reservationId: held.id } });
     await change(`POST ${under}/quality-hold`, { log: 'quality_hold.made' }, {
@@ -229,7 +230,7 @@ test_('stock', async () => {
 test_('what a warehouse does', async () => {
   const sku = await test.newSku(10);
   const made = await change('POST /receipts', { log: 'receipt.made' }, {
-    body: { location: 'AMS', lines: [{ sku, quantity: 5, unitCostMinor: 10 }] },
+    body: { location: 'AMS', supplierReference: newId(), lines: [{ sku, quantity: 5, unitCostMinor: 10 }] },
   });
   const receipt = { params: { id: made.body.id } };
   await change('POST /receipts/{id}/correct', { log: 'receipt.corrected' }, {
@@ -242,7 +243,7 @@ test_('what a warehouse does', async () => {
     const made = await change('POST /counts', { log: 'count_sheet.made' }, { body: { location: 'AMS', skus: [sku] } });
     const sheet = { params: { id: made.body.id } };
     const lines = [{ sku, counted: quantity }];
-    await change('PUT /counts/{id}/lines', { log: 'count_sheet.counted' }, { ...sheet, body: lines });
+    await change('PUT /counts/{id}/lines', { log: 'count_sheet.counted' }, { ...sheet, body: { lines } });
     await change('POST /counts/{id}/submit', { log: 'count_sheet.submitted' }, sheet);
     return sheet;
   };
@@ -255,7 +256,7 @@ test_('what a warehouse does', async () => {
   await test.call('PUT', `/products/${lots}/tracking`, { body: { lots: true, serials: false } });
   const lot = { code: 'L-1', expiresOn: '2099-01-01' };
   const reply = await test.call('POST', '/receipts', {
-    body: { location: 'AMS', lines: [{ sku: lots, quantity: 5, lot }] },
+    body: { location: 'AMS', supplierReference: newId(), lines: [{ sku: lots, quantity: 5, lot }] },
   });
   expect(reply.status).toBe(201);
   const params = { sku: lots, lot: 'L-1' };
@@ -284,7 +285,7 @@ test_('jobs', async () => {
 
 test_('orders and their money', async () => {
   const status = (id: string, is: string) => waitFor(async () => (await test.status(id)) === is);
-  const place = (sku: string, quantity: number, also: object = {}) =>
+  const place = (sku: string, quantity: number, also: { [member: string]: unknown } = {}) =>
     change('POST /orders', { event: 'order_placed' }, { body: order(sku, quantity, also) });
   const card = (token = 'tok_ok') => ({ payment: { method: 'card', token } });
   const view = async (id: string) =>
@@ -346,6 +347,7 @@ test_('orders and their money', async () => {
   const failed = () =>
     waitFor(async () => (await view(failing.body.id)).refunds.find((refund) => refund.status === 'failed')?.id);
   const refund = { params: { id: (await failed())! } };
+  await gatewayAskedLongAgo(test.stack.db);
   await change('POST /refunds/{id}/retry', { event: 'refund_retried' }, refund);
   await failed();
   await change('POST /refunds/{id}/resolve', { event: 'refund_settled' }, {
@@ -359,6 +361,7 @@ test_('orders and their money', async () => {
     (await view(uncaptured.body.id)).payments.flatMap(({ captures }) => captures).find((one) => one.status === 'failed'),
   );
   const captured = { params: { id: capture!.id } };
+  await gatewayAskedLongAgo(test.stack.db);
   await change('POST /captures/{id}/retry', { event: 'capture_retried' }, captured);
   await waitFor(async () =>
     (await view(uncaptured.body.id)).payments.flatMap(({ captures }) => captures).some((one) => one.status === 'failed'),
