@@ -21,6 +21,7 @@ const ROOMS = [
   'warehousing',
   'ordering',
   'assurance',
+  'administration',
   'demo',
 ];
 

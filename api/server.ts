@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -11,11 +12,16 @@ import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
+import { migrationFiles } from '../platform/database/migrations';
+import { openDatabaseProbe, type DatabaseProbe } from '../platform/health/database-probe';
+import { createProcessHealth } from '../platform/health/process-health';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
+import { administrationRoutes } from './routes/administration';
+import { adminOrderRoutes } from './routes/admin-orders';
 import { auditRoutes } from './routes/audit';
 import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
@@ -61,7 +67,7 @@ import { createEngine } from './temporal/engine';
 export interface ApiOptions {
   settings: Settings;
   db: Database;
-  /** For the LISTEN connection, and the pool of reports. */
+  /** For the pool of reports; and for the LISTEN connection, unless DATABASE_DIRECT_URL is set. */
   databaseUrl: string;
   client: Client;
   names: EngineNames;
@@ -75,12 +81,20 @@ export interface ApiOptions {
 export interface Api {
   /** Where it listens. */
   url: string;
-  /** Stops accepting, ends streams, lets requests end within the grace, then closes their connections. The client may then be closed. */
+  /**
+   * Is no longer ready, and after the delay stops accepting, ends streams, lets requests end within the grace, then closes their
+   * connections. The client may then be closed.
+   */
   close(): Promise<void>;
 }
 
 /** An order may spend a third of OUTCOME_TIMEOUT_MS in the queue: the rest is for placing it. */
 const QUEUE_SHARE = 1 / 3;
+/** What of the pool of reports searches of the public may hold at once: reports of who works here go on. */
+const SEARCH_SHARE = 1 / 2;
+/** Searches of the public that wait for their turn; those beyond, and those that would wait longer, are told to come back. */
+const SEARCH_QUEUE = 200;
+const SEARCH_WAIT_MS = 5_000;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
@@ -99,13 +113,21 @@ const TIMEOUT_CHECK_MS = 1_000;
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { settings, log } = options;
   const listener = openListener({
-    url: options.databaseUrl,
+    url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
     channels: ['holdfast_orders', 'holdfast_jobs'],
     log,
   });
   const stopping = new AbortController();
   const reports = openReports(options);
-  const context = createContext(options, { listener, reports, stopping: stopping.signal });
+  const probe = openDatabaseProbe({ url: options.databaseUrl, migrations: await migrationFiles() });
+  let isLeaving = false;
+  const context = createContext(options, {
+    listener,
+    reports,
+    probe,
+    isLeaving: () => isLeaving,
+    stopping: stopping.signal,
+  });
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -123,11 +145,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     metrics: context.metrics,
   });
   const closeUnused = watchUnused(server);
+  // Before the application's own, which may respond at once.
+  server.prependListener('request', (_request, response) => {
+    // Whoever keeps connections sends the next request to another process.
+    if (isLeaving) response.setHeader('connection', 'close');
+  });
   try {
     await listen(server, settings);
   } catch (error) {
     await context.keys.close();
     await listener.close();
+    await probe.close();
     await reports.close();
     throw error;
   }
@@ -137,12 +165,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     );
   }
   async function close(): Promise<void> {
+    isLeaving = true;
+    // Whoever routes by `/ready` sends requests until it has looked again.
+    await pause(settings.SHUTDOWN_DELAY_SECONDS * 1_000);
     stopping.abort();
     await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
     await context.reservations.close();
     await context.keys.close();
     await context.engine.idle();
     await listener.close();
+    await probe.close();
     await reports.close();
   }
   let closing: Promise<void> | undefined;
@@ -152,6 +184,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
   return openDatabase({
     url: databaseUrl,
+    directUrl: settings.DATABASE_DIRECT_URL,
     poolSize: settings.REPORT_POOL_SIZE,
     applicationName: 'holdfast-reports',
     log,
@@ -170,6 +203,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
+    ...adminOrderRoutes(context, acceptedTokens(context.settings)),
+    ...administrationRoutes(context),
     ...catalogueRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
@@ -203,7 +238,19 @@ function mainRoutes(context: ApiContext): Route[] {
 
 function createContext(
   options: ApiOptions,
-  { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
+  {
+    listener,
+    reports,
+    probe,
+    isLeaving,
+    stopping,
+  }: {
+    listener: Listener;
+    reports: Database;
+    probe: DatabaseProbe;
+    isLeaving(): boolean;
+    stopping: AbortSignal;
+  },
 ): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
@@ -218,9 +265,16 @@ function createContext(
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const searches = createAdmission({
+    what: 'searches',
+    limit: Math.max(1, Math.floor(settings.REPORT_POOL_SIZE * SEARCH_SHARE)),
+    queue: SEARCH_QUEUE,
+    maxWaitMs: SEARCH_WAIT_MS,
+  });
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
+  const engine = createEngine({ client, names, settings, eagerStart, log });
   return {
     settings,
     db,
@@ -229,15 +283,13 @@ function createContext(
     accounts,
     access: createAccessControl({ db, keys, accounts }),
     stock,
-    engine: createEngine({ client, names, settings, eagerStart, log }),
+    engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
-    streamSlots: createStreamSlots({
-      perProcess: settings.STREAMS,
-      perCaller: settings.STREAMS_PER_CALLER,
-    }),
+    streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
     orderOutcomes,
     admission,
+    searches,
     reservations,
     metrics: createApiMetrics({
       admission,
@@ -246,6 +298,13 @@ function createContext(
       db,
       reports,
       others: workerMetrics ? [workerMetrics] : [],
+    }),
+    health: createProcessHealth({
+      database: probe,
+      askTemporal: () => engine.health.probe(),
+      // Without it everything but orders, payments and jobs goes on.
+      needsTemporal: false,
+      phase: () => (isLeaving() ? 'stopping' : 'running'),
     }),
     log,
     stopping,

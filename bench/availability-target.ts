@@ -6,20 +6,22 @@ import { createLogger } from '../platform/telemetry/log';
 import { lazyTemporalClient } from '../platform/temporal/connection';
 import { engineNames } from '../workflows/contract/names';
 
-/** Input of a server process of `bench availability`. */
-export type TargetOrder = { serve: 'api'; databaseUrl: string } | { serve: 'bare'; document: unknown };
+/** Input of a server process of a benchmark. `env`: settings that are not the defaults. */
+export type TargetOrder =
+  | { serve: 'api'; databaseUrl: string; env?: Readonly<Record<string, string>> }
+  | { serve: 'bare'; document: unknown };
 
 /** One of the two servers that are compared, in a process of its own. Reports its URL, and ends when it is disconnected. */
 process.once('message', (order: TargetOrder) => {
-  void (order.serve === 'api' ? serveApi(order.databaseUrl) : serveBare(order.document)).then((url) =>
+  void (order.serve === 'api' ? serveApi(order) : serveBare(order.document)).then((url) =>
     process.send?.(url),
   );
 });
 process.once('disconnect', () => process.exit());
 
 /** The product's API as it is, all of its routes and its middleware. It does not need Temporal here. */
-async function serveApi(databaseUrl: string): Promise<string> {
-  const settings = { ...readSettings({}), PORT: 0 };
+async function serveApi({ databaseUrl, env = {} }: TargetOrder & { serve: 'api' }): Promise<string> {
+  const settings = { ...readSettings(env), PORT: 0 };
   const log = createLogger('warn', 'bench');
   const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
   const { client } = lazyTemporalClient(settings, { address: '127.0.0.1:9' });

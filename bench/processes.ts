@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase, type Database } from '../platform/database/database';
 import { choosePort } from '../platform/embedded/ports';
+import type { Health } from '../platform/health/process-health';
 import { webhookSecretOf } from '../platform/webhook-signature';
 import { insertBenchKey } from './access-key';
 import { startBenchPostgres, startBenchTemporal } from './servers';
@@ -66,12 +67,15 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   };
 }
 
-/** `/ready` responds with 200 once PostgreSQL and Temporal respond. The worker connects meanwhile; jobs wait for it. */
+/** `/health` is `up` once PostgreSQL and Temporal respond. The worker connects meanwhile; jobs wait for it. */
 async function untilReady(url: string, children: readonly ChildProcess[]): Promise<void> {
   for (let second = 0; second < READY_SECONDS; second++) {
     if (children.some((child) => child.exitCode !== null)) break;
-    const response = await fetch(`${url}/ready`).catch(() => undefined);
-    if (response?.ok) return;
+    const health = await fetch(`${url}/health`).then(
+      (response) => response.json() as Promise<Health>,
+      () => null,
+    );
+    if (health?.status === 'up') return;
     await delay(1_000);
   }
   throw new Error('the API or the worker did not start');

@@ -9,7 +9,6 @@ interface NewKeyOptions {
   label?: string;
   expiresDays?: number;
   publishable?: boolean;
-  json?: boolean;
 }
 
 /** `holdfast services …` and `holdfast keys …`: who may call the API. They work on the database, and so need no key themselves. */
@@ -35,10 +34,9 @@ export function addAccessCommands(program: Command, output: Output, finish: (cod
   services
     .command('list')
     .description('list services')
-    .option('--json', 'one JSON array')
-    .action(async ({ json = false }: { json?: boolean }) => {
+    .action(async () => {
       const { showServices } = await import('./access.js');
-      finish(await showServices(settings(), json, output));
+      finish(await showServices(settings(), output));
     });
   services
     .command('adopt-anonymous')
@@ -61,20 +59,18 @@ export function addAccessCommands(program: Command, output: Output, finish: (cod
     .command('list')
     .description('list keys, newest first')
     .option('--service <name>', 'only of this service')
-    .option('--json', 'one JSON array')
-    .action(async ({ service, json = false }: { service?: string; json?: boolean }) => {
+    .action(async ({ service }: { service?: string }) => {
       const { showKeys } = await import('./access.js');
-      finish(await showKeys(settings(), { service, json }, output));
+      finish(await showKeys(settings(), { service }, output));
     });
   keys
     .command('rotate')
     .description('make a key in the place of another, which goes on for a while')
     .argument('<id>', 'of the key', keyArgument)
     .option('--overlap <seconds>', 'how long the old key goes on', wholeNumber(0, 30 * 86_400), 86_400)
-    .option('--json', 'one JSON object')
-    .action(async (id: string, { overlap, json = false }: { overlap: number; json?: boolean }) => {
+    .action(async (id: string, { overlap }: { overlap: number }) => {
       const { rotateServiceKey } = await import('./access.js');
-      finish(await rotateServiceKey(settings(), { id, overlapSeconds: overlap, json }, output));
+      finish(await rotateServiceKey(settings(), { id, overlapSeconds: overlap }, output));
     });
   keys
     .command('revoke')
@@ -91,18 +87,16 @@ function withKeyOptions(command: Command): Command {
     .option('--scope <scopes...>', `what the key may do: ${SCOPES.join(', ')}`, scopeArgument, [])
     .option('--label <text>', 'for people')
     .option('--expires-days <days>', 'days until it expires (default: it does not)', wholeNumber(1, 3_660))
-    .option('--publishable', 'a key for the pages of a shop, which reads availability only')
-    .option('--json', 'one JSON object');
+    .option('--publishable', 'a key for the pages of a shop, which reads availability only');
 }
 
-function asKey({ scope, label, expiresDays, publishable = false, json = false }: NewKeyOptions) {
+function asKey({ scope, label, expiresDays, publishable = false }: NewKeyOptions) {
   const kind: KeyKind = publishable ? 'publishable' : 'live';
   return {
     kind,
     scopes: scope,
     label: label ?? null,
     expiresInSeconds: expiresDays === undefined ? null : expiresDays * 86_400,
-    json,
   };
 }
 

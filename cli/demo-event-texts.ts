@@ -1,18 +1,6 @@
 import { z } from 'zod';
+import { money } from '../platform/money';
 import type { DemoEvent } from './demo-client';
-
-/** 1234567, USD → 12,345.67 USD */
-export function money(minor: number, currency: string): string {
-  const { maximumFractionDigits: digits = 2 } = new Intl.NumberFormat('en', {
-    style: 'currency',
-    currency,
-  }).resolvedOptions();
-  const amount = new Intl.NumberFormat('en', {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return `${amount.format(minor / 10 ** digits)} ${currency}`;
-}
 
 const units = z.array(z.object({ sku: z.string(), quantity: z.number() }));
 const placements = z.array(z.object({ warehouse: z.string(), quantity: z.number() }));
@@ -56,7 +44,7 @@ const SKIPPED = new Set(['shipments_created', 'refund_started', 'amend_requested
 
 /** An event as a line of the order's log; undefined for one that is left out. */
 export function describeEvent(
-  event: DemoEvent,
+  event: Pick<DemoEvent, 'type' | 'data'>,
   currency: string,
 ): { what: string; detail: string } | undefined {
   if (SKIPPED.has(event.type)) return undefined;

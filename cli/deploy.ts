@@ -29,8 +29,17 @@ export async function runDeploy(settings: Settings, options: DeployOptions, outp
     output.item('Was current', await currentName(deployments, names.deployment));
     const { previous } = await makeCurrent(deployments, { names, buildId, seconds, ignoreMissingTaskQueues });
     output.item('Is current', `${buildName(buildId)}${previous === buildId ? ', as before' : ''}`);
-    if (options.restartJobs) {
-      const restarted = await restartPinnedJobs(link.client, names.deployment, buildId);
+    const restarted = options.restartJobs
+      ? await restartPinnedJobs(link.client, names.deployment, buildId)
+      : null;
+    output.json({
+      deployment: names.deployment,
+      namespace: link.namespace,
+      previous,
+      current: buildId,
+      restartedJobs: restarted,
+    });
+    if (restarted !== null) {
       output.item('Jobs', `${restarted} of other builds are started again within a minute`);
     } else if (previous !== buildId && previous !== null) {
       output.line(`\nJobs begun on ${previous} end there: keep a worker of it until they have.`);

@@ -13,7 +13,7 @@ export async function checkApi(settings: Settings): Promise<Finding[]> {
   try {
     const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(CALL_MS) });
     const { status, version } = health.parse(await response.json());
-    return response.ok
+    return status === 'up'
       ? [{ name, ok: true, detail: `${url} is ${status}, version ${version ?? 'unknown'}` }]
       : [{ name, ok: false, detail: `${url} is ${status}`, advice: `curl ${url}/health tells which part` }];
   } catch (error) {

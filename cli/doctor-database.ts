@@ -1,6 +1,7 @@
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
-import { readDatabaseInfo, readRole } from '../platform/database/database-info';
+import { readDatabaseIdentity, readDatabaseInfo, readRole } from '../platform/database/database-info';
+import { lackingTimeouts } from '../platform/database/role-timeouts';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../platform/database/migrations';
 import type { Finding } from './doctor-checks';
 import { errorText } from './error-text';
-import { locateDatabase } from './servers';
+import { locateDatabase, locateDirectDatabase } from './servers';
 
 const ADVICE_BY_STATE: Readonly<Record<string, string>> = {
   '3D000': 'holdfast migrate makes the database',
@@ -20,13 +21,38 @@ const ADVICE_BY_STATE: Readonly<Record<string, string>> = {
 };
 
 export async function checkDatabase(settings: Settings): Promise<Finding[]> {
-  const url = await locateDatabase(settings);
+  const url = await locateDirectDatabase(settings);
   const db = openDatabase({ url, poolSize: 1, log: createLogger('silent') });
   try {
     const server = await checkServer(db, url);
-    return server.ok ? [server, await checkMigrations(url), await checkRole(db)] : [server];
+    if (!server.ok) return [server];
+    const findings = [server, await checkMigrations(url), await checkRole(db)];
+    return settings.DATABASE_DIRECT_URL === undefined
+      ? findings
+      : [...findings, await checkPooler(db, await locateDatabase(settings), url)];
   } finally {
     await db.close();
+  }
+}
+
+/** Whether the pooler leads to the same database, and its connections have the timeouts that they cannot ask for. */
+async function checkPooler(direct: Database, url: string, directUrl: string): Promise<Finding> {
+  const pooled = openDatabase({ url, directUrl, poolSize: 1, log: createLogger('silent') });
+  const { host } = new URL(url);
+  const finding = { name: 'Pooler', ok: false };
+  try {
+    const [there, here] = [await readDatabaseIdentity(pooled), await readDatabaseIdentity(direct)];
+    if (there !== here)
+      return { ...finding, detail: `${host} leads to another database than DATABASE_DIRECT_URL` };
+    const lacking = await lackingTimeouts(pooled);
+    if (lacking.length === 0) return { ...finding, ok: true, detail: `${host}, timeouts are set` };
+    const advice = 'holdfast migrate sets them for the role; then let the pooler connect anew (RECONNECT)';
+    return { ...finding, detail: `${host}: connections without ${lacking.join(', ')}`, advice };
+  } catch (error) {
+    const advice = 'is it running, is its mode transaction, and is max_prepared_statements above 0?';
+    return { ...finding, detail: `${host}: ${errorText(error)}`, advice };
+  } finally {
+    await pooled.close();
   }
 }
 

@@ -25,6 +25,7 @@ export async function runDoctor(settings: Settings, options: DoctorOptions, outp
   output.line(`Holdfast ${VERSION}, Node ${process.versions.node}\n`);
   const checks = await Promise.all(wanted.map((check) => examine(check, settings, options)));
   const findings = checks.flat();
+  output.json({ version: VERSION, node: process.versions.node, findings, settings: shownSettings(settings) });
   for (const { name, ok, detail, advice } of findings) {
     output.item(ok ? 'ok' : 'WRONG', `${name.padEnd(18)}${detail}`);
     if (advice) output.item('', `${''.padEnd(18)}→ ${advice}`);
@@ -45,11 +46,19 @@ async function examine(check: DoctorCheck, settings: Settings, options: DoctorOp
 
 function printSettings(settings: Settings, output: Output): void {
   output.line('\nSettings in force (* given, the others by default; .env.example explains each)\n');
-  for (const name of settingsSchema.keyof().options) {
-    const value = settings[name];
-    if (value !== undefined && String(value) !== '')
-      output.line(`  ${isGiven(name) ? '*' : ' '} ${name.padEnd(33)}${redact(name, value)}`);
-  }
+  for (const [name, { given, value }] of Object.entries(shownSettings(settings)))
+    output.line(`  ${given ? '*' : ' '} ${name.padEnd(33)}${value}`);
+}
+
+/** Those that are set, by their names. */
+function shownSettings(settings: Settings): Record<string, { given: boolean; value: string }> {
+  return Object.fromEntries(
+    settingsSchema.keyof().options.flatMap((name) => {
+      const value = settings[name];
+      if (value === undefined || String(value) === '') return [];
+      return [[name, { given: isGiven(name), value: redact(name, value) }] as const];
+    }),
+  );
 }
 
 /** Keys and passwords are only told to be there. */

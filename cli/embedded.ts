@@ -14,6 +14,8 @@ const TEMPORAL_UI_PORT = 8_233;
 const DATABASE = 'holdfast';
 
 export interface ProvidedPostgres extends DatabaseRoles {
+  /** By which the product connects; of a pooler where the user has set one. */
+  databaseUrl: string;
   /** The server is ours, and its roles are. */
   isOwn: boolean;
 }
@@ -25,8 +27,9 @@ export async function providePostgres(
 ): Promise<ProvidedPostgres> {
   if (settings.DATABASE_URL) {
     output.item('PostgreSQL', `${hostOf(settings.DATABASE_URL)} (DATABASE_URL)`);
-    const { DATABASE_URL: runtimeUrl, DATABASE_OWNER_URL: ownerUrl = runtimeUrl } = settings;
-    return { ownerUrl, runtimeUrl, isOwn: false };
+    const { DATABASE_URL: databaseUrl, DATABASE_DIRECT_URL: runtimeUrl = databaseUrl } = settings;
+    const { DATABASE_OWNER_URL: ownerUrl = runtimeUrl } = settings;
+    return { ownerUrl, runtimeUrl, databaseUrl, isOwn: false };
   }
   const server = await startEmbeddedPostgres({
     dataDir: join(settings.HOLDFAST_HOME, 'postgres'),
@@ -40,7 +43,8 @@ export async function providePostgres(
     stop: () => server.stop(),
     kill: () => signal(server.pid, 'SIGQUIT'),
   });
-  return { ownerUrl: server.url(DATABASE), runtimeUrl: server.runtimeUrl(DATABASE), isOwn: true };
+  const runtimeUrl = server.runtimeUrl(DATABASE);
+  return { ownerUrl: server.url(DATABASE), runtimeUrl, databaseUrl: runtimeUrl, isOwn: true };
 }
 
 export interface ProvidedTemporal extends Required<TemporalTarget> {

@@ -6,6 +6,7 @@ import type { Output } from './output';
 export async function listJobs(settings: Settings, url: string | undefined, output: Output): Promise<number> {
   const client = await openJobClient(settings, url);
   const jobs = await client.jobs();
+  output.json(jobs);
   if (jobs.length === 0) output.line('There are no jobs.');
   for (const job of jobs) {
     const rows = `${job.processed}/${job.total ?? '?'}`;
@@ -31,6 +32,7 @@ export async function cancelJob(
 ): Promise<number> {
   const client = await openJobClient(settings, request.url);
   const job = await client.cancel(request.jobId);
+  output.json(job);
   output.line(job.status === 'cancelled' ? 'It is cancelled.' : 'It stops at its next step.');
   return 0;
 }

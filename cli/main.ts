@@ -13,11 +13,13 @@ import { createOutput } from './output';
 import { addOrderCommands } from './order-commands';
 import { addUserCommands } from './user-commands';
 import { addMoneyCommands } from './money-commands';
+import { addWhyCommands } from './why-commands';
 
-/** Settings that can't be used, apart from 1 for what went wrong while running. */
-const EXIT_USAGE = 2;
+/** It could not be done: wrong usage or settings, or an error while running. 1 is left for what was found. */
+const EXIT_FAILED = 2;
 
-const output = createOutput(process.stdout);
+let isJson = false;
+const output = createOutput(process.stdout, () => isJson);
 // A reader that has had enough (`npm start | head`) is no reason to stop.
 process.stdout.on('error', () => undefined);
 
@@ -56,7 +58,9 @@ function createProgram(finish: (code: number) => void): Command {
 Settings come from the environment and from .env in the current folder; .env.example explains each.
 Without DATABASE_URL and TEMPORAL_ADDRESS, commands use the servers of a running \`holdfast up\`.
 
-Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
+Exit codes: 0 it is done, and nothing is wrong; 1 it is done, and something was found that is not as it should be (verify, doctor,
+why, attention, migrate --status, rows of an import that were rejected, …); 2 it could not be done: wrong usage or settings, or an error.
+With --json, standard output has one JSON value and nothing else, also of an error: {"error": {"code", "message"}}.`,
     );
 
   program
@@ -68,7 +72,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .action(async (options: { demo: boolean; port?: string; smoke?: boolean }) => {
       const smoke = options.smoke ?? false;
       if (smoke && !options.demo)
-        program.error('--smoke is about the demo: it does not go with --no-demo', { exitCode: EXIT_USAGE });
+        program.error('--smoke is about the demo: it does not go with --no-demo', { exitCode: EXIT_FAILED });
       const settings = readCommandSettings(portSetting(options.port), 'warn');
       const portIsGiven = options.port !== undefined || isGiven('PORT');
       const { runUp } = await import('./up.js');
@@ -81,7 +85,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .option('--port <port>', 'port to listen on (default: PORT, or 8080)', portArgument)
     .action(async (options: { port?: string }) => {
       const settings = readCommandSettings(portSetting(options.port), 'info');
-      finish(await (await import('./api.js')).runApi(settings));
+      finish(await (await import('./api.js')).runApi(settings, output));
     });
 
   program
@@ -89,7 +93,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .description('run the orders: workflows, activities, the relay')
     .action(async () => {
       const settings = readCommandSettings({}, 'info');
-      finish(await (await import('./worker.js')).runWorker(settings));
+      finish(await (await import('./worker.js')).runWorker(settings, output));
     });
 
   program
@@ -135,12 +139,11 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .option('--full', 'read everything, not only what changed since it was verified last')
     .option('--seals', 'only that no sealed row of the ledger was changed, removed or added')
     .option('--head <file>', 'also that the seals go through the head in this file (holdfast seals head)')
-    .option('--json', 'one JSON object')
-    .action(async (options: { full?: boolean; seals?: boolean; json?: boolean; head?: string }) => {
+    .action(async (options: { full?: boolean; seals?: boolean; head?: string }) => {
       const settings = readCommandSettings({}, 'warn');
-      const { full = false, seals = false, json = false } = options;
+      const { full = false, seals = false } = options;
       const head = options.head === undefined ? undefined : await readFile(options.head, 'utf8');
-      finish(await (await import('./verify.js')).runVerify(settings, { full, seals, json, head }, output));
+      finish(await (await import('./verify.js')).runVerify(settings, { full, seals, head }, output));
     });
 
   program
@@ -198,9 +201,22 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
   addOrderCommands(program, output, finish);
   addAccessCommands(program, output, finish);
   addUserCommands(program, output, finish);
+  addWhyCommands(program, output, finish);
 
-  for (const command of program.commands) command.configureHelp({ sortOptions: true });
+  for (const command of program.commands) {
+    command.configureHelp({ sortOptions: true });
+    addJsonOption(command);
+  }
+  program.hook('preAction', (_program, command) => {
+    isJson = command.optsWithGlobals<{ json?: boolean }>().json === true;
+  });
   return program;
+}
+
+/** Every command has it. One with commands of its own gives it to those. */
+function addJsonOption(command: Command): void {
+  command.option('--json', 'one JSON value on standard output, and nothing else');
+  for (const each of command.commands) addJsonOption(each);
 }
 
 function portSetting(port: string | undefined): GivenSettings {
@@ -226,8 +242,10 @@ function doctorPart(text: string, previous: DoctorCheck[] = []): DoctorCheck[] {
 
 async function report(error: unknown): Promise<number> {
   const { commandErrorText: explain } = await import('./error-text.js');
-  process.stderr.write(`holdfast: ${explain(error)}\n`);
-  return isAppError(error, 'CONFIG_INVALID') ? EXIT_USAGE : 1;
+  const message = explain(error);
+  process.stderr.write(`holdfast: ${message}\n`);
+  output.json({ error: { code: isAppError(error) ? error.code : 'UNEXPECTED', message } });
+  return EXIT_FAILED;
 }
 
 async function main(): Promise<void> {
@@ -247,7 +265,7 @@ async function main(): Promise<void> {
 
 /** Commander ends with 0 after --help and --version, else with 1 for wrong usage, which it has already explained. */
 function usageCode(commanderCode: number): number {
-  return commanderCode === 0 ? 0 : EXIT_USAGE;
+  return commanderCode === 0 ? 0 : EXIT_FAILED;
 }
 
 void main();

@@ -16,10 +16,12 @@ export function runRetry(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     const by = { actor: operator(), askLimitMs: askLimitMs(settings) };
-    const { status, amountMinor } =
+    const retried =
       kind === 'refund'
         ? await retryRefund(db, { refundId: id, ...by })
         : await retryCapture(db, { captureId: id, ...by });
+    output.json(retried);
+    const { status, amountMinor } = retried;
     const what =
       status === 'failed'
         ? 'the gateway was asked about it just now; say it again in some seconds'
@@ -45,10 +47,12 @@ export function runResolve(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     const actor = operator();
-    const { settledAs, amountMinor } =
+    const settled =
       kind === 'refund'
         ? await settleByHand(db, { ...how, refundId: id, actor })
         : await settleCaptureByHand(db, { ...how, captureId: id, actor, askLimitMs: askLimitMs(settings) });
+    output.json(settled);
+    const { settledAs, amountMinor } = settled;
     output.line(`${id}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
     return 0;
   });

@@ -15,6 +15,7 @@ export function runOrderReview(
     // Who types the command, as the order's history names them.
     await decideReview(db, { ...decision, actor: operator(), carrier: settings.CARRIER });
     output.line(`${decision.orderId}  ${decision.outcome}.`);
+    output.json({ orderId: decision.orderId, outcome: decision.outcome });
     return 0;
   });
 }

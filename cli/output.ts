@@ -6,13 +6,25 @@ export interface Output {
   line(text?: string): void;
   /** One aligned line: a name, and what there is to say of it. */
   item(name: string, text: string): void;
+  /** What the command has found or done, for programs: with --json it is printed, as one line, and nothing else is. */
+  json(value: unknown): void;
 }
 
 const NAME_WIDTH = 14;
 
-export function createOutput(stream: NodeJS.WritableStream): Output {
-  const line = (text = '') => void stream.write(`${text}\n`);
-  return { line, item: (name, text) => line(`  ${name.padEnd(NAME_WIDTH)}${text}`) };
+/** @param isJson whether --json was given, asked with each line: commands are known only once they run */
+export function createOutput(stream: NodeJS.WritableStream, isJson = () => false): Output {
+  const print = (text: string) => void stream.write(`${text}\n`);
+  const line = (text = '') => {
+    if (!isJson()) print(text);
+  };
+  return {
+    line,
+    item: (name, text) => line(`  ${name.padEnd(NAME_WIDTH)}${text}`),
+    json: (value) => {
+      if (isJson()) print(JSON.stringify(value));
+    },
+  };
 }
 
 /** A log whose messages are told to the user as they come, for starts that take a while. */

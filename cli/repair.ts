@@ -33,15 +33,19 @@ export async function runRepairs(
       const plan = await planRepairs(db, options.job);
       if (plan.repairs.length === 0) {
         output.line('This job has found nothing that a script can repair.');
+        output.json({ repairs: 0, failed: 0, left: false });
         return 0;
       }
       for (const repair of plan.repairs) output.line(repairText(repair));
       if (!options.yes && !(await confirm(`Apply these ${plan.repairs.length} repairs? [y/N] `))) {
         output.line('Nothing was changed.');
+        output.json({ repairs: 0, failed: 0, left: true });
         return 1;
       }
       const failed = await applyAll(db, plan, output);
-      return (await checkAgain(db, plan, output)) && failed === 0 ? 0 : 1;
+      const isSound = (await checkAgain(db, plan, output)) && failed === 0;
+      output.json({ repairs: plan.repairs.length - failed, failed, left: !isSound });
+      return isSound ? 0 : 1;
     },
     // Only the owner of a table may enable its triggers and validate its constraints.
     locateDatabaseOwner,

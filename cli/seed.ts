@@ -5,11 +5,11 @@ import { AppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
 import type { Output } from './output';
-import { locateDatabase } from './servers';
+import { locateDirectDatabase } from './servers';
 
 /** `holdfast seed`: loads the demo catalogue where it is missing. */
 export async function runSeed(settings: Settings, output: Output): Promise<number> {
-  const url = await locateDatabase(settings);
+  const url = await locateDirectDatabase(settings);
   const { pending } = await migrationStatus(url);
   if (pending.length > 0) {
     throw new AppError(
@@ -19,7 +19,9 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
   }
   const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
   try {
-    output.line(`Demo catalogue: ${describeSeed(await seedCatalogue(db))}.`);
+    const seeded = await seedCatalogue(db);
+    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
+    output.json(seeded);
   } finally {
     await db.close();
   }

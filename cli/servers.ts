@@ -10,10 +10,15 @@ export async function locateDatabase(settings: Settings): Promise<string> {
   return url;
 }
 
-/** The same database as the owner of its schema, who migrates and repairs. Without a role of its own, the same as `locateDatabase`. */
+/** The server itself, where `locateDatabase` finds a pooler: for what needs a session, and for commands, which may take long. */
+export async function locateDirectDatabase(settings: Settings): Promise<string> {
+  return settings.DATABASE_DIRECT_URL ?? locateDatabase(settings);
+}
+
+/** The same database as the owner of its schema, who migrates and repairs. Without a role of its own, the same as `locateDirectDatabase`. */
 export async function locateDatabaseOwner(settings: Settings): Promise<string> {
   const running = settings.DATABASE_URL ? undefined : await readDevFile(settings);
-  return settings.DATABASE_OWNER_URL ?? running?.databaseOwnerUrl ?? locateDatabase(settings);
+  return settings.DATABASE_OWNER_URL ?? running?.databaseOwnerUrl ?? locateDirectDatabase(settings);
 }
 
 /** Where a command finds Temporal, in the same way. */

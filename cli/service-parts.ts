@@ -4,8 +4,12 @@ import { startApi } from '../api/server';
 import { logFailures } from '../domain/stock/alerts/failed-work';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
+import { migrationFiles } from '../platform/database/migrations';
+import { serveAdmin } from '../platform/health/admin-server';
+import { openDatabaseProbe } from '../platform/health/database-probe';
+import { createProcessHealth } from '../platform/health/process-health';
 import type { Logger } from '../platform/telemetry/log';
-import { serveMetrics } from '../platform/telemetry/metrics-server';
+import { createEngineClient } from '../platform/temporal/engine-client';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -27,13 +31,14 @@ export interface PartContext {
 
 const HTTP_SERVER = 'HTTP server';
 
-/** Seconds that one part may take to stop: its own grace and some more. */
+/** Seconds that one part may take to stop: its own delay and grace, and some more. */
 export function stopSeconds(settings: Settings): number {
-  return settings.SHUTDOWN_GRACE_SECONDS + 10;
+  return settings.SHUTDOWN_DELAY_SECONDS + settings.SHUTDOWN_GRACE_SECONDS + 10;
 }
 
 export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
-  const db = openDatabase({ url, poolSize: settings.DATABASE_POOL_SIZE, log });
+  const { DATABASE_POOL_SIZE: poolSize, DATABASE_DIRECT_URL: directUrl } = settings;
+  const db = openDatabase({ url, directUrl, poolSize, log });
   service.onStop({ name: 'database', stop: () => db.close() });
   const stopLogging = logFailures(log);
   service.onStop({
@@ -86,16 +91,37 @@ export async function startWorkerPart(context: PartContext, parts: WorkerParts):
   worker.failed.catch((error: unknown) => service.failed('worker', error));
 }
 
-/** Where `WORKER_METRICS_PORT` is set. */
-export async function serveMetricsPart(
+/**
+ * Where `WORKER_ADMIN_PORT` is set: before the worker, so that it is asked already while that starts, and still while it stops.
+ *
+ * @returns to be told when the worker has started
+ */
+export async function serveAdminPart(
   { service, settings, log }: PartContext,
-  registry: Registry,
-): Promise<void> {
-  const { HOST: host, WORKER_METRICS_PORT: port } = settings;
-  if (port === undefined) return;
-  const server = await serveMetrics({ host, port, registry, log });
-  service.onStop({ name: 'metrics server', stop: () => server.close() });
-  log.info({ host, port: server.port }, 'metrics are served');
+  {
+    databaseUrl,
+    temporal,
+    metrics: registry,
+  }: { databaseUrl: string; temporal: TemporalLink; metrics: Registry },
+): Promise<{ started(): void }> {
+  let hasStarted = false;
+  const started = () => void (hasStarted = true);
+  const { HOST: host, WORKER_ADMIN_PORT: port } = settings;
+  if (port === undefined) return { started };
+  const probe = openDatabaseProbe({ url: databaseUrl, migrations: await migrationFiles() });
+  service.onStop({ name: 'database probe', stop: () => probe.close() });
+  const engine = createEngineClient(temporal.client);
+  service.onStop({ name: 'Temporal probe', stop: () => engine.idle() });
+  const health = createProcessHealth({
+    database: probe,
+    askTemporal: () => engine.health.probe(),
+    needsTemporal: true,
+    phase: () => (service.stopping.aborted ? 'stopping' : hasStarted ? 'running' : 'starting'),
+  });
+  const server = await serveAdmin({ host, port, registry, health, log });
+  service.onStop({ name: 'admin port', stop: () => server.close() });
+  log.info({ host, port: server.port }, 'health and metrics are served');
+  return { started };
 }
 
 export interface ApiParts {

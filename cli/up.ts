@@ -20,6 +20,7 @@ import { ensureDemoCustomer } from './demo-customer';
 import { ensureDemoKeys, type DemoKeys } from './demo-keys';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
+import { provideTimeouts } from './migrate';
 import type { Output } from './output';
 import {
   connectTemporalPart,
@@ -57,6 +58,7 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
     const started = await startEverything(around, options, output);
     const demoWentRight = options.demo ? await playDemo(started, output, service.stopping) : true;
     if (options.smoke) {
+      output.json({ demoWentRight });
       output.line(demoWentRight ? 'The demo went right.' : 'The demo went wrong.');
       return demoWentRight ? 0 : 1;
     }
@@ -84,10 +86,11 @@ interface Started {
 async function startEverything(around: PartContext, options: UpOptions, output: Output): Promise<Started> {
   const { service, settings, log } = around;
   const [postgres, servers] = await startServers(around, output);
-  const { ownerUrl, runtimeUrl: databaseUrl } = postgres;
+  const { ownerUrl, databaseUrl } = postgres;
 
   const applied = await migrate(ownerUrl, log, { createDatabase: true });
   await provideRuntimeRole(postgres, log, { setPassword: postgres.isOwn });
+  await provideTimeouts(settings);
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
   const db = openDatabasePart(around, databaseUrl);
   // A database of the user keeps its own catalogue, unless the demo is wanted there.
@@ -195,10 +198,11 @@ function isPortTaken(error: unknown): boolean {
 }
 
 function printFirstSteps({ baseUrl, keys, temporalUi }: Started, settings: Settings, output: Output): void {
+  const dev = join(resolve(settings.HOLDFAST_HOME), 'dev.json');
+  output.json({ baseUrl, temporalUi, devFile: dev });
   output.line();
   output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
   if (temporalUi) output.item('Temporal UI', temporalUi);
-  const dev = join(resolve(settings.HOLDFAST_HOME), 'dev.json');
   output.line('\nTry an order:\n');
   output.line(
     keys

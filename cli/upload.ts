@@ -42,7 +42,7 @@ const REFUSED = 2;
  * Uploads a file, watches its import and keeps the rows that were rejected.
  *
  * @returns 0 when every row was applied or said what was so already; 1 when rows were rejected, or the import was cancelled
- *   or failed, or the API does not answer; 2 when the file cannot be read or the API refuses it as a whole
+ *   or failed; 2 when the file cannot be read or the API refuses it as a whole
  */
 export async function runUpload(
   settings: Settings,
@@ -60,6 +60,7 @@ export async function runUpload(
   } catch (error) {
     if (!isAppError(error) || !isRefusal(error)) throw error;
     process.stderr.write(`holdfast: ${error.message} (${error.code})\n`);
+    output.json({ error: { code: error.code, message: error.message } });
     return REFUSED;
   }
 }
@@ -172,8 +173,9 @@ async function printEnd(
   for (const note of notesOn?.(result) ?? []) output.line(note);
   if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
+  const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;
+  output.json({ ...job, rejects: job.rejected ? rejects : null });
   if (job.rejected) {
-    const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;
     const response = await client.call(`/downloads/${job.jobId}.csv`);
     if (response.body) await pipeline(Readable.fromWeb(response.body), createWriteStream(rejects));
     output.line(`Rejected rows: ${rejects}`);

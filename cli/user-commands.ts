@@ -21,10 +21,9 @@ export function addUserCommands(program: Command, output: Output, finish: (code:
   users
     .command('list')
     .description('list accounts, newest first')
-    .option('--json', 'one JSON array')
-    .action(async ({ json = false }: { json?: boolean }) => {
+    .action(async () => {
       const { showUsers } = await import('./users.js');
-      finish(await showUsers(settings(), json, output));
+      finish(await showUsers(settings(), output));
     });
   for (const status of ['disabled', 'active'] as const)
     users

@@ -42,7 +42,9 @@ export async function createAdmin(
     );
   return withDatabase(settings, async (db) => {
     const given = { email, name: name ?? null, password, role: 'admin', actor: operator() } as const;
-    output.line(`${await addUser({ db, passwords }, given)}  ${email} is an admin.`);
+    const id = await addUser({ db, passwords }, given);
+    output.line(`${id}  ${email} is an admin.`);
+    output.json({ id, email, role: given.role });
     return 0;
   });
 }
@@ -54,12 +56,12 @@ async function readPassword(file: string | undefined): Promise<string> {
 }
 
 /** `holdfast users list`. */
-export function showUsers(settings: Settings, json: boolean, output: Output): Promise<number> {
+export function showUsers(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
     const users = await listUsers(db, LISTED);
-    if (json) output.line(JSON.stringify(users));
-    else if (users.length === 0) output.line('There are no accounts.');
-    else for (const user of users) output.line(describe(user));
+    output.json(users);
+    if (users.length === 0) output.line('There are no accounts.');
+    for (const user of users) output.line(describe(user));
     return 0;
   });
 }
@@ -79,6 +81,7 @@ export function setUserRights(
   return withDatabase(settings, async (db) => {
     await changeRights(db, await userOfEmail(db, email), { ...rights, actor: operator() });
     output.line(`${email} is ${rights.role ?? rights.status}. Access tokens end within 10 minutes.`);
+    output.json({ email, ...rights });
     return 0;
   });
 }
@@ -91,6 +94,7 @@ export async function rotateKeys(given: Settings, isLeaked: boolean, output: Out
   return withDatabase(settings, async (db) => {
     const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked, actor: operator() });
     output.line(`${kid} signs from now on, in every process within half a minute.`);
+    output.json({ kid });
     return 0;
   });
 }

@@ -18,13 +18,12 @@ import { createEngineClient } from '../platform/temporal/engine-client';
 import { engineNames } from '../workflows/contract/names';
 import { describeOrderWorkflow } from '../worker/ensure/ensure-order-workflow';
 import type { Output } from './output';
-import { locateDatabase, locateTemporal } from './servers';
+import { locateDirectDatabase, locateTemporal } from './servers';
 
 export interface VerifyOptions {
   full: boolean;
   /** Only the seals of ledger and audit log, all of them. */
   seals: boolean;
-  json: boolean;
   /** Text of a head that `holdfast seals head` wrote. */
   head?: string | undefined;
 }
@@ -51,20 +50,17 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const compared = kept ? await verifyHead(db, kept) : undefined;
       const againstHead = compared?.findings ?? [];
       const { foldedSince, sumsCompared } = compared ?? {};
-      if (options.json)
-        output.line(
-          JSON.stringify({
-            jobId,
-            mode,
-            checks: results,
-            findings,
-            seals: head,
-            againstHead,
-            foldedSince,
-            sumsCompared,
-          }),
-        );
-      else print();
+      output.json({
+        jobId,
+        mode,
+        checks: results,
+        findings,
+        seals: head,
+        againstHead,
+        foldedSince,
+        sumsCompared,
+      });
+      print();
       return findings.length + againstHead.length === 0 ? 0 : 1;
 
       function print(): void {
@@ -137,7 +133,9 @@ export async function runSealHead(settings: Settings, output: Output): Promise<n
     const { findings } = await verifySeals(db, { mode: 'incremental', limit: 1 });
     const ofAudit = await verifyAuditLog(db, { mode: 'incremental', limit: 1 });
     await advanceCheckpoint(db, 'incremental');
-    output.line(JSON.stringify(await readSealHead(db)));
+    const head = await readSealHead(db);
+    output.line(JSON.stringify(head));
+    output.json(head);
     return findings.length + ofAudit.length === 0 ? 0 : 1;
   });
 }
@@ -178,7 +176,7 @@ export async function runChecks(
 export async function withDatabase(
   settings: Settings,
   work: (db: Database) => Promise<number>,
-  locate = locateDatabase,
+  locate = locateDirectDatabase,
 ): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
   const db = openDatabase({ url: await locate(settings), poolSize: 4, log });

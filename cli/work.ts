@@ -8,6 +8,7 @@ import { withDatabase } from './verify';
 export function listWork(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
     const failed = await listFailedWork(db);
+    output.json(failed);
     if (failed.length === 0) output.line('No work has failed.');
     for (const { work, subject, attempts, retryAt, error } of failed) {
       output.line(
@@ -26,6 +27,7 @@ export function retryWork(
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
     const retried = await retryFailedWork(db, which);
+    output.json(retried);
     for (const { work, subject } of retried) {
       output.line(`${work}  ${subject}  is tried again ${WORK[work].nextAttempt}.`);
     }

@@ -5,10 +5,11 @@ import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
 import { logBuild } from './build-in-use';
 import { withHomeCarrierSecret } from './carrier-secret';
+import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
-  serveMetricsPart,
+  serveAdminPart,
   startWorkerPart,
   stopSeconds,
 } from './service-parts';
@@ -17,7 +18,7 @@ import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
 /** `holdfast worker`: runs the orders, without HTTP. */
-export async function runWorker(given: Settings): Promise<number> {
+export async function runWorker(given: Settings, output: Output): Promise<number> {
   const settings = await withHomeCarrierSecret(given);
   const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
   const databaseUrl = await locateDatabase(settings);
@@ -32,11 +33,13 @@ export async function runWorker(given: Settings): Promise<number> {
     service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
-    await serveMetricsPart(around, metrics);
+    const admin = await serveAdminPart(around, { databaseUrl, temporal, metrics });
     const names = engineNames();
     await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    admin.started();
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
+    output.json({ queues: [names.ordersQueue, names.paymentsQueue, names.jobsQueue] });
     await service.untilStopping();
     return 0;
   });

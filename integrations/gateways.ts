@@ -9,6 +9,7 @@ import { stripeEntry } from './stripe/entry';
 
 type GatewaySettings = Pick<
   Settings,
+  | 'DATABASE_DIRECT_URL'
   | 'HOST'
   | 'PORT'
   | 'PAYMENT_GATEWAY'

@@ -133,12 +133,15 @@ export const settingsSchema = z.object({
   REQUEST_HEADER_SECONDS: positive.max(600).default(15),
   STREAMS: positive.max(1_000_000).default(5_000),
   STREAMS_PER_CALLER: positive.max(1_000_000).default(2_000),
+  STREAMS_PER_CUSTOMER: positive.max(1_000_000).default(10),
   LIMIT_READS: limit.default(300_000),
   LIMIT_WRITES: limit.default(60_000),
   LIMIT_REPORTS: limit.default(6_000),
   LIMIT_UPLOADS: limit.default(600),
   LIMIT_WEBHOOKS: limit.default(60_000),
-  WORKER_METRICS_PORT: port.optional(),
+  LIMIT_REGISTRATIONS: limit.default(120),
+  LIMIT_BAD_CREDENTIALS: limit.default(6_000),
+  WORKER_ADMIN_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -146,6 +149,7 @@ export const settingsSchema = z.object({
   HOLDFAST_API_KEY_FILE: text,
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
   REPORT_POOL_SIZE: positive.max(100).default(4),
@@ -210,6 +214,9 @@ export const settingsSchema = z.object({
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
   BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
   BACKORDER_WAIT_DAYS: positive.max(3_650).default(90),
+  CUSTOMER_HOLD_SECONDS: positive.max(86_400).default(1_800),
+  CUSTOMER_UNPAID_ORDERS: positive.max(1_000_000).default(20),
+  CUSTOMER_UNPAID_UNITS: positive.max(1_000_000_000).default(1_000),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
   RESERVATION_QUEUE: positive.default(2_000),
@@ -240,6 +247,7 @@ export const settingsSchema = z.object({
   SEAL_INTERVAL_SECONDS: positive.default(30),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
+  SHUTDOWN_DELAY_SECONDS: z.coerce.number().int().min(0).max(600).default(0),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
 });
 
@@ -262,6 +270,13 @@ export function openIdRolesOf({
     // The schema has checked what comes after it.
     return { value: item.slice(0, at), role: item.slice(at + 1) as 'customer' | 'operator' | 'admin' };
   });
+}
+
+/** What a customer may keep from others without having paid. */
+export function unpaidLimitsOf(
+  settings: Pick<Settings, 'CUSTOMER_UNPAID_ORDERS' | 'CUSTOMER_UNPAID_UNITS'>,
+): { orders: number; units: number } {
+  return { orders: settings.CUSTOMER_UNPAID_ORDERS, units: settings.CUSTOMER_UNPAID_UNITS };
 }
 
 /** From which total on orders are reviewed, minor units by currency. */
@@ -296,9 +311,7 @@ export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): str
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const given = withFiles(
-    Object.fromEntries(
-      Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
-    ),
+    Object.fromEntries(Object.keys(settingsSchema.shape).map((name) => [name, valueOf(env, name)])),
   );
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
@@ -306,6 +319,15 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (problems.length > 0) throw configError(problems);
   return settingsSchema.parse(given);
+}
+
+/** Names that settings had in a version before, which are read where the present one is not given. */
+const FORMER_NAMES: Readonly<Record<string, string>> = { WORKER_ADMIN_PORT: 'WORKER_METRICS_PORT' };
+
+/** What is empty counts as not given. */
+function valueOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const former = FORMER_NAMES[name];
+  return env[name] || (former && env[former]) || undefined;
 }
 
 /** Settings that may be in a file, which `<name>_FILE` names: so that they need not be in the environment. */
@@ -340,13 +362,26 @@ function crossChecks(settings: Settings): string[] {
   if (OIDC_ISSUER === TOKEN_ISSUER) problems.push('OIDC_ISSUER: must not be TOKEN_ISSUER');
   if (OIDC_ROLES.length > 0 && OIDC_ROLE_CLAIM === undefined)
     problems.push('OIDC_ROLES: needs OIDC_ROLE_CLAIM, whose values they are');
-  const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
-  if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
-    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');
-  }
-  return problems;
+  return [...problems, ...databaseProblems(settings)];
 }
 
-function databaseOf(url: string): string {
-  return new URL(url).pathname;
+function databaseProblems({
+  DATABASE_URL,
+  DATABASE_DIRECT_URL,
+  DATABASE_OWNER_URL,
+}: Pick<Settings, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_OWNER_URL'>): string[] {
+  const problems: string[] = [];
+  const used = DATABASE_URL && new URL(DATABASE_URL);
+  const direct = DATABASE_DIRECT_URL ? new URL(DATABASE_DIRECT_URL) : used;
+  const owner = DATABASE_OWNER_URL && new URL(DATABASE_OWNER_URL);
+  // A pooler may have another name for the database.
+  if (owner && (!direct || direct.pathname !== owner.pathname))
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');
+  if (DATABASE_DIRECT_URL === undefined) return problems;
+  // The timeouts are set for the role.
+  if (!used || !direct || used.username !== direct.username)
+    problems.push('DATABASE_DIRECT_URL: needs DATABASE_URL, of the same role, by way of a pooler');
+  else if (owner && owner.host === used.host && owner.host !== direct.host)
+    problems.push('DATABASE_OWNER_URL: must be of the server itself, and not of the pooler of DATABASE_URL');
+  return problems;
 }

@@ -142,6 +142,7 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'DUPLICATE_RECEIPT',
     message: 'A delivery with this reference of this supplier was received before.',
   },
+  user_profiles_email: { code: 'EMAIL_TAKEN', message: 'Another account has this e-mail address.' },
   serials_unique_per_product: {
     code: 'DUPLICATE_SERIAL',
     message: 'The product already has one of these serial numbers.',

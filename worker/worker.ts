@@ -11,7 +11,7 @@ import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
-import type { Settings } from '../platform/config';
+import { unpaidLimitsOf, type Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
 import { createEngineClient } from '../platform/temporal/engine-client';
@@ -31,7 +31,7 @@ import { addWorkerMetrics } from './worker-metrics';
 export interface WorkerDeps {
   settings: Settings;
   db: Database;
-  /** For the relay's listening connection. */
+  /** For integrations with tables of their own; and for the relay's listening connection, unless DATABASE_DIRECT_URL is set. */
   databaseUrl: string;
   connection: NativeConnection;
   client: Client;
@@ -87,8 +87,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     gateway,
     strategy: settings.SOURCING_STRATEGY,
   };
+  const unpaidLimits = unpaidLimitsOf(settings);
   const reserver = createOrderReserver({
     ...sourcing,
+    unpaidLimits,
     backorderLimits: {
       product: settings.BACKORDER_LIMIT_PRODUCT,
       customer: settings.BACKORDER_LIMIT_CUSTOMER,
@@ -98,7 +100,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
   });
-  const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS });
+  const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS, unpaidLimits });
   const activities = createActivities({ ...context, reserver, amender });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
@@ -111,7 +113,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     accountPagesUrl: settings.ACCOUNT_PAGES_URL,
     bookAtOnce: () => booking.book(),
   });
-  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers, log });
+  const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
+  const relay = startRelay({ db, databaseUrl, receivers, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;

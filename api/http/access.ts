@@ -5,7 +5,7 @@ import { principalOf, type Authenticator } from './authentication';
 import { notFound, notSignedIn, problem } from './problems';
 
 /** Things that belong to who made them, and orders to their customers too. */
-export const OWNED = ['order', 'reservation', 'job', 'user'] as const;
+export const OWNED = ['order', 'reservation', 'return', 'job', 'user'] as const;
 export type Owned = (typeof OWNED)[number];
 
 /**
@@ -50,6 +50,10 @@ export const READ_RESERVATION: Access = {
   scopes: ['reservations', 'orders', 'orders:all'],
   owned: 'reservation',
 };
+
+/** Agreeing to a return and inspecting it: both decide about money of an order. */
+export const RETURNS: Access = { rule: 'roles', roles: STAFF, scopes: ['returns:refund'] };
+export const OWN_RETURN: Access = { ...RETURNS, owned: 'return' };
 
 export const AVAILABILITY: Access = {
   rule: 'roles',
@@ -110,14 +114,29 @@ export interface AccessControl {
   keyCallerOf(principal: Principal, idempotencyKey: string): Promise<string>;
 }
 
+/** Whether somebody may call what has this rule. */
+export function mayCall(access: Access, principal: Principal): boolean {
+  return access.rule !== 'roles' || isAllowed(access, principal);
+}
+
 /**
  * Whose request this is. Where credentials do not matter they are not looked at.
  *
  * @throws AppError `NOT_SIGNED_IN` for credentials that are not good
  */
 export async function identify(control: AccessControl, access: Access, req: Request): Promise<Principal> {
-  if (access.rule === 'operations' || access.rule === 'signature') return ANONYMOUS;
+  if (!looksAtCredentials(control, access, req)) return ANONYMOUS;
   return principalOf(control.authenticators, req);
+}
+
+/** Whether a request has credentials, of a route to which they matter. */
+export function looksAtCredentials(
+  { authenticators }: Pick<AccessControl, 'authenticators'>,
+  { rule }: Access,
+  req: Request,
+): boolean {
+  if (rule === 'operations' || rule === 'signature') return false;
+  return authenticators.some((each) => each.isUsedBy(req));
 }
 
 /**
@@ -152,6 +171,7 @@ export async function expectAdminStill(
 const NO_SUCH: Readonly<Record<Owned, string>> = {
   order: 'There is no such order.',
   reservation: 'There is no such hold.',
+  return: 'There is no such return.',
   job: 'There is no such job.',
   user: 'There is no such user.',
 };

@@ -12,7 +12,8 @@ import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
-import { expectAdmitted, identify, OPERATIONS, type AccessControl } from './access';
+import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
+import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
@@ -31,7 +32,15 @@ const CLIENT_GONE = 499;
 /** What the HTTP application works with. */
 export interface AppContext {
   settings: LimitSettings &
-    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
+    Pick<
+      Settings,
+      | 'REQUEST_BODY_SECONDS'
+      | 'HOST'
+      | 'ALLOWED_HOSTS'
+      | 'ALLOWED_ORIGINS'
+      | 'TRUSTED_PROXIES'
+      | 'LIMIT_BAD_CREDENTIALS'
+    >;
   log: Logger;
   db: Pick<Database, 'runFor'>;
   access: AccessControl;
@@ -57,8 +66,16 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
-  for (const each of routes)
-    mount(routerOf(each.path), recordable(context.db, each), admissionOf(context.access, each, limitsOf(each)), readBody);
+  const badCredentials = createBadCredentials(context.settings.LIMIT_BAD_CREDENTIALS);
+  for (const each of routes) {
+    const steps = { limits: limitsOf(each), badCredentials };
+    mount(
+      routerOf(each.path),
+      recordable(context.db, each),
+      admissionOf(context.access, each, steps),
+      readBody,
+    );
+  }
   app.use(
     '/docs',
     docsHeaders(),
@@ -150,20 +167,26 @@ function mount(
 
 /**
  * Finds out who asks, counts the request, and refuses who may not make it, all before anything of the body is read. What is refused is
- * counted too: nobody tries credentials, or ids of what is not theirs, without a limit.
+ * counted too: nobody tries credentials, or ids of what is not theirs, without a limit. Where many bad credentials come from, none are
+ * looked up.
  */
 function admissionOf(
   control: AccessControl,
   { access }: Route,
-  limits: readonly RequestHandler[],
+  { limits, badCredentials }: { limits: readonly RequestHandler[]; badCredentials: BadCredentials },
 ): readonly RequestHandler[] {
   return [
     async (req, res, next) => {
       const context = contextOf(res);
+      const areGood = looksAtCredentials(control, access, req) ? badCredentials.count(req) : null;
       try {
         context.principal = await identify(control, access, req);
+        areGood?.();
       } catch (error) {
-        if (!isAppError(error, 'NOT_SIGNED_IN')) throw error;
+        if (!isAppError(error, 'NOT_SIGNED_IN')) {
+          areGood?.();
+          throw error;
+        }
         context.failedSignIn = error;
       }
       next();

@@ -5,6 +5,7 @@ export const LIMIT_CLASSES = {
   reports: 'LIMIT_REPORTS',
   uploads: 'LIMIT_UPLOADS',
   webhooks: 'LIMIT_WEBHOOKS',
+  registrations: 'LIMIT_REGISTRATIONS',
 } as const;
 export type LimitClass = keyof typeof LIMIT_CLASSES;
 

@@ -60,7 +60,7 @@ export function contextOf(res: Response): RequestContext {
 const WITH_PORT = /^(?:\[(.+)\]|([\d.]+))(?::\d+)?$/;
 
 /** The client's address: of the connection, or where that is a trusted proxy what it says in `X-Forwarded-For`. */
-export function addressOf({ ip = '' }: Request): string {
+export function addressOf({ ip = '' }: Pick<Request, 'ip'>): string {
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
   const address = v6 ?? v4 ?? ip;
   return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;

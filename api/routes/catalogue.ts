@@ -35,6 +35,7 @@ import {
 import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
+import { onReports } from '../services/searches';
 
 const TAG = 'Catalogue';
 
@@ -87,7 +88,7 @@ export function catalogueRoutes(context: ApiContext): Route[] {
 }
 
 function productRoutes(context: ApiContext): Route[] {
-  const { db, reports } = context;
+  const { db } = context;
   const path = `${API_BASE}/products`;
   const one = { description: 'The product, with its `ETag`', schema: product };
   return [
@@ -98,12 +99,15 @@ function productRoutes(context: ApiContext): Route[] {
         access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
+        limit: 'reports',
         query: productQuery,
         responses: { 200: { description: 'A page', schema: productPage } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'OVERLOADED'],
       },
-      async ({ query: { cursor, ...filter } }) => {
-        const page = await listProducts(reports, { ...filter, after: cursor?.sku });
+      async ({ query: { cursor, ...filter }, principal, signal }) => {
+        const page = await onReports(context, { principal, signal }, (reports) =>
+          listProducts(reports, { ...filter, after: cursor?.sku }),
+        );
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -114,11 +118,12 @@ function productRoutes(context: ApiContext): Route[] {
         access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
-        description: 'A SKU that differs from another only by capitals is refused.',
+        description:
+          'A SKU that differs from another only by capitals is refused, as is one with characters that people could not tell from others.',
         keyed: true,
         body: newProduct,
         responses: { 201: one },
-        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
+        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'SKU_UNCLEAR'],
       },
       (call) =>
         runOnce(context, call, 'POST /products', async () => {

@@ -186,8 +186,7 @@ export function countRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_INCOMPLETE'],
       },
-      async ({ params, caller }) =>
-        ok(await submitCount(context, { sheetId: params.id, actor: caller })),
+      async ({ params, caller }) => ok(await submitCount(context, { sheetId: params.id, actor: caller })),
     ),
     route(
       {

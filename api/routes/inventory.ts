@@ -1,9 +1,15 @@
 import { z } from 'zod';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { readStock, readStockAsOf, readStockByState } from '../../domain/stock/availability/availability';
+import {
+  availabilityAt,
+  readStock,
+  readStockAsOf,
+  readStockByState,
+} from '../../domain/stock/availability/availability';
+import { availabilityJson } from '../../domain/stock/availability/stock-json';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
-import { AVAILABILITY, CHANGE_INVENTORY, expectAccess, READ_INVENTORY } from '../http/access';
+import { AVAILABILITY, CHANGE_INVENTORY, expectAccess, mayCall, READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asInvalidTime, invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
 import { ok, okJson, okOrNotFound } from '../http/response';
@@ -11,7 +17,7 @@ import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { exactTime, skuParams, warehouseCode } from '../schemas/common';
-import { adjusted, adjustment, locationOnTheWay, stockAt } from '../schemas/stock';
+import { adjusted, adjustment, availability, availableAt, locationOnTheWay, stockAt } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
@@ -28,6 +34,8 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         access: AVAILABILITY,
         tag: TAG,
         summary: 'Stock of a product, in total and by location',
+        description:
+          'Customers, publishable keys and keys without `inventory:read` see what can be ordered, and no more.',
         params: skuParams,
         query: z.strictObject({
           states: z
@@ -40,7 +48,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
               'Answer from the ledger, as it was at this time, to the microsecond: entries of this very time included. The answer says whether it is `final`',
           }),
         }),
-        responses: { 200: { description: 'The stock', schema: stockAt } },
+        responses: { 200: { description: 'The stock', schema: z.union([stockAt, availability]) } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, principal, query: { asOf, states } }) => {
@@ -54,7 +62,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         if (states) return okOrNotFound(await readStockByState(db, params.sku), NO_PRODUCT);
         const now = await reader.readJson(params.sku);
         if (now === null) throw notFound(NO_PRODUCT);
-        return okJson(now);
+        return okJson(mayCall(READ_INVENTORY, principal) ? now : availabilityJson(now));
       },
     ),
     route(
@@ -65,13 +73,13 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Stock of a product at one location',
         params: skuParams.extend({ code: warehouseCode }),
-        responses: { 200: { description: 'The location', schema: locationOnTheWay } },
+        responses: { 200: { description: 'The location', schema: z.union([locationOnTheWay, availableAt]) } },
       },
-      async ({ params }) => {
+      async ({ params, principal }) => {
         const found = await readStock(db, params.sku);
         const here = found?.locations.find((candidate) => candidate.warehouse === params.code);
         if (!here) throw notFound('This product has no stock at this location.');
-        return ok(here);
+        return ok(mayCall(READ_INVENTORY, principal) ? here : availabilityAt(here));
       },
     ),
     route(

@@ -109,7 +109,9 @@ export function jobRoutes(context: ApiContext): Route[] {
         problems: ['JOB_ENDED'],
       },
       async ({ params, caller }) => {
-        const cancelled = await requestCancel(db, params.id, caller).catch(asNotFound('JOB_NOT_FOUND', NO_JOB));
+        const cancelled = await requestCancel(db, params.id, caller).catch(
+          asNotFound('JOB_NOT_FOUND', NO_JOB),
+        );
         return { status: 202, body: jobBody(cancelled) };
       },
     ),

@@ -1,36 +1,15 @@
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { pingDatabase } from '../../platform/database/database-info';
-import { checkHealth } from '../../platform/telemetry/health';
+import { healthSchema, readinessSchema } from '../../platform/health/process-health';
 import { metricsText } from '../../platform/telemetry/metrics';
-import { VERSION } from '../../platform/version';
 import { OPERATIONS } from '../http/access';
+import type { ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Operations';
-const CHECK_TIMEOUT_MS = 2_000;
-
-const check = z.object({ status: z.enum(['up', 'down']), latencyMs: z.number() });
-const health = z
-  .object({
-    status: z.enum(['up', 'down']),
-    version: z.string(),
-    uptimeSeconds: z.number(),
-    checks: z.object({ database: check, temporal: check }),
-  })
-  .meta({ id: 'Health' });
-const readiness = z.object({ ready: z.boolean() }).meta({ id: 'Readiness' });
 
 export function operationRoutes(context: ApiContext): Route[] {
-  async function dependencies() {
-    const [database, temporal] = await Promise.all([
-      checkHealth(() => pingDatabase(context.db), CHECK_TIMEOUT_MS),
-      checkHealth(() => context.engine.health.probe(), CHECK_TIMEOUT_MS),
-    ]);
-    return { checks: { database, temporal }, allUp: database.status === 'up' && temporal.status === 'up' };
-  }
-
   return [
     route(
       {
@@ -40,24 +19,9 @@ export function operationRoutes(context: ApiContext): Route[] {
         tag: TAG,
         limit: null,
         summary: 'Is it alive, and what it depends on',
-        responses: {
-          200: { description: 'Everything is up', schema: health },
-          503: { description: 'A dependency is down', schema: health },
-        },
+        responses: { 200: { description: 'It is alive; a dependency may be down', schema: healthSchema } },
       },
-      async () => {
-        const { checks, allUp } = await dependencies();
-        return {
-          status: allUp ? 200 : 503,
-          contentType: 'application/json',
-          body: {
-            status: allUp ? 'up' : 'down',
-            version: VERSION,
-            uptimeSeconds: Math.round(process.uptime()),
-            checks,
-          },
-        };
-      },
+      async () => json(200, await context.health.health()),
     ),
     route(
       {
@@ -67,14 +31,16 @@ export function operationRoutes(context: ApiContext): Route[] {
         tag: TAG,
         limit: null,
         summary: 'May it be sent requests',
+        description:
+          'It may while the database is there and not behind this version. Without Temporal it may too: only orders, payments and jobs need it.',
         responses: {
-          200: { description: 'Ready', schema: readiness },
-          503: { description: 'A dependency is down, or it is stopping', schema: readiness },
+          200: { description: 'Ready', schema: readinessSchema },
+          503: { description: 'Not ready, with the reasons', schema: readinessSchema },
         },
       },
       async () => {
-        const ready = !context.stopping.aborted && (await dependencies()).allUp;
-        return { status: ready ? 200 : 503, contentType: 'application/json', body: { ready } };
+        const readiness = await context.health.readiness();
+        return json(readiness.ready ? 200 : 503, readiness);
       },
     ),
     route(
@@ -95,4 +61,9 @@ export function operationRoutes(context: ApiContext): Route[] {
       },
     ),
   ];
+}
+
+/** Not a problem document, whatever the status. */
+function json(status: number, body: object): ApiResponse {
+  return { status, contentType: 'application/json', body };
 }

@@ -10,6 +10,7 @@ import { eventPage } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { lastEventId } from '../streams/last-event-id';
 import { readFirstEvents, streamOrderEvents } from '../streams/order-event-stream';
+import { eventFor } from '../use-cases/customer-view';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: smallRowNumber })).optional() });
@@ -25,7 +26,7 @@ export function orderEvents(context: ApiContext): Route[] {
         summary: 'The history of an order, or a live stream of it',
         description:
           'With `Accept: text/event-stream`: the history, then every event as it happens, until the order has ended. ' +
-          'The id of each message is its `seq`; `Last-Event-ID` resumes after it. 204: the order has ended and nothing is left.',
+          'To customers without what staff wrote, and who they are. The id of each message is its `seq`; `Last-Event-ID` resumes after it. 204: the order has ended and nothing is left.',
         params: idParams,
         query,
         responses: {
@@ -37,13 +38,14 @@ export function orderEvents(context: ApiContext): Route[] {
         },
         problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
-      async ({ params: { id }, query: { limit, offset, cursor }, req, res }) => {
+      async ({ params: { id }, query: { limit, offset, cursor }, principal, req, res }) => {
+        const show = eventFor(principal);
         if (req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
           const after = lastEventId(req.get('last-event-id'));
           const first = await readFirstEvents(context, id, after);
           if (!first) throw orderNotFound();
           if (first.ended && first.items.length === 0) res.status(204).end();
-          else await streamOrderEvents(context, res, { orderId: id, after, first });
+          else await streamOrderEvents(context, res, { orderId: id, after, first, show });
           return null;
         }
         const page = await readOrderEvents(context.db, id, {
@@ -52,7 +54,7 @@ export function orderEvents(context: ApiContext): Route[] {
           offset,
         });
         if (!page) throw orderNotFound();
-        return okPage(pageIn(page.items, limit, ({ seq }) => ({ seq })));
+        return okPage(pageIn(page.items.map(show), limit, ({ seq }) => ({ seq })));
       },
     ),
   ];

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { viewerOf } from '../../domain/identity/rules';
+import { orderViewerOf } from '../../domain/identity/rules';
 import { listOrders, readOrder } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { ORDERS, OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { invalid } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey, requireKey } from '../idempotency/idempotency-key';
@@ -27,11 +26,14 @@ import {
   undecided,
 } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import { onReports } from '../services/searches';
 import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
-import { customerOf, placeOrder } from '../use-cases/place-order';
+import { customerOf, placeOrder, termsOf } from '../use-cases/place-order';
+import { decisionForCustomer, shownToCustomers } from '../use-cases/customer-view';
+import { expectKnownToken } from '../use-cases/known-tokens';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
@@ -51,13 +53,7 @@ const listQuery = z.strictObject({
 
 /** Placing, paying, amending and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
 export function orderActions(context: ApiContext, knownTokens: readonly string[] | null): Route[] {
-  /** A typo in a sandbox token must not look like a declined card. */
-  function checkToken(token: string | undefined, path: string): void {
-    if (token === undefined || !knownTokens || knownTokens.includes(token)) return;
-    throw invalid([{ path, message: `must be one of ${knownTokens.join(', ')}` }]);
-  }
-
-  return [
+  const routes = [
     route(
       {
         methods: ['post'],
@@ -69,7 +65,9 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'Answers once the stock is held; a payment that comes with the order is charged afterwards. Without one the ' +
           'order waits to be paid until its hold expires. An order of which more units would wait for stock than may is ' +
           'refused with BACKORDER_LIMIT: `scope` says whether the limit is that of a product (`sku`) or of the customer ' +
-          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would.',
+          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would. Customers who have ' +
+          'too many orders or units that are not paid for get UNPAID_LIMIT (`scope`: `orders` or `units`, `limit`, `unpaid`); ' +
+          '`backorderSeconds`, `capture` and `sourcing` are for services and operators.',
         keyed: true,
         body: newOrder,
         responses: {
@@ -79,6 +77,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         problems: [
           'OUT_OF_STOCK',
           'BACKORDER_LIMIT',
+          'UNPAID_LIMIT',
+          'MEMBERS_NOT_ALLOWED',
           'ORDER_FAILED',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
@@ -90,10 +90,11 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.payment?.token, 'payment.token');
+        expectKnownToken(knownTokens, call.body.payment?.token, 'payment.token');
         const { body, principal } = call;
         const customerId = customerOf(principal, body.customerId);
-        return placeOrder(context, { ...call, body: { ...body, customerId } });
+        const terms = termsOf(principal, body, context.settings);
+        return placeOrder(context, { ...call, body: { ...terms, customerId } });
       },
     ),
     route(
@@ -131,7 +132,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         ],
       },
       (call) => {
-        checkToken(call.body.token, 'token');
+        expectKnownToken(knownTokens, call.body.token, 'token');
         const { id: orderId } = call.params;
         return runOnce(
           context,
@@ -172,6 +173,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'PRICE_CHANGED',
           'PAYMENT_ATTEMPTS_EXCEEDED',
           'AMENDMENTS_EXCEEDED',
+          'UNPAID_LIMIT',
           'UNKNOWN_SKU',
           'MIXED_CURRENCIES',
           'PRICE_NOT_CHARGEABLE',
@@ -242,6 +244,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
     ),
   ];
+  return routes.map(shownToCustomers);
 }
 
 /** Who asks, and in which trace. */
@@ -249,8 +252,9 @@ function asked({ caller, traceparent }: { caller: string; traceparent: string })
   return { actor: caller, traceparent };
 }
 
-export function orderReads({ db, reports }: ApiContext): Route[] {
-  return [
+export function orderReads(context: ApiContext): Route[] {
+  const { db } = context;
+  const routes = [
     route(
       {
         methods: ['get'],
@@ -260,10 +264,13 @@ export function orderReads({ db, reports }: ApiContext): Route[] {
         summary: 'List orders, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: orderPage } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'OVERLOADED'],
       },
-      async ({ principal, query: { cursor, ...filter } }) => {
-        const page = await listOrders(reports, { ...filter, viewer: viewerOf(principal), after: cursor });
+      async ({ principal, signal, query: { cursor, ...filter } }) => {
+        const viewer = orderViewerOf(principal);
+        const page = await onReports(context, { principal, signal }, (reports) =>
+          listOrders(reports, { ...filter, viewer, after: cursor }),
+        );
         return okPage(page);
       },
     ),
@@ -298,15 +305,23 @@ export function orderReads({ db, reports }: ApiContext): Route[] {
         access: OWN_ORDER,
         tag: TAG,
         summary: 'Why these warehouses',
+        description: 'Customers see those from which something was taken, and not what is free there.',
         params: idParams,
         responses: { 200: { description: 'The decision for each SKU', schema: sourcing } },
       },
-      async ({ params }) => {
+      async ({ params, principal }) => {
         const decisions = await readSourcing(db, params.id);
-        return found(decisions && { id: params.id, decisions });
+        const isCustomer = principal.role === 'customer';
+        return found(
+          decisions && {
+            id: params.id,
+            decisions: isCustomer ? decisions.map(decisionForCustomer) : decisions,
+          },
+        );
       },
     ),
   ];
+  return routes.map(shownToCustomers);
 }
 
 function found(thing: object | null | undefined): ApiResponse {

@@ -38,6 +38,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
         responses: { 201: { description: 'Received', schema: receipt } },
         problems: [
           'DUPLICATE_RECEIPT',
+          'SIMILAR_RECEIPT',
           'DUPLICATE_SERIAL',
           'QUANTITY_OVERFLOW',
           'AMOUNT_OVERFLOW',

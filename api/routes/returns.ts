@@ -4,9 +4,10 @@ import { cancelReturn } from '../../domain/warehousing/returns/end';
 import { inspectReturn } from '../../domain/warehousing/returns/inspect';
 import { receiveReturn } from '../../domain/warehousing/returns/receive';
 import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
-import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
+import { CHANGE_INVENTORY, OWN_RETURN, READ_INVENTORY, RETURNS } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
+import { problem } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { runOnce } from '../idempotency/run-once';
@@ -37,11 +38,11 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: PATH,
-        access: CHANGE_INVENTORY,
+        access: RETURNS,
         tag: TAG,
         summary: 'Authorise a return',
         description:
-          'Of what was shipped and is not returned yet. Says what goes back for a unit; no money moves before the inspection.',
+          'Of what was shipped and is not returned yet. Says what goes back for a unit; no money moves before the inspection. An order that the caller does not see is not known.',
         keyed: true,
         body: newReturn,
         responses: { 201: { description: 'Authorised', schema: customerReturn } },
@@ -53,8 +54,10 @@ function returnSteps(context: ApiContext): Route[] {
           'IDEMPOTENCY_IN_FLIGHT',
         ],
       },
-      (call) =>
-        runOnce(context, call, 'POST /returns', async (returnId) => {
+      async (call) => {
+        if (!(await context.access.isOwned('order', call.body.orderId, call.principal)))
+          throw problem('UNKNOWN_ORDER', 'There is no such order.');
+        return runOnce(context, call, 'POST /returns', async (returnId) => {
           const made = await authoriseReturn(db, {
             returnId,
             ...call.body,
@@ -63,7 +66,8 @@ function returnSteps(context: ApiContext): Route[] {
             actor: call.caller,
           });
           return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
-        }),
+        });
+      },
     ),
     route(
       {
@@ -96,7 +100,7 @@ function returnSteps(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${PATH}/{id}/inspect`,
-        access: CHANGE_INVENTORY,
+        access: OWN_RETURN,
         tag: TAG,
         summary: 'Decide what becomes of goods that came in',
         description:

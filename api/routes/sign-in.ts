@@ -1,5 +1,5 @@
 import { askForNewPassword, resetPassword } from '../../domain/identity/accounts/change-password';
-import { confirmEmail } from '../../domain/identity/accounts/register';
+import { confirmEmail } from '../../domain/identity/accounts/confirm-email';
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { logOut, logOutOfAll, refreshSession } from '../../domain/identity/sessions/sessions';
 import type { RefreshedSession } from '../../domain/identity/sessions/sessions';
@@ -153,13 +153,23 @@ function mailRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Rout
         access: PUBLIC,
         tag: TAG,
         summary: 'Confirm an e-mail address by the token of a mail',
-        description: 'Again with the same token, it changes nothing.',
+        description:
+          'By who is signed in to the account, or knows its password: who reads the mail may be another than who registered. An address that takes the place of another is confirmed here too. Again with the same token, it changes nothing.',
         body: emailConfirmation,
         responses: { 204: { description: 'It is confirmed' } },
-        problems: ['MAIL_TOKEN_INVALID'],
+        problems: [
+          'MAIL_TOKEN_INVALID',
+          'CONFIRMATION_UNPROVEN',
+          'PASSWORD_NOT_RIGHT',
+          'EMAIL_TAKEN',
+          'TOO_MANY_ATTEMPTS',
+          'OVERLOADED',
+        ],
       },
-      async ({ body }) => {
-        await confirmEmail(db, body.token);
+      async ({ body: { token, password }, principal, req, signal }) => {
+        const signedIn = principal.kind === 'user' ? principal.id : null;
+        const given = { token, password, signedIn, address: addressOf(req) };
+        await confirmEmail(accounts.depsFor(signal), given);
         return DONE;
       },
     ),

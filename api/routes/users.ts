@@ -1,34 +1,47 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
-import { changeRights, readUser, rename } from '../../domain/identity/accounts/users';
+import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
-import { expectAdminStill, OWN_USER, PUBLIC } from '../http/access';
+import { expectAdminStill, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, problem } from '../http/problems';
 import { addressOf } from '../http/request-context';
 import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { idParams } from '../schemas/common';
-import { accepted, newUser, user, userUpdate } from '../schemas/people';
+import { cursorTime, idParams, line, pageQuery } from '../schemas/common';
+import { accepted, newUser, user, userPage, userRole, userStatus, userUpdate } from '../schemas/people';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'People';
 const PATH = `${API_BASE}/users`;
+const listQuery = z.strictObject({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  role: userRole.optional(),
+  status: userStatus.optional(),
+  text: line(254).optional().meta({ description: 'What the e-mail address begins with, or the id' }),
+});
+
 const NO_USER = 'There is no such user.';
 
 /** Registration, and what somebody is called and may do. */
 export function userRoutes({
   db,
+  reports,
   accounts,
   access,
-}: Pick<ApiContext, 'db' | 'accounts' | 'access'>): Route[] {
+}: Pick<ApiContext, 'db' | 'reports' | 'accounts' | 'access'>): Route[] {
   return [
     route(
       {
         methods: ['post'],
         path: PATH,
         access: PUBLIC,
+        limit: 'registrations',
         tag: TAG,
         summary: 'Register as a customer',
         description:
@@ -44,6 +57,20 @@ export function userRoutes({
         await register(accounts.depsFor(signal), { email, password, name, address, actor });
         return { status: 202, body: { status: 'accepted' } };
       },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: PATH,
+        access: OPERATORS,
+        tag: TAG,
+        summary: 'List users, newest first',
+        query: listQuery,
+        responses: { 200: { description: 'A page', schema: userPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) =>
+        okPage(await findUsers(reports, { ...filter, after: cursor })),
     ),
     route(
       {
@@ -66,7 +93,7 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name and password of oneself; admins change names, roles and statuses of everybody. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
@@ -74,12 +101,16 @@ export function userRoutes({
       },
       async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
-        const { name, password, role, status } = body;
+        const { name, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
         if (password) {
           const given = { current: password.current, password: password.new, address: addressOf(req) };
           await changePassword(accounts.depsFor(signal), id, given);
+        }
+        if (email) {
+          const given = { email: email.address, password: email.password, address: addressOf(req) };
+          await askForEmailChange(accounts.depsFor(signal), id, given);
         }
         if (role !== undefined || status !== undefined)
           await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
@@ -103,4 +134,6 @@ function expectMayChange(
   if (role !== 'admin' && !isOneself) throw problem('NOT_ALLOWED', 'Other users are changed by admins.');
   if (change.password && !isOneself)
     throw problem('NOT_ALLOWED', 'A password is changed by its owner; another one is chosen by mail.');
+  if (change.email && !isOneself)
+    throw problem('NOT_ALLOWED', 'An e-mail address is changed by its owner, who knows the password.');
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { codeKey } from '../../domain/stock/tracking/rules';
 
 /** What PostgreSQL cannot keep (NUL, half of a surrogate pair) and what does not belong on one line. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
@@ -26,7 +27,8 @@ export const unitCode = z
   .trim()
   .min(1)
   .max(100)
-  .refine((text) => !UNFIT.test(text), 'must not contain control characters');
+  .refine((text) => !UNFIT.test(text), 'must not contain control characters')
+  .refine((text) => codeKey(text) !== '', 'must have characters that are seen');
 
 export const sku = name(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
 export const warehouseCode = name(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });

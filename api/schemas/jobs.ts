@@ -28,6 +28,10 @@ export const job = z
     createdAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
+    acknowledged: z
+      .object({ at: time, by: z.string(), note: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'Of one that failed: who has seen that, and what they did' }),
   })
   .meta({ id: 'Job' });
 

@@ -74,6 +74,9 @@ export const items = z
     return merged;
   });
 
+/** How long stock is held where the order does not say. */
+export const HOLD_SECONDS = 900;
+
 export const newOrder = z
   .strictObject({
     items,
@@ -86,7 +89,15 @@ export const newOrder = z
         'How warehouses are chosen: `nearest` first; `fewest_shipments`; `balanced`, the fewest of those that are not much farther than the nearest; `priority`. Default: as the settings say',
     }),
     fulfilment: z.enum(FULFILMENTS).default('complete'),
-    holdSeconds: z.int().min(1).max(86_400).default(900),
+    holdSeconds: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .meta({
+        description: 'Default 900. Of customers at most what the settings say',
+        default: HOLD_SECONDS,
+      }),
     backorderSeconds: z
       .int()
       .min(1)
@@ -375,35 +386,35 @@ const attention = z
     why: z.string(),
     next: z.string().meta({ description: 'What to do about it' }),
   })
-  .meta({ id: 'Attention', description: 'For what an order needs a person' });
+  .meta({ id: 'Attention', description: 'For what an order needs a person; not told to customers' });
 
-export const order: z.ZodType<OrderView> = z
-  .object({
-    id: uuid,
-    status: orderStatus,
-    customerId: z.string(),
-    fulfilment: z.enum(FULFILMENTS),
-    currency,
-    totalMinor: money,
-    shipTo: shipTo.nullable(),
-    failureCode: z.string().optional(),
-    cancelReason: z.string().optional(),
-    items: z.array(item),
-    reservation: reservation.nullable(),
-    reservations: z.array(reservation),
-    payment: payment.nullable(),
-    payments: z.array(payment),
-    refunds: z.array(refund),
-    disputes: z.array(dispute),
-    review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
-    shipments: z.array(shipment),
-    openCuts: z.array(openCut),
-    openAmendments: z.array(openAmendment),
-    attention: z.array(attention),
-    createdAt: time,
-    updatedAt: time,
-  })
-  .meta({ id: 'Order' });
+export const orderMembers = {
+  id: uuid,
+  status: orderStatus,
+  customerId: z.string(),
+  fulfilment: z.enum(FULFILMENTS),
+  currency,
+  totalMinor: money,
+  shipTo: shipTo.nullable(),
+  failureCode: z.string().optional(),
+  cancelReason: z.string().optional(),
+  items: z.array(item),
+  reservation: reservation.nullable(),
+  reservations: z.array(reservation),
+  payment: payment.nullable(),
+  payments: z.array(payment),
+  refunds: z.array(refund),
+  disputes: z.array(dispute),
+  review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
+  shipments: z.array(shipment),
+  openCuts: z.array(openCut),
+  openAmendments: z.array(openAmendment),
+  attention: z.array(attention),
+  createdAt: time,
+  updatedAt: time,
+};
+
+export const order: z.ZodType<OrderView> = z.object(orderMembers).meta({ id: 'Order' });
 
 export const orderPage = pageOf('OrderPage', order);
 
@@ -456,7 +467,7 @@ export const sourcing = z
           z.object({
             warehouse: warehouseCode,
             distanceKm: z.number().nullable(),
-            available: count,
+            available: count.optional().meta({ description: 'Not told to customers' }),
             taken: count,
           }),
         ),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
-import { line, time, uuid } from './common';
+import { line, pageOf, time, uuid } from './common';
 
 const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
 const password = z.string().min(10).max(200);
@@ -34,13 +34,22 @@ export const passwordReset = z
   .meta({ id: 'PasswordReset' });
 
 export const emailConfirmation = z
-  .strictObject({ token: token.meta({ description: 'From the mail' }) })
+  .strictObject({
+    token: token.meta({ description: 'From the mail' }),
+    password: triedPassword
+      .optional()
+      .meta({ description: 'Of the account; needed of who is not signed in to it' }),
+  })
   .meta({ id: 'EmailConfirmation' });
 
 export const user = z
   .object({
     id: uuid,
     email: z.string().nullable().meta({ description: 'Null: erased' }),
+    pendingEmail: z
+      .string()
+      .nullable()
+      .meta({ description: 'The address that takes its place once it is confirmed' }),
     name: z.string().nullable(),
     role: z.enum(USER_ROLES),
     status: z.enum(USER_STATUSES),
@@ -50,15 +59,30 @@ export const user = z
   })
   .meta({ id: 'User' });
 
+export const userPage = pageOf('UserPage', user);
+export const userRole = z.enum(USER_ROLES);
+export const userStatus = z.enum(USER_STATUSES);
+
 export const userUpdate = z
   .strictObject({
     name: name.optional(),
+    email: z
+      .strictObject({ address: email, password: triedPassword })
+      .optional()
+      .meta({
+        description:
+          'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',
+      }),
     password: z
       .strictObject({ current: triedPassword, new: password })
       .optional()
       .meta({ description: 'Of oneself. Ends all sessions' }),
     role: z.enum(USER_ROLES).optional().meta({ description: 'By admins. Ends all sessions' }),
     status: z.enum(USER_STATUSES).optional().meta({ description: 'By admins. Ends all sessions' }),
+  })
+  .refine((given) => given.email === undefined || given.password === undefined, {
+    path: ['email'],
+    error: 'does not go with password: a new password calls off another address',
   })
   .meta({ id: 'UserUpdate', description: 'What is not given stays.' });
 

@@ -139,6 +139,19 @@ export const stockAt = stock
   })
   .meta({ id: 'StockAt' });
 
+export const availableAt = location
+  .pick({ warehouse: true, available: true, status: true })
+  .meta({ id: 'AvailableAt' });
+
+export const availability = z
+  .object({
+    sku: z.string(),
+    available: count.meta({ description: 'What can be ordered' }),
+    locations: z.array(availableAt),
+    asOf: time,
+  })
+  .meta({ id: 'Availability', description: 'For who may not read inventory' });
+
 const safetyUnits = z.int().min(0).max(MAX_UNITS).meta({
   description: 'Units that are not promised to customers, as far as they are there',
 });

@@ -58,7 +58,13 @@ export const newReceipt = z
   .strictObject({
     location: warehouseCode,
     supplier: name(200).optional(),
-    supplierReference: name(200).meta({ description: "The supplier's number of the delivery: taken once" }),
+    supplierReference: name(200).meta({
+      description:
+        "The supplier's number of the delivery: taken once, however its capitals and separators are written",
+    }),
+    acceptSimilarReference: z.boolean().optional().meta({
+      description: 'It is another delivery than one whose reference differs in capitals and separators only',
+    }),
     lines: z.array(receiptLine).min(1).max(MAX_LINES),
   })
   .meta({ id: 'NewReceipt' });

@@ -1,9 +1,10 @@
 import { readJobActor } from '../../domain/jobs/jobs';
 import { isAdminStill } from '../../domain/identity/accounts/users';
 import type { KeyReader } from '../../domain/identity/key-reader';
-import { sees, viewerOf } from '../../domain/identity/rules';
+import { orderViewerOf, sees, viewerOf } from '../../domain/identity/rules';
 import { ANONYMOUS, type Principal } from '../../domain/identity/types';
 import { readOrderOwners } from '../../domain/orders/owners';
+import { readReturnOrder } from '../../domain/warehousing/returns/views';
 import { readReservationOwners } from '../../domain/stock/reservations/owners';
 import type { Database } from '../../platform/database/database';
 import { findKey } from '../../platform/database/idempotency';
@@ -32,8 +33,10 @@ export function createAccessControl({
     if (viewer.owners === null) return true;
     switch (owned) {
       case 'order': {
+        const orderViewer = orderViewerOf(principal);
+        if (orderViewer.owners === null) return true;
         const order = await orderOwner(id);
-        return order !== null && sees(viewer, order);
+        return order !== null && sees(orderViewer, order);
       }
       case 'reservation': {
         const reservation = await reservationOwner(id);
@@ -41,6 +44,10 @@ export function createAccessControl({
         return reservation.orderId === null
           ? sees(viewer, { ...reservation, customerId: null })
           : isSeen('order', reservation.orderId, principal);
+      }
+      case 'return': {
+        const orderId = await readReturnOrder(db, id);
+        return orderId !== null && isSeen('order', orderId, principal);
       }
       case 'user':
         return principal.kind === 'user' && principal.id === id.toLowerCase();

@@ -4,6 +4,7 @@ import type { KeyReader } from '../../domain/identity/key-reader';
 import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
+import type { ProcessHealth } from '../../platform/health/process-health';
 import type { Logger } from '../../platform/telemetry/log';
 import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
@@ -31,9 +32,12 @@ export interface ApiContext {
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;
+  /** Of lists that anybody may ask for: they hold a part of the connections for reports, and no more. */
+  searches: Admission;
   reservations: ReservationService;
   metrics: ApiMetrics;
+  health: ProcessHealth;
   log: Logger;
-  /** Aborted when the API stops: streams end, and it is no longer ready. */
+  /** Aborted when the API stops accepting: streams end. */
   stopping: AbortSignal;
 }

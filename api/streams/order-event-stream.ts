@@ -22,7 +22,13 @@ const PAGE = 100;
 export function streamOrderEvents(
   context: OrderStreamContext,
   res: Response,
-  from: { orderId: string; after: number; first: { items: OrderEvent[]; ended: boolean } },
+  from: {
+    orderId: string;
+    after: number;
+    first: { items: OrderEvent[]; ended: boolean };
+    /** An event as the client sees it. */
+    show: (event: OrderEvent) => OrderEvent;
+  },
 ): Promise<void> {
   return sendEventStream(
     context,
@@ -33,7 +39,8 @@ export function streamOrderEvents(
       let { after } = from;
       let page: typeof from.first | null = from.first;
       while (page && !stop.aborted) {
-        if (page.items.length > 0) await write(page.items.map(asMessage).join(''));
+        if (page.items.length > 0)
+          await write(page.items.map((event) => asMessage(from.show(event))).join(''));
         else await write(': still here\n\n');
         after = page.items.at(-1)?.seq ?? after;
         const mayHaveMore = page.items.length === PAGE;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
 import { isAppError } from '../../platform/errors';
+import type { Settings } from '../../platform/config';
 import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
 import type { StreamSlots } from './stream-slots';
@@ -20,6 +21,7 @@ export interface StreamContext {
   /** Aborted when the API stops. */
   stopping: AbortSignal;
   streamSlots: StreamSlots;
+  settings: Pick<Settings, 'STREAMS_PER_CALLER' | 'STREAMS_PER_CUSTOMER'>;
   metrics: { streams: { inc(): void; dec(): void } };
 }
 
@@ -53,8 +55,11 @@ export async function sendEventStream(
     res.writeHead(200, HEADERS).end();
     return;
   }
-  const freeSlot = context.streamSlots.take(limitedCaller(res.req, res));
-  const { signal: gone, log, admitAgain } = contextOf(res);
+  const { signal: gone, log, admitAgain, principal } = contextOf(res);
+  const { STREAMS_PER_CALLER, STREAMS_PER_CUSTOMER } = context.settings;
+  // Customers are many, and anybody is one who registers; a service's streams may be those of all its customers.
+  const limit = principal.role === 'customer' ? STREAMS_PER_CUSTOMER : STREAMS_PER_CALLER;
+  const freeSlot = context.streamSlots.take(limitedCaller(res.req, res), limit);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
   const onChange = () => {

@@ -5,23 +5,23 @@ export interface StreamSlots {
   /**
    * Takes a place, until the function that it returns is called.
    *
-   * @throws AppError `TOO_MANY_STREAMS` for a caller that has as many as one may have, `OVERLOADED` where the process has
+   * @param limit how many this caller may have
+   * @throws AppError `TOO_MANY_STREAMS` for a caller that has as many as they may have, `OVERLOADED` where the process has
    */
-  take(caller: string): () => void;
+  take(caller: string, limit: number): () => void;
   readonly open: number;
 }
 
 const RETRY_SECONDS = 10;
 
-export function createStreamSlots(limits: { perProcess: number; perCaller: number }): StreamSlots {
+export function createStreamSlots({ perProcess }: { perProcess: number }): StreamSlots {
   const byCaller = new Map<string, number>();
   let open = 0;
   return {
-    take(caller) {
+    take(caller, limit) {
       const own = byCaller.get(caller) ?? 0;
-      if (own >= limits.perCaller)
-        throw problem('TOO_MANY_STREAMS', `A caller may have ${limits.perCaller} streams open here.`);
-      if (open >= limits.perProcess) throw overloaded('Too many streams are open.', RETRY_SECONDS);
+      if (own >= limit) throw problem('TOO_MANY_STREAMS', `You may have ${limit} streams open here.`);
+      if (open >= perProcess) throw overloaded('Too many streams are open.', RETRY_SECONDS);
       open += 1;
       byCaller.set(caller, own + 1);
       let isTaken = true;

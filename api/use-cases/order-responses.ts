@@ -20,6 +20,7 @@ export type PlacementOutcome =
   | 'out_of_stock'
   | 'unknown_sku'
   | 'backorder_limit'
+  | 'unpaid_limit'
   | 'failed'
   | 'undecided'
   | 'replayed';
@@ -54,6 +55,12 @@ export function placementResult({
     return {
       outcome: 'backorder_limit',
       error: problem('BACKORDER_LIMIT', detail, { ...failureDetails, ...members }),
+    };
+  }
+  if (view.failureCode === 'UNPAID_LIMIT') {
+    return {
+      outcome: 'unpaid_limit',
+      error: problem('UNPAID_LIMIT', detail, { ...failureDetails, ...members }),
     };
   }
   return {

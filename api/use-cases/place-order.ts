@@ -1,5 +1,6 @@
 import { checkAvailability } from '../../domain/stock/availability/availability';
 import { REVIEW_DECISIONS, type OrderInput, type ReviewTerms } from '../../domain/orders/types';
+import { whyNoMoreUnpaid } from '../../domain/ordering/unpaid-limits';
 import { readOrder, type OrderRecord } from '../../domain/ordering/views';
 import {
   acceptKey,
@@ -16,7 +17,7 @@ import {
   type StoredResponse,
 } from '../../platform/database/idempotency';
 import type { Principal } from '../../domain/identity/types';
-import { reviewedFrom, type Settings } from '../../platform/config';
+import { reviewedFrom, unpaidLimitsOf, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
 import { orderPath } from '../http/paths';
 import { invalid, problem } from '../http/problems';
@@ -24,7 +25,7 @@ import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
 import { isFinal, replayed } from '../idempotency/run-once';
-import type { NewOrder } from '../schemas/orders';
+import { HOLD_SECONDS, type NewOrder } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { unavailable } from '../temporal/engine';
 import {
@@ -37,7 +38,7 @@ import {
 
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
-  body: NewOrder & { customerId: string };
+  body: NewOrder & { customerId: string; holdSeconds: number };
   receivedBody: unknown;
   /** Who places it. */
   principal: Principal;
@@ -57,6 +58,29 @@ export function customerOf({ role, id }: Principal, named: string | undefined): 
   }
   if (named === undefined) throw invalid([{ path: 'customerId', message: 'is required' }]);
   return named;
+}
+
+/** Members that decide about the shop's costs and stock. */
+const OF_STAFF = ['backorderSeconds', 'capture', 'sourcing'] as const satisfies readonly (keyof NewOrder)[];
+
+/**
+ * What a customer may say of an order, with how long its stock is held where they do not say.
+ *
+ * @throws AppError `MEMBERS_NOT_ALLOWED` for what only staff and services say; `VALIDATION_FAILED` for a hold that is too long
+ */
+export function termsOf(
+  { role }: Principal,
+  body: NewOrder,
+  { CUSTOMER_HOLD_SECONDS: longest }: Pick<Settings, 'CUSTOMER_HOLD_SECONDS'>,
+): NewOrder & { holdSeconds: number } {
+  const { holdSeconds } = body;
+  if (role !== 'customer') return { ...body, holdSeconds: holdSeconds ?? HOLD_SECONDS };
+  const members = OF_STAFF.filter((member) => body[member] !== undefined);
+  if (members.length > 0)
+    throw problem('MEMBERS_NOT_ALLOWED', `Customers leave out: ${members.join(', ')}.`, { members });
+  if (holdSeconds !== undefined && holdSeconds > longest)
+    throw invalid([{ path: 'holdSeconds', message: `must be at most ${longest} for customers` }]);
+  return { ...body, holdSeconds: holdSeconds ?? Math.min(HOLD_SECONDS, longest) };
 }
 
 const SCOPE = 'POST /orders';
@@ -196,7 +220,7 @@ async function beforeStart(context: ApiContext, attempt: Attempt): Promise<ApiRe
   const { db, engine } = context;
   const { key, found, order } = attempt;
   if (found?.state === 'started') return null;
-  const refused = await checkStock(context, attempt);
+  const refused = (await checkUnpaid(context, attempt)) ?? (await checkStock(context, attempt));
   if (refused) {
     const stands = key ? await refuseKey(db, key, refused.response) : refused.response;
     if (stands) {
@@ -211,14 +235,27 @@ async function beforeStart(context: ApiContext, attempt: Attempt): Promise<ApiRe
   return refusedMeanwhile ? replay(context, order.orderId, refusedMeanwhile) : null;
 }
 
+interface EarlyRefusal {
+  outcome: PlacementOutcome;
+  response: ApiResponse;
+}
+
+/** Refuses a customer who has as many unpaid orders as they may: whatever is ordered, the saga would. */
+async function checkUnpaid(
+  { db, settings }: ApiContext,
+  { placement, order }: Attempt,
+): Promise<EarlyRefusal | null> {
+  const refusal = await whyNoMoreUnpaid(db, unpaidLimitsOf(settings), order);
+  if (!refusal) return null;
+  const error = problem(refusal.code, refusal.detail, { ...refusal.details });
+  return { outcome: 'unpaid_limit', response: problemResponse(error, placement.requestId) };
+}
+
 /**
  * Refuses orders for what is sold out before the engine is asked: 400 refusals cost 400 reads, not 400 sagas. Only an order that
  * wants all or nothing is refused for lack of stock.
  */
-async function checkStock(
-  context: ApiContext,
-  { placement, order }: Attempt,
-): Promise<{ outcome: PlacementOutcome; response: ApiResponse } | null> {
+async function checkStock(context: ApiContext, { placement, order }: Attempt): Promise<EarlyRefusal | null> {
   const { unknownSkus: unknown, shortages } = await checkAvailability(context.db, order.items);
   if (unknown.length > 0) {
     return { outcome: 'unknown_sku', response: problemResponse(unknownSkus(unknown), placement.requestId) };

@@ -4,6 +4,8 @@ import type { PoolClient } from 'pg';
 export const QUIET_LOCATION = 'W100';
 /** A lot of the products that keep lots. */
 export const LOT = 'LOT-1';
+/** That hardly any order has; the others have another. */
+export const RARE_TAG = 'fraud-check';
 /** For which hardly any order needs a person. */
 export const RARE_REASON = 'left_after_stop';
 
@@ -131,6 +133,17 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
     insert into serials (product_id, serial, serial_key, warehouse_id, status)
       select p, 'S-' || n, 's-' || n, 1 + n % 99, case when n = 1 then 'written_off' when n % 20 = 0 then 'in_stock' else 'shipped' end
       from generate_series(1, :serials) n, generate_series(1, :serialised) p`,
+  people: `
+    insert into users (id, role, status, created_at)
+      select gen_random_uuid(), case n when 1 then 'operator' else 'customer' end, case n when 2 then 'disabled' else 'active' end, at
+      from (select n, ${rising(':orders')} as at from generate_series(1, :orders) n) u;
+    insert into user_profiles (user_id, email) select id, 'u' || row_number() over () || '@example.com' from users`,
+  'notes of orders': `
+    insert into order_notes (id, order_id, text, actor, created_at)
+      select gen_random_uuid(), id, 'customer rang about n' || n, 'bench', at
+      from (select id, created_at as at, row_number() over () as n from orders) o;
+    insert into order_tags (order_id, tag, actor)
+      select id, case n when 1 then '${RARE_TAG}' else 'vip' end, 'bench' from (select id, row_number() over () as n from orders) o`,
   'alerts and jobs': `
     insert into alerts (id, kind, product_id, warehouse_id, status, raised_at, resolved_at)
       select uuidv7(at - now()), case n when 1 then 'overstock' else 'low_stock' end, 1 + floor(power(random(), 3) * :products)::int,

@@ -1,3 +1,8 @@
+import { CHECK_IDS } from '../../domain/assurance/types';
+import { selectWaiting } from '../../domain/administration/attention-queries';
+import { selectLowPlaces } from '../../domain/administration/low-stock-queries';
+import { selectNotes, selectStaffRows } from '../../domain/administration/note-queries';
+import { selectUserPage } from '../../domain/identity/accounts/queries';
 import { selectCategories } from '../../domain/catalog/category-queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { selectFindings } from '../../domain/assurance/queries';
@@ -17,7 +22,7 @@ import { selectReceiptPage } from '../../domain/warehousing/receiving/queries';
 import { selectReturnPage } from '../../domain/warehousing/returns/queries';
 import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { LOT, QUIET_LOCATION, RARE_REASON } from './fill-documents';
+import { LOT, QUIET_LOCATION, RARE_REASON, RARE_TAG } from './fill-documents';
 import type { Samples } from './queries';
 
 /** What a client, or a schedule, may ask for, of which the document shows what it reads and not the plan. */
@@ -34,8 +39,6 @@ const farthest = { limit: 20, offset: 100_000 };
 const DAY_MS = 86_400_000;
 const SKIPS = 'so many rows are skipped, by their ids; a client should go on with `cursor`';
 const OF_ONE_PRODUCT = 'the ledger of this product: an index of kinds or references would cost every entry';
-const ORDERS_OF_ONE = 'those of this product, to sort them';
-const LINES = 'lines of other products too: an index of them by product would cost each reservation';
 const PERIOD = 'the ledger of the months of the period: an index by time would cost every entry';
 const CATALOGUE = 'products, of which there are as many as are sold, not as were ever sold';
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS);
@@ -61,7 +64,6 @@ const ORDERS: readonly ReadCase[] = [
   },
   {
     what: '`/orders?sku=`, much sold',
-    readsOn: ORDERS_OF_ONE,
     run: (on, { hotSku }) => selectOrderPage(on, { ...page, sku: hotSku }),
   },
   {
@@ -78,6 +80,54 @@ const ORDERS: readonly ReadCase[] = [
   },
 ];
 
+const ADMINISTRATION: readonly ReadCase[] = [
+  ...([RARE_TAG, 'vip'] as const).map((tag) => ({
+    what: `\`/admin/orders?tag=\`, ${tag === 'vip' ? 'all of them' : 'hardly any'}`,
+    run: (on: Database) => selectOrderPage(on, { ...page, tag }),
+  })),
+  {
+    what: '`/admin/orders?text=`, a word of one note',
+    run: (on) => selectOrderPage(on, { ...page, text: 'n77' }),
+  },
+  {
+    what: '`/admin/orders?text=`, words of one note',
+    run: (on) => selectOrderPage(on, { ...page, text: 'rang n77' }),
+  },
+  {
+    what: '`/admin/orders?text=`, an id',
+    run: (on, { orderId }) => selectOrderPage(on, { ...page, text: orderId }),
+  },
+  ...(['any', RARE_REASON, 'refund_failed'] as const).map((attention) => ({
+    what: `\`/admin/orders?attention=${attention}\``,
+    run: (on: Database) => selectOrderPage(on, { ...page, attention }),
+  })),
+  { what: '`/admin/orders`, what staff noted', run: (on, { orderId }) => selectStaffRows(on, [orderId]) },
+  { what: '`/admin/orders/{id}/notes`', run: (on, { orderId }) => selectNotes(on, { ...page, orderId }) },
+  { what: '`/admin/attention`', run: (on) => selectWaiting(on, { limit: 20, checks: CHECK_IDS }) },
+  {
+    what: '`/admin/attention?kind=job_failed`',
+    run: (on) => selectWaiting(on, { limit: 20, kind: 'job_failed', checks: CHECK_IDS }),
+  },
+  {
+    what: '`/admin/attention?cursor=`',
+    run: (on) =>
+      selectWaiting(on, {
+        limit: 20,
+        checks: CHECK_IDS,
+        after: { sinceMicros: daysAgo(1).toISOString(), key: 'job:' },
+      }),
+  },
+  { what: '`/admin/inventory/low-stock`', run: (on) => selectLowPlaces(on, page) },
+  {
+    what: '`/admin/inventory/low-stock?sku=`',
+    run: (on, { hotSku }) => selectLowPlaces(on, { ...page, sku: hotSku }),
+  },
+  { what: '`/users`', run: (on) => selectUserPage(on, page) },
+  { what: '`/users?role=operator`', run: (on) => selectUserPage(on, { ...page, role: 'operator' }) },
+  { what: '`/users?status=disabled`', run: (on) => selectUserPage(on, { ...page, status: 'disabled' }) },
+  { what: '`/users?text=`', run: (on) => selectUserPage(on, { ...page, text: 'u77' }) },
+];
+
 const RESERVATIONS: readonly ReadCase[] = [
   { what: '`/reservations`', run: (on) => selectReservationPage(on, page) },
   { what: '`/reservations?offset=100000`', readsOn: SKIPS, run: (on) => selectReservationPage(on, farthest) },
@@ -87,12 +137,10 @@ const RESERVATIONS: readonly ReadCase[] = [
   })),
   {
     what: '`/reservations?sku=`, much reserved',
-    readsOn: LINES,
     run: (on, { hotSku }) => selectReservationPage(on, { ...page, sku: hotSku }),
   },
   {
     what: '`/reservations?sku=`, hardly reserved',
-    readsOn: LINES,
     run: (on, { coldSku }) => selectReservationPage(on, { ...page, sku: coldSku }),
   },
 ];
@@ -145,7 +193,6 @@ const WAREHOUSING: readonly ReadCase[] = [
   { what: '`/receipts?location=`, many', run: (on) => selectReceiptPage(on, { ...page, location: 'W001' }) },
   {
     what: '`/receipts?sku=`',
-    readsOn: ORDERS_OF_ONE,
     run: (on, { hotSku }) => selectReceiptPage(on, { ...page, sku: hotSku }),
   },
   { what: '`/counts`', run: (on) => selectSheetPage(on, page) },
@@ -294,6 +341,7 @@ const REST: readonly ReadCase[] = [
 
 export const LISTS: readonly ReadCase[] = [
   ...ORDERS,
+  ...ADMINISTRATION,
   ...RESERVATIONS,
   ...LEDGER,
   ...WAREHOUSING,

@@ -13,13 +13,14 @@ import {
   updateProductFields,
 } from './product-queries';
 import { readProduct } from './products';
+import { unclearCharacter } from './sku-characters';
 import type { CategoryMove, ProductFields, ProductView, Seen, Versioned } from './types';
 
 /**
  * Adds a product.
  *
  * @param options.isRepeat an equal product that nobody has changed is the one that an earlier try made
- * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`
+ * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`; `SKU_UNCLEAR` with `character` where people could not tell the SKU from another one
  */
 export function createProduct(
   db: Database,
@@ -31,6 +32,8 @@ export function createProduct(
     await lockName(tx, 'sku', sku);
     const found = isRepeat ? await readProduct(tx, sku) : null;
     if (found && found.version === 1 && isEqual(found, fields)) return found;
+    const unclear = unclearCharacter(sku);
+    if (unclear) throw new AppError('SKU_UNCLEAR', unclear.reason, { character: unclear.character });
     refuseAlike(
       'product',
       sku,

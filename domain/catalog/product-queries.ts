@@ -9,6 +9,20 @@ import {
 import { BYTEWISE } from '../../platform/database/pages';
 import type { ProductFields, ProductFilter } from './types';
 
+/**
+ * The id of a product, for statements that PostgreSQL is to plan for this very product: of one that is much sold it reads a list from its
+ * newest end, of one that hardly is it looks the few up. Undefined: there is none.
+ */
+export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
+  const row = await maybeOne<{ id: number }>(
+    on,
+    'catalog.product_id',
+    'select id from products where sku = $1',
+    [sku],
+  );
+  return row?.id;
+}
+
 export interface ProductRow {
   sku: string;
   name: string;

@@ -10,13 +10,23 @@ export interface Viewer {
 
 export const SEES_EVERYTHING: Viewer = { owners: null, customerId: null };
 
-/** Operators, admins and services with `orders:all` see everything, a customer their own orders, a service what it made. */
+/** Anybody can be one of them: nobody, publishable keys, and customers, who register themselves. */
+export function isPublic({ role }: Principal): boolean {
+  return role === null || role === 'customer';
+}
+
+/** Operators and admins see everything, a customer their own orders, a service what it made: its jobs, and holds without an order. */
 export function viewerOf(principal: Principal): Viewer {
-  const { role, scopes, id } = principal;
+  const { role, id } = principal;
   if (role === 'operator' || role === 'admin') return SEES_EVERYTHING;
-  if (role === 'service' && scopes.includes('orders:all')) return SEES_EVERYTHING;
   if (role === 'customer') return { owners: [], customerId: id };
   return { owners: ownersOf(principal), customerId: null };
+}
+
+/** Of orders and what belongs to them: a service with `orders:all` sees everybody's. */
+export function orderViewerOf(principal: Principal): Viewer {
+  const { role, scopes } = principal;
+  return role === 'service' && scopes.includes('orders:all') ? SEES_EVERYTHING : viewerOf(principal);
 }
 
 /** The caller, and `anonymous` where a service has adopted what was made without sign-in. */

@@ -10,8 +10,9 @@ export type ServiceRole = (typeof SERVICE_ROLES)[number];
  * What the key of a service may do. Keys of operators and admins have what their role has, and need none.
  *
  * - `orders`: orders that the service made, and their payments
- * - `orders:all`: in place of it, those that anybody made
+ * - `orders:all`: in place of it, those that anybody made, and nothing else of what others made
  * - `reservations`: holds without an order that the service made
+ * - `returns:refund`: agree to a return and inspect it, which plans refunds, of orders that the service sees
  * - `inventory:read`: stock, its ledger and what is in warehouses
  * - `inventory:write`: changes of stock, work in warehouses, feeds
  * - `catalogue:write`: products, categories, warehouses
@@ -21,6 +22,7 @@ export const SCOPES = [
   'orders',
   'orders:all',
   'reservations',
+  'returns:refund',
   'inventory:read',
   'inventory:write',
   'catalogue:write',

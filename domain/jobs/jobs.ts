@@ -11,6 +11,7 @@ import {
   selectJobActor,
   selectJobs,
   selectResting,
+  setAcknowledged,
   startRunning,
   updateProgress,
   type JobEnd,
@@ -129,6 +130,31 @@ export function requestCancel(on: Connection, id: string, actor: string): Promis
   });
 }
 
+/**
+ * Says that somebody has seen that a job failed, and that nothing more is to be done about it. Again, it changes nothing: who was first
+ * stays.
+ *
+ * @throws AppError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`
+ */
+export function acknowledgeJob(
+  on: Connection,
+  given: { id: string; by: string; note: string | null },
+): Promise<JobView> {
+  return changing(on, given.id, async (tx) => {
+    const changed = await setAcknowledged(tx, given);
+    if (changed)
+      await recordChange(tx, {
+        actor: given.by,
+        action: 'job.acknowledged',
+        subject: { type: 'job', id: given.id },
+      });
+    const { status } = existing(await selectJob(tx, given.id), given.id);
+    if (status !== 'failed')
+      throw new AppError('JOB_NOT_FAILED', `This job is ${status}: only one that failed is acknowledged.`);
+    return changed;
+  });
+}
+
 /** Null: there is no such job. */
 export async function readJob(on: Queryable, id: string): Promise<JobView | null> {
   const row = await selectJob(on, id);
@@ -201,6 +227,15 @@ function existing(row: JobRow | undefined, id: string): JobView {
   return asView(row);
 }
 
+function acknowledgedIn({
+  acknowledgedAt,
+  acknowledgedBy,
+  acknowledgement,
+}: JobRow): JobView['acknowledged'] {
+  if (acknowledgedAt === null || acknowledgedBy === null) return null;
+  return { at: acknowledgedAt.toISOString(), by: acknowledgedBy, note: acknowledgement };
+}
+
 function asView(row: JobRow): JobView {
   const { id, type, status, processed, total, details, result, file, version, seconds } = row;
   return {
@@ -220,6 +255,7 @@ function asView(row: JobRow): JobView {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
+    acknowledged: acknowledgedIn(row),
     version,
   };
 }

@@ -22,6 +22,9 @@ export interface JobRow {
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;
+  acknowledgedAt: Date | null;
+  acknowledgedBy: string | null;
+  acknowledgement: string | null;
   /** `createdAt` to the microsecond, RFC 3339. */
   createdAtMicros: string;
 }
@@ -31,6 +34,7 @@ const COLUMNS = `
   cancel_requested_at is not null as "cancelRequested",
   extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at)::float8 as seconds, version,
   created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt",
+  acknowledged_at as "acknowledgedAt", acknowledged_by as "acknowledgedBy", acknowledgement,
   ${utcMicros('created_at')} as "createdAtMicros"`;
 
 export function selectJob(on: Queryable, id: string): Promise<JobRow | undefined> {
@@ -165,6 +169,21 @@ export async function markCancel(tx: Transaction, id: string): Promise<boolean> 
     `update jobs set cancel_requested_at = clock_timestamp(), version = version + 1
      where id = $1 and cancel_requested_at is null and status in ('queued', 'running')`,
     [id],
+  );
+  return changed === 1;
+}
+
+/** Only of a job that failed: what was said first stays. Returns whether it was written. */
+export async function setAcknowledged(
+  tx: Transaction,
+  { id, by, note }: { id: string; by: string; note: string | null },
+): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'jobs.acknowledge',
+    `update jobs set acknowledged_at = clock_timestamp(), acknowledged_by = $2, acknowledgement = $3, version = version + 1
+     where id = $1 and status = 'failed' and acknowledged_at is null`,
+    [id, by, note],
   );
   return changed === 1;
 }

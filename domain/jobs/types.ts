@@ -51,6 +51,8 @@ export interface JobView {
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;
+  /** Of one that failed: who has seen that, and what they did; null: nobody yet. */
+  acknowledged: { at: string; by: string; note: string | null } | null;
   /** Goes up with every change. */
   version: number;
 }

@@ -24,6 +24,7 @@ import {
   type OrderReservationRequest,
 } from './placed-rows';
 import { readProgresses } from './progress';
+import { checkUnpaidLimits, limitedCustomer, type UnpaidLimits } from './unpaid-limits';
 import type { OrderProgress, ReserveOutcome } from './types';
 
 /** Reserves orders; concurrent ones share transactions. */
@@ -36,6 +37,8 @@ export interface OrderReserverOptions {
   gateway: Pick<PaymentGateway, 'name' | 'amountProblem'>;
   strategy: SourcingStrategy;
   backorderLimits: BackorderLimits;
+  /** Of customers who place orders themselves. */
+  unpaidLimits: UnpaidLimits;
   /** How long units wait for stock where the order does not say. */
   backorderSeconds: number;
   lanes: number;
@@ -57,6 +60,7 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     recorder: {
       decided,
       limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
+      bound: (tx, requests) => boundOf(tx, requests, options.unpaidLimits),
       refuse: (plan) => priceRefusal(plan, gateway),
       record: (tx, plans) => record(tx, plans, { ...options, gateway: gateway.name }),
     },
@@ -135,6 +139,20 @@ async function limitOf(
     customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
   });
   return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
+}
+
+async function boundOf(
+  tx: Transaction,
+  requests: readonly OrderReservationRequest[],
+  limits: UnpaidLimits,
+): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+  const customerIds = [...new Set(requests.flatMap(({ order }) => limitedCustomer(order)))];
+  const check = await checkUnpaidLimits(tx, limits, customerIds);
+  return ({ request, allocations }) => {
+    const [customerId] = limitedCustomer(request.order);
+    const units = allocations.reduce((sum, { quantity }) => sum + quantity, 0);
+    return customerId === undefined ? null : check(customerId, { orders: 1, units });
+  };
 }
 
 async function outcomesOf(

@@ -1,11 +1,13 @@
 import type { Knex } from 'knex';
+import { validate } from 'uuid';
 import { many, type Database, type Queryable } from '../../platform/database/database';
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import { selectProductId } from '../catalog/product-queries';
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
-import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
+import type { AttentionKind, Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/view-types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
@@ -118,10 +120,16 @@ export interface OrderFilter extends PageRequest {
   from?: Date;
   /** Made before this time. */
   to?: Date;
+  /** Those that need a person for this reason; `any`: for whatever reason. */
+  attention?: AttentionKind | 'any';
+  /** Those that staff gave this tag. */
+  tag?: string;
+  /** Those with a note that has all of these words, or with this tracking number, or to which the thing with this id belongs. */
+  text?: string;
 }
 
 /** Newest first; one more than asked for, to tell whether there are more. */
-export function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
+export async function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
   const query = db.builder('orders as o').select(db.builder.raw(ORDER));
   if (filter.status !== undefined) void query.where('o.status', filter.status);
   if (filter.review !== undefined) void query.where('o.review_status', filter.review);
@@ -131,13 +139,38 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
   if (filter.to !== undefined) void query.where('o.created_at', '<', filter.to);
   if (filter.viewer) seenBy(query, filter.viewer);
   if (filter.sku !== undefined) {
-    void query.whereRaw(
-      `o.id in (select i.order_id from order_items i join products p on p.id = i.product_id where p.sku = ?)`,
-      [filter.sku],
-    );
+    void query.whereRaw('o.id in (select i.order_id from order_items i where i.product_id = ?)', [
+      (await selectProductId(db, filter.sku)) ?? null,
+    ]);
   }
+  noted(query, filter);
   return db.list<OrderRow>(newestFirst(query, { time: 'o.created_at', id: 'o.id' }, filter));
 }
+
+/** By what only staff look for. */
+function noted(query: Knex.QueryBuilder, { attention, tag, text }: OrderFilter): void {
+  if (attention !== undefined) {
+    const needs = `o.id in (select a.order_id from alerts a where a.order_id is not null and a.status <> 'resolved'`;
+    if (attention === 'any') void query.whereRaw(`${needs})`);
+    else void query.whereRaw(`${needs} and a.details ->> 'reason' = ?)`, [attention]);
+  }
+  if (tag !== undefined)
+    void query.whereRaw(`o.id in (select order_id from order_tags where tag = ?)`, [tag]);
+  if (text !== undefined) {
+    const id = validate(text) ? text : null;
+    void query.whereRaw(`o.id in (${FOUND_BY_TEXT})`, [text, text, id, id, id, id, id]);
+  }
+}
+
+/** Orders by their notes, the labels of their parcels, and the ids of what belongs to them: each by an index of its own. */
+const FOUND_BY_TEXT = `
+  select n.order_id from order_notes n where to_tsvector('simple', n.text) @@ plainto_tsquery('simple', ?)
+  union select s.order_id from shipments s where s.tracking_number = ?
+  union select cast(? as uuid)
+  union select r.order_id from reservations r where r.id = ? and r.order_id is not null
+  union select p.order_id from payments p where p.id = ?
+  union select f.order_id from refunds f where f.id = ?
+  union select s.order_id from shipments s where s.id = ?`;
 
 /** Only orders that somebody sees: those of its customer, or those that these owners placed. */
 function seenBy(query: Knex.QueryBuilder, { owners, customerId }: Viewer): void {

@@ -17,6 +17,9 @@ export interface AmendableRow {
   review: ReviewTerms | null;
   /** How its warehouses are chosen; null: as the settings say. */
   sourcing: SourcingStrategy | null;
+  customerId: string;
+  /** The caller who placed it. */
+  owner: string;
 }
 
 export interface AmendableItem {
@@ -35,7 +38,7 @@ export function selectAmendable(on: Queryable, orderId: string): Promise<Amendab
     `select status, currency, total_minor as "totalMinor", ship_to as "shipTo", reservation_seconds as "holdSeconds",
        payment_method is not null as "hasPaymentMethod", cancel_state is not distinct from 'open' as "isBeingCancelled",
        review_status as "reviewStatus", review_status is not distinct from 'open' and review_until is not null as "isInReview",
-       input -> 'review' as review, input ->> 'sourcing' as sourcing
+       input -> 'review' as review, input ->> 'sourcing' as sourcing, customer_id as "customerId", owner
      from orders where id = $1`,
     [orderId],
   );

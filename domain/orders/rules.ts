@@ -72,6 +72,14 @@ export function isCapturedLater({
   return isReviewOpen || capture === 'on_shipment';
 }
 
+/** Whether its customer has placed it, and nobody for them. */
+export function isOrderedByCustomer({
+  owner,
+  customerId,
+}: Pick<OrderInput, 'owner' | 'customerId'>): boolean {
+  return owner === `user:${customerId}`;
+}
+
 /** The caller who placed an order. */
 export function ownerOf({ owner = 'anonymous' }: Pick<OrderInput, 'owner'>): string {
   return owner;

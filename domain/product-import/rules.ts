@@ -1,8 +1,10 @@
 import { isCurrency, MAX_PRICE, minorDigits } from '../catalog/currencies';
+import { unclearCharacter } from '../catalog/sku-characters';
 import type { FoundCategory, NewStoredProduct, StoredProduct } from '../catalog/types';
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
 import { cleanText, composed, fieldsOf, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
+import { spoiltReason } from '../uploads/spoilt';
 import type { DecimalMark } from '../uploads/types';
 import type {
   GivenFields,
@@ -93,6 +95,7 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   SKU_APOSTROPHE:
     'No product has this SKU. Spreadsheets put an apostrophe before text: send the SKU without it.',
   SKU_CAPITALS: 'Several products have this SKU in other capitals, and none has it exactly so.',
+  SKU_UNCLEAR: 'The product is new, and people could not tell its SKU from another one.',
   SKU_EXISTS: 'There is such a product, and it is not as the row says: the upload only adds.',
   UNKNOWN_SKU: 'There is no such product: the upload only changes.',
   UNKNOWN_CATEGORY: 'There is no such category, or several that differ in capitals only and none exactly so.',
@@ -141,6 +144,9 @@ export interface CellOptions {
 /** What a field says, or what is wrong with it. */
 type Said = GivenFields | { code: RejectCode; reason?: string };
 
+/** Fields that name something. */
+const NAMING = ['sku', 'name', 'category'] as const satisfies readonly ImportField[];
+
 /** Checks a row field by field; the first thing that is wrong is what it is rejected for. */
 export function checkRow(row: GivenRow, options: CellOptions): ImportRow | ImportReject {
   const { line, cells } = row;
@@ -149,6 +155,11 @@ export function checkRow(row: GivenRow, options: CellOptions): ImportRow | Impor
   if (!sku || !name || sku.kind === 'null') return reject('SKU_MISSING', row);
   if (sku.kind !== 'text') return reject('SKU_NOT_TEXT', row);
   if (isUnfit(name, MAX_SKU) || name === '.' || name === '..') return reject('SKU_INVALID', row);
+  for (const field of NAMING) {
+    const cell = cells.get(field);
+    const spoilt = cell?.kind === 'text' ? spoiltReason(cell.text, field === 'sku' ? 'SKU' : field) : null;
+    if (spoilt !== null) return reject('VALUE_SPOILT', row, spoilt);
+  }
   const fields: GivenFields = {};
   for (const [field, cell] of cells) {
     if (field === 'sku') continue;
@@ -271,6 +282,8 @@ export function decide(
   if (!product && sku.startsWith("'")) return { is: 'rejected', code: 'SKU_APOSTROPHE' };
   if (!product && alike > 0) return { is: 'rejected', code: 'SKU_CAPITALS' };
   if (!product && mode === 'update') return { is: 'rejected', code: 'UNKNOWN_SKU' };
+  const unclear = product ? null : unclearCharacter(sku);
+  if (unclear) return { is: 'rejected', code: 'SKU_UNCLEAR', reason: unclear.reason };
   const name = fields.name ?? product?.name;
   if (name === undefined) return { is: 'rejected', code: 'NAME_MISSING' };
   const currency = fields.currency ?? product?.currency;

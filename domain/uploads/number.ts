@@ -1,3 +1,4 @@
+import { spoiltReason } from './spoilt';
 import type { DecimalMark } from './types';
 
 /** A number as it is written: digits before and after its decimal mark. */
@@ -22,9 +23,11 @@ export interface NumberWords {
 /** Characters: no number that fits needs more. */
 const MAX_LENGTH = 100;
 /** A sign, digits with marks and blanks among them. What else is in it is no number. */
-const NUMBER = /^([+-]?)([\d.,'’ \u00a0\u2009\u202f]+)$/;
-/** Groups that no notation uses for decimals. */
-const PLAIN_GROUPS = /^[1-9]\d{0,2}(?:(['’]|[ \u00a0\u2009\u202f])\d{3})(?:\1\d{3})*$/;
+const NUMBER = /^([+-]?)([\d.,'‘’ʼ´` \u00a0\u2000-\u200a\u202f\u205f\u3000]+)$/;
+/** Groups that no notation uses for decimals: by apostrophes, and by blanks, of whichever width. */
+const PLAIN_GROUPS = /^[1-9]\d{0,2}(?:(['‘’ʼ´`]|[ \u00a0\u2000-\u200a\u202f\u205f\u3000])\d{3})(?:\1\d{3})*$/;
+/** Marks of direction and what else is not seen: some programs put them beside a minus. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
 const DOT_GROUPS = /^[1-9]\d{0,2}(?:\.\d{3})+$/;
 const COMMA_GROUPS = /^[1-9]\d{0,2}(?:,\d{3})+$/;
 
@@ -42,9 +45,11 @@ export function readNumber(
   decimal: DecimalMark | undefined,
   words: NumberWords,
 ): WrittenNumber | NumberFault {
-  if (text.length > MAX_LENGTH) return { code: 'INVALID' };
-  const [, sign, number] = NUMBER.exec(text.replace('−', '-')) ?? [];
-  if (number === undefined || !/\d/.test(number)) return notANumber(text, words);
+  if (text.length > MAX_LENGTH)
+    return { code: 'INVALID', reason: `The ${words.what} has more than ${MAX_LENGTH} characters.` };
+  const seen = text.replace(UNSEEN, '').trim();
+  const [, sign, number] = NUMBER.exec(seen.replace('−', '-')) ?? [];
+  if (number === undefined || !/^\S*\d/.test(number)) return notANumber(seen, words);
   const parts = decimal === undefined ? undeclared(number) : split(number, decimal);
   if (parts === 'AMBIGUOUS') return { code: 'AMBIGUOUS' };
   const whole = parts === null ? null : wholeDigits(parts.whole, decimal);
@@ -134,12 +139,20 @@ const OTHER_NOTATIONS: readonly [RegExp, (words: NumberWords) => string][] = [
     /^\p{L}+\.?\s*[+-]?\d[\d.,]*$/u,
     ({ what }) => `A unit or currency stands before the ${what}: write the number alone.`,
   ],
-  [/^[\d.,\s]+-$/, ({ what }) => `The minus stands after the ${what}: write it before.`],
+  [/^[+\-−]\s+\d/, ({ what }) => `A blank stands between the sign and the ${what}.`],
+  [/^[\d.,'’\s]+[-–—−]$/, ({ what }) => `The minus stands after the ${what}: write it before.`],
   [/^[+-]?[\d.,]+\s*\p{L}+\.?$/u, ({ what }) => `A unit follows the ${what}: write the number alone.`],
-  [/\p{Nd}/u, ({ what }) => `The ${what} is not a number in the digits 0 to 9.`],
+  [/^[+\-−]{2}/, ({ what }) => `The ${what} has more than one sign.`],
 ];
 
 function notANumber(text: string, words: NumberWords): NumberFault {
   const known = OTHER_NOTATIONS.find(([pattern]) => pattern.test(text));
-  return { code: 'INVALID', ...(known ? { reason: known[1](words) } : {}) };
+  const reason = known?.[1](words) ?? spoiltReason(text, words.what) ?? ofOtherCharacters(text, words);
+  return { code: 'INVALID', ...(reason === null ? {} : { reason }) };
+}
+
+function ofOtherCharacters(text: string, { what }: NumberWords): string | null {
+  return /\p{Nd}/u.test(text)
+    ? `The ${what} has other characters than the digits 0 to 9 and the marks of a number.`
+    : null;
 }

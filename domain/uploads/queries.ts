@@ -3,21 +3,33 @@ import { utcMicros } from '../../platform/database/pages';
 import type { JobType } from '../jobs/types';
 import type { UploadCounts, UploadState, Lane, UploadMode } from './types';
 
-/** Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. */
-export async function insertUpload(
+/** An upload that has begun. */
+export interface BegunUpload {
+  id: number;
+  /** As of when its rows are true that do not say so themselves, RFC 3339, UTC, with microseconds. */
+  asOf: string;
+}
+
+/**
+ * Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. Where no time is given it is now, and the
+ * oldest transaction that was running then is kept: the statement's snapshot is older than its clock.
+ */
+export function insertUpload(
   on: Queryable,
   jobId: string,
   mode: UploadMode,
   asOf: string | undefined,
-): Promise<number | undefined> {
-  const row = await maybeOne<{ id: number }>(
+): Promise<BegunUpload | undefined> {
+  return maybeOne<BegunUpload>(
     on,
     'feeds.insert_upload',
-    `insert into feeds (mode, as_of, uploading_for, touched_at) values ($1, coalesce($3::timestamptz, clock_timestamp()), $2, clock_timestamp())
-     on conflict (uploading_for) where uploading_for is not null do nothing returning id`,
+    `insert into feeds (mode, as_of, running_xid, uploading_for, touched_at)
+     values ($1, coalesce($3::timestamptz, clock_timestamp()),
+             case when $3 is null then pg_snapshot_xmin(pg_current_snapshot())::text::bigint end, $2, clock_timestamp())
+     on conflict (uploading_for) where uploading_for is not null do nothing
+     returning id, ${utcMicros('as_of')} as "asOf"`,
     [mode, jobId, asOf ?? null],
   );
-  return row?.id;
 }
 
 /** Says that an upload goes on. Returns false when it was given up. */

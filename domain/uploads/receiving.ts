@@ -7,6 +7,7 @@ import {
   insertUpload,
   selectOrphanedUploads,
   touchUpload,
+  type BegunUpload,
 } from './queries';
 import type { UploadMode } from './types';
 
@@ -17,17 +18,18 @@ const STALE_SECONDS = 120;
 /**
  * Begins the upload for a job. One that another process left without an end is given up.
  *
- * @returns the id of the upload, under which its rows are staged
+ * @param request.asOf as of when its rows are true; undefined: now
+ * @returns the upload, under whose id its rows are staged
  * @throws AppError `IDEMPOTENCY_IN_FLIGHT` while another upload for the job goes on
  */
 export async function beginUpload(
   db: Database,
   jobId: string,
   { mode, asOf }: { mode: UploadMode; asOf: string | undefined },
-): Promise<number> {
+): Promise<BegunUpload> {
   await abandonStaleUpload(db, jobId, STALE_SECONDS);
-  const feedId = await insertUpload(db, jobId, mode, asOf);
-  if (feedId !== undefined) return feedId;
+  const begun = await insertUpload(db, jobId, mode, asOf);
+  if (begun) return begun;
   throw new AppError('IDEMPOTENCY_IN_FLIGHT', 'The first upload with this key has not ended yet.');
 }
 

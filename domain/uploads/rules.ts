@@ -28,6 +28,7 @@ export const UNREADABLE_REASONS = {
   QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
   COLUMN_COUNT: 'The row has more fields than the header.',
   JSON_INVALID: 'The line is not a JSON object.',
+  VALUE_SPOILT: 'A value is not what was meant, but what a spreadsheet or a program made of it.',
   MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
 } as const;
 

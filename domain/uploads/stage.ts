@@ -3,7 +3,7 @@ import type { Database } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { createJob, readJob } from '../jobs/jobs';
 import type { JobType, JobView } from '../jobs/types';
-import { selectDigest, setUploaded } from './queries';
+import { selectDigest, setUploaded, type BegunUpload } from './queries';
 import type { UploadMode } from './types';
 import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost, type ForgetRows } from './receiving';
 
@@ -27,8 +27,11 @@ export interface NewUpload<Row extends ReadRow> {
   type: JobType;
   actor: string;
   mode: UploadMode;
-  /** As of when the rows are true; by default when the upload began. Asked for once it is known that there is no such job yet. */
-  timeOf?: () => Promise<string>;
+  /**
+   * As of when the rows are true, where that is given; undefined: when the upload began. Asked for once it is known that there is no such
+   * job yet.
+   */
+  timeOf?: () => Promise<string | undefined>;
   /** What is uploaded, unpacked. */
   source: AsyncIterable<Buffer>;
   /** The rows in it, some at a time. A reject `QUOTE_UNCLOSED` is the last. */
@@ -36,7 +39,7 @@ export interface NewUpload<Row extends ReadRow> {
   /** Rows of one statement of COPY are copied together. */
   lineOf(feedId: number, row: Row): CopyLine;
   /** What the job is asked to do. Asked for when all was read. */
-  input(asOf: string | undefined): Record<string, unknown>;
+  input(asOf: string): Record<string, unknown>;
   forget: ForgetRows;
 }
 
@@ -62,13 +65,13 @@ export async function stageUpload<Row extends ReadRow>(
   const { jobId, mode, source, forget } = upload;
   const known = await readJob(db, jobId);
   if (known) return { job: await sameJob(db, known, source), isNew: false };
-  const asOf = await upload.timeOf?.();
-  const feedId = await beginUpload(db, jobId, { mode, asOf });
+  const begun = await beginUpload(db, jobId, { mode, asOf: await upload.timeOf?.() });
+  const feedId = begun.id;
   const keeper = keepUpload(db, feedId);
   try {
     // Another upload may have ended between the two.
     const meanwhile = await readJob(db, jobId);
-    if (!meanwhile) return { job: await take(db, { feedId, asOf }, upload), isNew: true };
+    if (!meanwhile) return { job: await take(db, begun, upload), isNew: true };
     await dropUpload(db, feedId, forget);
     return { job: await sameJob(db, meanwhile, source), isNew: false };
   } catch (error) {
@@ -82,7 +85,7 @@ export async function stageUpload<Row extends ReadRow>(
 
 async function take<Row extends ReadRow>(
   db: Database,
-  { feedId, asOf }: { feedId: number; asOf: string | undefined },
+  { id: feedId, asOf }: BegunUpload,
   upload: NewUpload<Row>,
 ): Promise<JobView> {
   const { jobId, type, actor, source } = upload;

@@ -5,8 +5,8 @@ import type { UploadCharset } from './types';
 const NEWLINE = 0x0a;
 
 /**
- * The text of an upload, some at a time, without its byte order mark. A mark at its begin says what it is, whatever was
- * declared; without either it is UTF-8.
+ * The text of an upload, some at a time, without its byte order mark, and without the Ctrl-Z with which DOS ends a file. A mark at its
+ * begin says what it is, whatever was declared; without either it is UTF-8.
  *
  * @throws AppError `FEED_ENCODING_INVALID` where the bytes are not what they should be, with the line
  */
@@ -14,6 +14,30 @@ export async function* readText(
   source: AsyncIterable<Buffer>,
   charset?: UploadCharset,
 ): AsyncGenerator<string> {
+  let end = '';
+  for await (const piece of decoded(source, charset)) {
+    const text = end + piece;
+    const at = dosEndOf(text);
+    end = text.slice(at);
+    yield end === '' ? text : text.slice(0, at);
+  }
+}
+
+/** Characters: DOS fills the last block of a file with Ctrl-Z. */
+const DOS_BLOCK = 128;
+
+/** Where the Ctrl-Z begins that a text may end with, as many as a block has, perhaps with line ends among them. */
+function dosEndOf(text: string): number {
+  let at = text.length;
+  for (let back = text.length - 1; back >= Math.max(0, text.length - DOS_BLOCK); back--) {
+    const character = text[back];
+    if (character === '\u001a') at = back;
+    else if (character !== '\r' && character !== '\n') break;
+  }
+  return at;
+}
+
+async function* decoded(source: AsyncIterable<Buffer>, charset?: UploadCharset): AsyncGenerator<string> {
   let decode: ((bytes: Buffer, isLast: boolean) => string) | undefined;
   let begin: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {

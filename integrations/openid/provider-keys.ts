@@ -10,6 +10,8 @@ const FRESH_MS = 600_000;
 const STALE_MS = 3_600_000;
 /** Tokens with keys that nobody knows make it read no more often, milliseconds. */
 const READ_APART_MS = 30_000;
+/** A provider that has not responded is left alone for so long, milliseconds. */
+const COOLDOWN_MS = 5_000;
 
 const discovery = z.looseObject({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 const keySet = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).max(200) });
@@ -20,7 +22,9 @@ interface Known {
 }
 
 /**
- * The public keys of an OpenID provider, kept for ten minutes. A key that is not known makes it read again, twice a minute at most.
+ * The public keys of an OpenID provider, kept for ten minutes. A key that is not known makes it read again, twice a minute at most. One
+ * read is under way at a time, and after one that failed none begins for five seconds: whatever tokens come, a provider that is away is
+ * asked no more often.
  *
  * @param jwksUrl undefined: what the provider says itself
  * @param now milliseconds, of a clock that goes on steadily
@@ -38,8 +42,10 @@ export function createProviderKeys({
   let known: Known | undefined;
   let reading: Promise<Known> | undefined;
   let triedAt = -Infinity;
+  let failed: { at: number; error: AppError } | undefined;
 
   function read(): Promise<Known> {
+    if (failed && now() - failed.at < COOLDOWN_MS) return Promise.reject(failed.error);
     reading ??= readOnce().finally(() => (reading = undefined));
     return reading;
   }
@@ -49,16 +55,13 @@ export function createProviderKeys({
     try {
       const { keys } = keySet.parse(await fetchJson(jwksUrl ?? (await discover(issuer))));
       known = { readAt: triedAt, find: createLocalJWKSet({ keys }) };
+      failed = undefined;
       return known;
     } catch (error) {
-      throw new AppError(
-        'PROVIDER_UNAVAILABLE',
-        'The keys of the OpenID provider cannot be read.',
-        {},
-        {
-          cause: error,
-        },
-      );
+      const told = unavailable(error);
+      // Since when it is known: a read that waits for its time limit takes as long.
+      failed = { at: now(), error: told };
+      throw told;
     }
   }
 
@@ -83,6 +86,15 @@ export function createProviderKeys({
       return (await read()).find(header, token);
     }
   };
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError(
+    'PROVIDER_UNAVAILABLE',
+    'The keys of the OpenID provider cannot be read.',
+    {},
+    { cause },
+  );
 }
 
 /** OpenID Connect Discovery 1.0, section 4. */

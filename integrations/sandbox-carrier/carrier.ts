@@ -22,6 +22,8 @@ import type {
 export interface SandboxCarrierOptions {
   /** The database that holds the schema `sandbox_carrier`. */
   url: string;
+  /** The server itself, where `url` is that of a pooler. */
+  directUrl?: string | undefined;
   /** From booking to pick-up, and from pick-up to delivery, milliseconds. */
   stageDelayMs: number;
   /**
@@ -65,6 +67,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   const lost = new Set(options.loseWarehouses);
   const tables = openDatabase({
     url: options.url,
+    directUrl: options.directUrl,
     poolSize: CONNECTIONS,
     log,
     applicationName: 'holdfast-sandbox-carrier',

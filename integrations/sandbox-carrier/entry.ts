@@ -13,6 +13,7 @@ const WEBHOOK_TIMEOUT_MS = 10_000;
 
 type SandboxCarrierSettings = Pick<
   Settings,
+  | 'DATABASE_DIRECT_URL'
   | 'HOST'
   | 'PORT'
   | 'SANDBOX_CARRIER_DELAY_MS'
@@ -38,6 +39,7 @@ function openSandboxCarrier(
   const secrets = carrierSecretsOf(settings, 'sandbox');
   return createSandboxCarrier({
     url: databaseUrl,
+    directUrl: settings.DATABASE_DIRECT_URL,
     stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
     refuseWarehouses: settings.SANDBOX_CARRIER_UNSERVED,
     loseWarehouses: settings.SANDBOX_CARRIER_LOSES,

@@ -5,7 +5,12 @@ import { createSandboxGateway } from './gateway';
 
 type SandboxGatewaySettings = Pick<
   Settings,
-  'HOST' | 'PORT' | 'PAYMENT_CALL_TIMEOUT_MS' | 'SANDBOX_AUTHORIZATION_SECONDS' | 'SANDBOX_PAGES_URL'
+  | 'DATABASE_DIRECT_URL'
+  | 'HOST'
+  | 'PORT'
+  | 'PAYMENT_CALL_TIMEOUT_MS'
+  | 'SANDBOX_AUTHORIZATION_SECONDS'
+  | 'SANDBOX_PAGES_URL'
 >;
 
 /** The sandbox gateway as the table of gateways has it. */
@@ -15,6 +20,7 @@ export const sandboxGatewayEntry = {
   open: (settings: SandboxGatewaySettings, { databaseUrl, log }: { databaseUrl: string; log: Logger }) =>
     createSandboxGateway({
       url: databaseUrl,
+      directUrl: settings.DATABASE_DIRECT_URL,
       log,
       callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
       authorizationSeconds: settings.SANDBOX_AUTHORIZATION_SECONDS,

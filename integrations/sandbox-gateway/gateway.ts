@@ -23,6 +23,8 @@ import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain
 export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
   url: string;
+  /** The server itself, where `url` is that of a pooler. */
+  directUrl?: string | undefined;
   log: Logger;
   /** Longest wait of a call, milliseconds. */
   callTimeoutMs: number;
@@ -54,6 +56,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
   const { pagesUrl = 'http://127.0.0.1:8080' } = options;
   const tables = openDatabase({
     url: options.url,
+    directUrl: options.directUrl,
     poolSize: CONNECTIONS,
     log,
     applicationName: 'holdfast-sandbox-gateway',

@@ -1,4 +1,5 @@
-import { one, type Queryable } from './database';
+import { sqlState } from '../errors';
+import { many, one, type Queryable } from './database';
 import { WRITTEN_BY_OWNER } from './runtime-role';
 
 export interface DatabaseInfo {
@@ -16,6 +17,17 @@ export function readDatabaseInfo(on: Queryable): Promise<DatabaseInfo> {
     `select split_part(current_setting('server_version'), ' ', 1) as version,
             current_database() as database, current_user as "user"`,
   );
+}
+
+/** The same for two connections to one database, whatever they call it. */
+export async function readDatabaseIdentity(on: Queryable): Promise<string> {
+  const { identity } = await one<{ identity: string }>(
+    on,
+    'platform.database_identity',
+    `select concat_ws(' ', pg_postmaster_start_time(), d.oid, d.datname) as identity
+     from pg_database d where d.datname = current_database()`,
+  );
+  return identity;
 }
 
 /** The role of the connection. `lacking`: tables into which the product writes and the role may not. */
@@ -36,7 +48,22 @@ export function readRole(on: Queryable): Promise<{ user: string; owns: boolean; 
   );
 }
 
-/** Resolves when the database answers a statement. */
-export async function pingDatabase(on: Queryable): Promise<void> {
-  await one(on, 'platform.ping', 'select 1');
+const UNDEFINED_TABLE = '42P01';
+
+/** Those of these migrations that the database lacks. */
+export async function readPendingMigrations(on: Queryable, migrations: readonly string[]): Promise<string[]> {
+  try {
+    const rows = await many<{ name: string }>(
+      on,
+      'platform.pending_migrations',
+      `select known.name from unnest($1::text[]) as known (name)
+       where not exists (select from knex_migrations m where m.name = known.name) order by known.name`,
+      [migrations],
+    );
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    // It was never migrated.
+    if (sqlState(error) === UNDEFINED_TABLE) return [...migrations];
+    throw error;
+  }
 }

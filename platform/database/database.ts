@@ -59,7 +59,10 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T>;
   /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, a few times. */
   retrying<T>(work: (tx: Transaction) => Promise<T>, limits?: RetryLimits): Promise<T>;
-  /** One transaction outside the pool and without a statement timeout, for loads. It does not wait for a client either. */
+  /**
+   * One transaction without a statement timeout, for loads, on a connection of its own to the server itself. It does not wait for a
+   * client of the pool either.
+   */
   bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
   /** Runs `work` as part of a request: the transactions that it begins have this origin. */
   runFor<T>(origin: Origin, work: () => T): T;
@@ -79,10 +82,17 @@ export interface RetryLimits {
   throwsLockTimeout?: boolean;
   /** Milliseconds a statement may wait for a row lock; those of the pool unless given. */
   lockTimeoutMs?: number;
+  /** On a connection of its own to the server itself, for what takes long: it keeps nobody out of the pool, nor of a pooler. */
+  outsidePool?: boolean;
 }
 
 export interface DatabaseOptions {
   url: string;
+  /**
+   * The server itself, where `url` is that of a pooler in transaction mode. Such a pooler refuses timeouts as a connection starts: those
+   * of the pool are then the role's (`role-timeouts.ts`), and `lockTimeoutMs` and `statementTimeoutMs` hold for other connections only.
+   */
+  directUrl?: string | undefined;
   poolSize: number;
   log: Logger;
   applicationName?: string;
@@ -90,6 +100,14 @@ export interface DatabaseOptions {
   lockTimeoutMs?: number;
   statementTimeoutMs?: number;
 }
+
+/** Milliseconds, unless a database is opened with others. */
+export const TIMEOUTS_MS = {
+  lock_timeout: 2_000,
+  statement_timeout: 30_000,
+  // A process that is paused (or a debugger) must not keep hot rows locked.
+  idle_in_transaction_session_timeout: 10_000,
+} as const;
 
 const ATTEMPTS = 8;
 const BACKOFF_BASE_MS = 10;
@@ -102,8 +120,14 @@ export function backoffMs(attempt: number, base = BACKOFF_BASE_MS, cap = BACKOFF
 
 /** Opens a pool. Connects lazily, so that a server that is away does not stop the process from starting. */
 export function openDatabase(options: DatabaseOptions): Database {
+  const timeouts = {
+    ...TIMEOUTS_MS,
+    lock_timeout: options.lockTimeoutMs ?? TIMEOUTS_MS.lock_timeout,
+    statement_timeout: options.statementTimeoutMs ?? TIMEOUTS_MS.statement_timeout,
+  };
   const pool = new Pool({
     connectionString: options.url,
+    ...(options.directUrl === undefined ? timeouts : {}),
     // Statements that are not awaited one by one share a round trip. An error still fails the transaction: what was sent
     // after it is refused by the server.
     pipeline: true,
@@ -111,10 +135,6 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName ?? 'holdfast',
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    lock_timeout: options.lockTimeoutMs ?? 2_000,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
-    // A process that is paused (or a debugger) must not keep hot rows locked.
-    idle_in_transaction_session_timeout: 10_000,
   });
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
   // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
@@ -155,13 +175,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T> {
+  async function bulk<T>(work: (tx: BulkTransaction) => Promise<T>, lockTimeoutMs?: number): Promise<T> {
     const client = new Client({
-      connectionString: options.url,
+      connectionString: options.directUrl ?? options.url,
       application_name: `${options.applicationName ?? 'holdfast'}-bulk`,
       connectionTimeoutMillis: 5_000,
-      lock_timeout: options.lockTimeoutMs ?? 2_000,
-      idle_in_transaction_session_timeout: 10_000,
+      ...timeouts,
+      // `statement_timeout: 0` would be left out, and that of the role would hold.
+      statement_timeout: undefined,
+      options: '-c statement_timeout=0',
       // Not pipelined: COPY has the connection to itself.
     });
     const ignore = () => undefined;
@@ -172,6 +194,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         client,
         (tx) => work({ ...tx, copyIn: (text, source) => copyIn(client, text, source) }),
         ignore,
+        lockTimeoutMs,
       );
     } finally {
       await client.end().catch(ignore);
@@ -216,11 +239,11 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   async function retrying<T>(
     work: (tx: Transaction) => Promise<T>,
-    { attempts = ATTEMPTS, throwsLockTimeout = false, lockTimeoutMs }: RetryLimits = {},
+    { attempts = ATTEMPTS, throwsLockTimeout = false, lockTimeoutMs, outsidePool = false }: RetryLimits = {},
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await transaction(work, lockTimeoutMs);
+        return await (outsidePool ? bulk(work, lockTimeoutMs) : transaction(work, lockTimeoutMs));
       } catch (error) {
         if (attempt >= attempts || !isRetryable(error) || (throwsLockTimeout && isLockTimeout(error)))
           throw error;
@@ -234,8 +257,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     query,
     transaction: (work) => transaction(work),
     retrying,
-    bulk,
     runFor: (origin, work) => requestOrigin.run(origin, work),
+    bulk: (work) => bulk(work),
     builder,
     pool,
     async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {

@@ -16,7 +16,11 @@ export interface Listener {
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_CAP_MS = 2_000;
 
-/** One LISTEN connection for the whole process, made again with backoff whenever it is lost. */
+/**
+ * One LISTEN connection for the whole process, made again with backoff whenever it is lost.
+ *
+ * @param options.url of the server itself: through a pooler in transaction mode no notice arrives
+ */
 export function openListener(options: { url: string; channels: readonly Channel[]; log: Logger }): Listener {
   const callbacks = new Map<Channel, Set<(keys: readonly string[]) => void>>();
   const reconnected = new Set<() => void>();

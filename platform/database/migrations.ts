@@ -70,6 +70,11 @@ export function migrationStatus(
   return onDatabase(url, (db) => readStatus(db, directory));
 }
 
+/** The file names of all migrations of this program, in order. */
+export async function migrationFiles(directory = migrationsDirectory()): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+}
+
 /** `migrations/` lies in the package's root: two folders up from the sources, three up from `dist/platform/database`. */
 export function migrationsDirectory(): string {
   const beside = join(__dirname, '..', '..', 'migrations');
@@ -124,7 +129,7 @@ async function takeLock(db: Knex, log: Logger): Promise<void> {
 }
 
 async function readStatus(db: Knex, directory: string): Promise<MigrationStatus> {
-  const files = await sqlFiles(directory).getMigrations([]);
+  const files = await migrationFiles(directory);
   const applied: string[] = (await db.schema.hasTable(TABLE))
     ? await db<{ id: number; name: string }>(TABLE).orderBy('id').pluck('name')
     : [];
@@ -137,7 +142,7 @@ async function readStatus(db: Knex, directory: string): Promise<MigrationStatus>
 
 function sqlFiles(directory: string): Knex.MigrationSource<string> {
   return {
-    getMigrations: async () => (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort(),
+    getMigrations: () => migrationFiles(directory),
     getMigrationName: (name) => name,
     async getMigration(name) {
       const sql = await readFile(join(directory, name), 'utf8');

@@ -13,7 +13,14 @@ import { withTimeout } from '../with-timeout';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isFailedPrecondition } from './call-failure';
 import { createEngineHealth, type EngineHealth } from './engine-health';
-import { latestFailure, pendingTaskOf, type PendingTask, type TaskFailure } from './workflow-task';
+import {
+  latestFailure,
+  pendingActivitiesOf,
+  pendingTaskOf,
+  type PendingActivity,
+  type PendingTask,
+  type TaskFailure,
+} from './workflow-task';
 
 /** What became of a workflow. `gone`: terminated, timed out, cancelled, or not known. */
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'gone';
@@ -23,6 +30,8 @@ export interface WorkflowCondition {
   state: WorkflowState;
   /** What it waits for a worker to do; null: nothing. */
   task: PendingTask | null;
+  /** What it waits for activities to do. */
+  activities: PendingActivity[];
 }
 
 /** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closes before its handler returns. */
@@ -104,9 +113,9 @@ export function createEngineClient(client: Client): EngineClient {
       const { status, raw } = await succeeding(DEADLINES_MS.call, () =>
         client.workflow.getHandle(workflowId).describe(),
       );
-      return { state: stateOf(status.name), task: pendingTaskOf(raw) };
+      return { state: stateOf(status.name), task: pendingTaskOf(raw), activities: pendingActivitiesOf(raw) };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null };
+      if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null, activities: [] };
       throw error;
     }
   }

@@ -14,6 +14,17 @@ export interface PendingTask {
   runId: string;
 }
 
+/** An activity that a workflow has asked for and that has not ended. */
+export interface PendingActivity {
+  type: string;
+  /** 1 the first time. */
+  attempt: number;
+  /** Of the try before; null: there was none. */
+  lastFailure: string | null;
+  /** When it is tried again; null: it is tried now. */
+  nextTryAt: Date | null;
+}
+
 /** How a try of a workflow's task ended badly. */
 export interface TaskFailure {
   at: Date;
@@ -41,6 +52,17 @@ export function pendingTaskOf({
     taskQueue: info?.taskQueue ?? '',
     runId: info?.execution?.runId ?? '',
   };
+}
+
+export function pendingActivitiesOf({ pendingActivities }: Description): PendingActivity[] {
+  return (pendingActivities ?? []).map(
+    ({ activityType, attempt, lastFailure, nextAttemptScheduleTime: next }) => ({
+      type: activityType?.name ?? '',
+      attempt: attempt ?? 1,
+      lastFailure: lastFailure?.message ?? null,
+      nextTryAt: next ? dateOf(next) : null,
+    }),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as access from '../../api/http/access';
-import { sees, viewerOf } from '../../domain/identity/rules';
+import { orderViewerOf, sees, viewerOf } from '../../domain/identity/rules';
 import { ANONYMOUS, ROLES, type Principal, type Role, type Scope } from '../../domain/identity/types';
 
 function principal(role: Role | null, scopes: readonly Scope[] = []): Principal {
@@ -24,6 +24,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   PEOPLE_ONLY: ['customer', 'operator', 'admin'],
   OWN_USER: ['customer', 'operator', 'admin'],
   ORDERS: ['customer', 'operator', 'admin'],
+  RETURNS: ['operator', 'admin'],
+  OWN_RETURN: ['operator', 'admin'],
   OWN_ORDER: ['customer', 'operator', 'admin'],
   OWN_RESERVATIONS: ['operator', 'admin'],
   OWN_RESERVATION: ['operator', 'admin'],
@@ -98,10 +100,17 @@ describe('who sees an order', () => {
       [own],
     ],
   ])('%s', (_what, who, seen) => {
-    expect([order, foreign, own, before].filter((each) => sees(viewerOf(who), each))).toEqual(seen);
+    expect([order, foreign, own, before].filter((each) => sees(orderViewerOf(who), each))).toEqual(seen);
+  });
+
+  it('orders:all is of orders alone: of what is no order its holder sees their own', () => {
+    expect(viewerOf(principal('service', ['orders:all']))).toEqual({
+      owners: ['service:me'],
+      customerId: null,
+    });
   });
 
   it('a service is not taken for a customer who has its id', () => {
-    expect(sees(viewerOf(principal('service', ['orders'])), order)).toBe(false);
+    expect(sees(orderViewerOf(principal('service', ['orders'])), order)).toBe(false);
   });
 });

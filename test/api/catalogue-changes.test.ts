@@ -209,3 +209,29 @@ describe('the list of products', () => {
     expect(plan).toContain('products_by_text');
   });
 });
+
+it.each([
+  ['LAMP-А1', 'U+0410'],
+  ['ΒOX', 'U+0392'],
+  ['ВOX', 'U+0412'],
+  ['B\u200bOX', 'U+200B'],
+  ['BO\u00adX', 'U+00AD'],
+  ['B\u00a0OX', 'U+00A0'],
+])(
+  'a product is not made with the SKU %j, which people could not tell from another',
+  async (sku, character) => {
+    const body = { sku, name: 'Lamp', priceMinor: 1, currency: 'EUR' };
+    expect(await post('/products', body)).toMatchObject({
+      status: 422,
+      body: { code: 'SKU_UNCLEAR', character },
+    });
+  },
+);
+
+it.each(['ЛАМПА-1', 'ВСЕ 12', 'R-10Ω', 'α-ACID', '緑LAMP', 'ÄPFEL 1'])(
+  'a product is made with the SKU %j: no letter looks like one of another script',
+  async (sku) => {
+    const body = { sku, name: 'Lamp', priceMinor: 1, currency: 'EUR' };
+    expect((await post('/products', body)).status).toBe(201);
+  },
+);

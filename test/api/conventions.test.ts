@@ -200,12 +200,16 @@ describe('operations', () => {
       status: 'up',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
       uptimeSeconds: expect.any(Number) as number,
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
       checks: {
         database: { status: 'up', latencyMs: expect.any(Number) as number },
         temporal: { status: 'up', latencyMs: expect.any(Number) as number },
       },
     });
-    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true } });
+    expect(await test.call('GET', '//ready')).toMatchObject({
+      status: 200,
+      body: { ready: true, reasons: [] },
+    });
   });
 
   it('measures requests by route template, never by path', async () => {

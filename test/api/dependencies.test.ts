@@ -1,6 +1,6 @@
-import { openDatabase } from '../../platform/database/database';
+import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { addStock } from '../support/fixtures';
+import { addStock, openTestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startPrivateTemporal, testLogger } from '../support/servers';
 import { startStack } from '../support/stack';
@@ -24,11 +24,67 @@ describe('while PostgreSQL is away', () => {
       expect(reply.text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1/);
     }
     expect(await test.call('GET', '//health')).toMatchObject({
+      status: 200,
+      body: { status: 'degraded', checks: { database: { status: 'down' }, temporal: { status: 'up' } } },
+    });
+    expect(await test.call('GET', '//ready')).toMatchObject({
       status: 503,
-      body: { checks: { database: { status: 'down' }, temporal: { status: 'up' } } },
+      body: { ready: false, reasons: ['database_down'] },
     });
     await test.close();
     await db.close();
+  });
+});
+
+describe('while every connection of the pool is taken', () => {
+  it('the API is alive and ready: whether the database is there is asked on a connection of its own', async () => {
+    const shop = await openTestShop();
+    const test = await openTestApi({ shop });
+    const holders = await Promise.all(Array.from({ length: 10 }, () => holdConnection(shop.db)));
+    expect(await test.call('GET', '//health')).toMatchObject({ status: 200, body: { status: 'up' } });
+    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true } });
+    for (const release of holders) await release();
+    await test.close();
+    await shop.close();
+  });
+
+  /** A transaction of the product that goes on until it is let go. */
+  async function holdConnection(db: Database): Promise<() => Promise<void>> {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let begun: () => void = () => undefined;
+    const running = new Promise<void>((resolve) => (begun = resolve));
+    const held = db.transaction(async (tx) => {
+      await tx.query({ name: 'test.hold', text: 'select 1' });
+      begun();
+      await released;
+    });
+    await running;
+    return () => {
+      release();
+      return held;
+    };
+  }
+});
+
+describe('while migrations of this version are pending', () => {
+  it('is not ready', async () => {
+    const test = await openTestApi();
+    await test.db.pool.query('delete from knex_migrations where id = (select max(id) from knex_migrations)');
+    expect(await test.call('GET', '//ready')).toMatchObject({
+      status: 503,
+      body: { ready: false, reasons: ['schema_behind'] },
+    });
+    await test.close();
+  });
+
+  it('and of a later version are applied, it is ready: the version before serves on the new schema', async () => {
+    const test = await openTestApi();
+    await test.db.pool.query(
+      `insert into knex_migrations (name, batch, migration_time) values ('9999_later.sql', 9999, now())`,
+    );
+    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true } });
+    await test.close();
   });
 });
 

@@ -1,3 +1,4 @@
+import { createBadCredentials } from '../../api/http/bad-credentials';
 import { limitClassOf } from '../../api/http/limit-classes';
 import { createKey } from '../../domain/identity/keys';
 import type { ServiceRole } from '../../domain/identity/types';
@@ -221,6 +222,49 @@ describe('who is limited', () => {
       expect(readSettings({ TRUSTED_PROXIES: good }).TRUSTED_PROXIES.length).toBeGreaterThan(0);
     for (const bad of ['true', '1', '10.0.0.0/33', 'proxy.example', '10.0.0.0/8/8', '10.0.0.0/x'])
       expect(() => readSettings({ TRUSTED_PROXIES: bad })).toThrow('TRUSTED_PROXIES');
+  });
+});
+
+describe('bad credentials', () => {
+  const from = (api: TestApi, address: string, key: string | null, path = '/products') =>
+    api.call('GET', path, { key, headers: { 'x-forwarded-for': address } });
+
+  it('from one address are looked up so often in a minute, and then none from there', async () => {
+    const api = await openAnother({ LIMIT_BAD_CREDENTIALS: '3', TRUSTED_PROXIES: 'loopback' });
+    const bad = `hf_live_${newId().replaceAll('-', '')}_${'x'.repeat(43)}`;
+    const seen: number[] = [];
+    for (let n = 0; n < 5; n++) seen.push((await from(api, '198.51.100.20', bad)).status);
+    expect(seen).toEqual([401, 401, 401, 429, 429]);
+    const refused = await from(api, '198.51.100.20', await newKey());
+    expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    // Who sends none, is elsewhere, or asks for what looks at none, is not held.
+    expect((await from(api, '198.51.100.20', null)).status).toBe(200);
+    expect((await from(api, '198.51.100.21', await newKey())).status).toBe(200);
+    expect((await from(api, '198.51.100.20', bad, '//ready')).status).toBe(200);
+  });
+
+  it('are counted while they are looked up, forgotten when the minute is over, and good ones count for nothing', () => {
+    let now = 0;
+    const counted = createBadCredentials(2, () => now);
+    const req = { ip: '192.0.2.1' };
+    const isRefused = () => {
+      try {
+        counted.count(req)();
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    for (let n = 0; n < 10; n++) expect(isRefused()).toBe(false);
+    counted.count(req);
+    expect(isRefused()).toBe(false);
+    counted.count(req);
+    expect(isRefused()).toBe(true);
+    now += 59_999;
+    expect(isRefused()).toBe(true);
+    now += 1;
+    expect(isRefused()).toBe(false);
   });
 });
 

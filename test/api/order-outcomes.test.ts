@@ -135,7 +135,7 @@ describe('waiting for outcomes', () => {
   });
 });
 
-test('a refusal for the limit of backorders is counted apart from orders that failed', () => {
+test('refusals for a limit are counted apart from orders that failed', () => {
   const failed = (failureCode: string) =>
     placementResult({
       // Only what is read of a failed order.
@@ -144,5 +144,9 @@ test('a refusal for the limit of backorders is counted apart from orders that fa
       failureDetail: null,
       failureDetails: {},
     }).outcome;
-  expect([failed('BACKORDER_LIMIT'), failed('CARRIER_FAILED')]).toEqual(['backorder_limit', 'failed']);
+  expect(['BACKORDER_LIMIT', 'UNPAID_LIMIT', 'CARRIER_FAILED'].map(failed)).toEqual([
+    'backorder_limit',
+    'unpaid_limit',
+    'failed',
+  ]);
 });

@@ -15,7 +15,7 @@ let two: TestApi;
 beforeAll(async () => {
   const env = { SIGNING_KEYS_SECRET: SECRET.toString('base64') };
   one = await openTestApi({ env });
-  two = await openTestApi({ env, shop: one });
+  two = await openTestApi({ env: { ...env, LIMIT_REGISTRATIONS: '0' }, shop: one });
 });
 afterAll(async () => {
   await two.close();
@@ -62,7 +62,16 @@ test('somebody registers, confirms their address, signs in, reads and changes th
     body: { id, email, name: 'Ada', role: 'customer', status: 'active', emailConfirmed: false },
   });
   const mail = (await deliver(one.db)).find(({ to }) => to === email);
-  expect(await post('/auth/confirm-email', { token: tokenIn(mail!) })).toMatchObject({ status: 204 });
+  const token = tokenIn(mail!);
+  expect(await post('/auth/confirm-email', { token })).toMatchObject({
+    status: 403,
+    body: { code: 'CONFIRMATION_UNPROVEN' },
+  });
+  expect(await as((await addPerson()).accessToken, 'POST', '/auth/confirm-email', { token })).toMatchObject({
+    status: 403,
+  });
+  expect(await as(accessToken, 'POST', '/auth/confirm-email', { token })).toMatchObject({ status: 204 });
+  expect(await post('/auth/confirm-email', { token, password: PASSWORD })).toMatchObject({ status: 204 });
   expect(await as(accessToken, 'PUT', `/users/${id}`, { name: 'Grace' })).toMatchObject({
     status: 200,
     body: { name: 'Grace', emailConfirmed: true },
@@ -310,6 +319,54 @@ test('a service registers many customers from one address', async () => {
     statuses.add(reply.status);
   }
   expect(statuses).toEqual(new Set([202]));
+});
+
+test('a service registers so many a minute and no more: nobody sends mails to whom they like by it', async () => {
+  const narrow = await openTestApi({ env: { LIMIT_REGISTRATIONS: '3' }, shop: one });
+  try {
+    const statuses: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      const body = { email: newEmail(), password: PASSWORD };
+      statuses.push((await narrow.call('POST', '/users', { body })).status);
+    }
+    expect(statuses).toEqual([202, 202, 202, 429]);
+  } finally {
+    await narrow.close();
+  }
+});
+
+test('somebody changes their address: the new one counts once it is confirmed', async () => {
+  const { id, email, accessToken } = await addPerson();
+  const wanted = newEmail();
+  const ask = (password: string, token = accessToken) =>
+    as(token, 'PUT', `/users/${id}`, { email: { address: wanted, password } });
+  expect(await ask('wrong password')).toMatchObject({ status: 422, body: { code: 'PASSWORD_NOT_RIGHT' } });
+  expect(
+    (await one.call('PUT', `/users/${id}`, { body: { email: { address: wanted, password: PASSWORD } } }))
+      .status,
+  ).toBe(403);
+  expect(await ask(PASSWORD)).toMatchObject({ status: 200, body: { email, pendingEmail: wanted } });
+  expect((await logIn(wanted)).status).toBe(401);
+  const mail = (await deliver(one.db)).find(({ to }) => to === wanted);
+  expect(await post('/auth/confirm-email', { token: tokenIn(mail!), password: PASSWORD })).toMatchObject({
+    status: 204,
+  });
+  expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({
+    body: { email: wanted, pendingEmail: null, emailConfirmed: true },
+  });
+  expect([(await logIn(email)).status, (await logIn(wanted)).status]).toEqual([401, 200]);
+  expect((await deliver(one.db)).map(({ to, subject }) => [to, subject])).toContainEqual([
+    email,
+    'Your e-mail address was changed',
+  ]);
+  const both = {
+    email: { address: newEmail(), password: PASSWORD },
+    password: { current: PASSWORD, new: NEW_PASSWORD },
+  };
+  expect(await as(accessToken, 'PUT', `/users/${id}`, both)).toMatchObject({
+    status: 422,
+    body: { errors: [{ path: 'email' }] },
+  });
 });
 
 test('without the secret for signing keys sign-in says so, and begins no session', async () => {

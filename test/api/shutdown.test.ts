@@ -48,6 +48,41 @@ describe('stopping the API', () => {
     await test.close();
   });
 
+  it('is not ready from the first moment, and serves as before until the delay is over', async () => {
+    const test = await openTestApi({ env: { SHUTDOWN_DELAY_SECONDS: '2' } });
+    const { url } = test.api;
+    await addStock(test.db, 'A', 'AMS', 10);
+    const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
+    expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true } });
+    const stream = await fetch(`${url}/api/v1/orders/${orderId}/events`, {
+      headers: { ...AS_ADMIN, accept: 'text/event-stream' },
+    });
+    let streamEnded = false;
+    const streamed = stream.text().then(() => (streamEnded = true));
+
+    const asked = performance.now();
+    let isClosed = false;
+    const closing = test.api.close().then(() => (isClosed = true));
+    const ready = await test.call('GET', '//ready');
+    expect(ready).toMatchObject({ status: 503, body: { ready: false, reasons: ['stopping'] } });
+    expect((await test.call('GET', '//health')).body.status).toBe('up');
+    const served = await test.call('GET', '/products/A');
+    expect(served.status).toBe(200);
+    // The next request of whoever keeps connections goes elsewhere.
+    expect(served.headers.get('connection')).toBe('close');
+    const adjusted = await test.call('POST', '/inventory/A/adjust', {
+      body: { location: 'AMS', delta: 1, reason: 'receipt' },
+    });
+    expect(adjusted.status).toBeLessThan(300);
+    expect([isClosed, streamEnded]).toEqual([false, false]);
+
+    await closing;
+    await streamed;
+    expect(performance.now() - asked).toBeGreaterThanOrEqual(2_000);
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+    await test.close();
+  });
+
   it('cuts off what does not end within the grace', async () => {
     const test = await openTestApi({ env: { SHUTDOWN_GRACE_SECONDS: '1' } });
     await addStock(test.db, 'A', 'AMS', 10);

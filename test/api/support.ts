@@ -11,6 +11,7 @@ import { expectDeclared } from './declared-problems';
 import { CARRIER_SECRETS, signedHeaders } from '../support/carrier-signature';
 import { ADMIN_KEY } from '../support/access-keys';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { productDatabase } from '../support/pooler';
 import { temporalAddress, testLogger } from '../support/servers';
 
 /** A running API on a database of its own, and whatever a test needs beside it. */
@@ -70,19 +71,21 @@ export interface TestApiOptions {
 }
 
 export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const shop = options.shop ?? (await openTestShop());
+  const product = productDatabase(shop.runtimeUrl);
   const settings = readSettings({
     PORT: '0',
     SHUTDOWN_GRACE_SECONDS: '5',
     ...CARRIER_SECRETS,
+    ...product,
     ...options.env,
   });
-  const shop = options.shop ?? (await openTestShop());
   const temporal = lazyTemporalClient(settings, { address: options.temporal ?? temporalAddress() });
   const names = engineNames(`t${randomBytes(4).toString('hex')}-`);
   const api = await startApi({
     settings,
     db: shop.db,
-    databaseUrl: shop.runtimeUrl,
+    databaseUrl: product.DATABASE_URL,
     client: temporal.client,
     names,
     eagerStart: false,

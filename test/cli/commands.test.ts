@@ -38,8 +38,13 @@ describe('setting up a database', () => {
 
   it('seed asks for the migrations first', async () => {
     const { code, stderr } = await holdfast(['seed'], { cwd, env });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('holdfast migrate');
+    const asJson = await holdfast(['seed', '--json'], { cwd, env });
+    expect(asJson).toMatchObject({ code: 2, stderr });
+    expect(JSON.parse(asJson.stdout)).toEqual({
+      error: { code: 'MIGRATIONS_PENDING', message: expect.stringContaining('holdfast migrate') as string },
+    });
   });
 
   it('doctor tells what is pending and what to do about it', async () => {
@@ -110,6 +115,53 @@ describe('setting up a database', () => {
     await expectInvariants(db);
   });
 
+  it.each([
+    [['migrate'], 0, { applied: [] }],
+    [['migrate', '--status'], 0, { pending: [], unknown: [] }],
+    [['seed'], 0, { products: 0, warehouses: 0 }],
+    [['verify'], 0, { findings: [] }],
+    [['verify', '--seals'], 0, { mode: 'full' }],
+    [['seals', 'head'], 0, { seq: expect.any(Number) as number }],
+    [['work'], 0, []],
+    [['work', 'retry'], 1, []],
+    [['attention'], 0, { items: [], more: false }],
+    [['why', 'sku', 'LAPTOP-001'], 0, { subject: { type: 'sku', id: 'LAPTOP-001' }, waiting: [] }],
+    [['why', 'order', '00000000-0000-4000-8000-000000000000'], 2, { error: { code: 'NOT_FOUND' } }],
+    [['why', 'order', 'x'], 2, { error: { code: 'VALIDATION_FAILED' } }],
+    [['users', 'list'], 0, []],
+    [['users', 'disable', 'nobody@example.com'], 2, { error: { code: 'UNKNOWN_USER' } }],
+    [['services', 'create', 'shop', '--role', 'service', '--scope', 'orders'], 0, { service: 'shop' }],
+    [['services', 'list'], 0, [{ name: 'shop', role: 'service' }]],
+    [['keys', 'list', '--service', 'shop'], 0, [{ service: 'shop' }]],
+    [['services', 'adopt-anonymous', 'shop'], 0, { name: 'shop' }],
+    [
+      ['doctor', 'database'],
+      0,
+      {
+        findings: [
+          { name: 'PostgreSQL', ok: true },
+          { name: 'Migrations', ok: true },
+        ],
+      },
+    ],
+    [['refund', 'retry', '00000000-0000-4000-8000-000000000000'], 2, { error: { code: 'REFUND_NOT_FOUND' } }],
+    [
+      ['order', 'review', '00000000-0000-4000-8000-000000000000', '--decision', 'approve'],
+      2,
+      { error: { code: expect.any(String) as string } },
+    ],
+  ])('%j prints one JSON value on request, and nothing else', async (args, expected, value) => {
+    const { code, stdout } = await holdfast([...args, '--json'], { cwd, env });
+    expect({ args, code, lines: stdout.trim().split('\n').length }).toEqual({
+      args,
+      code: expected,
+      lines: 1,
+    });
+    const printed = JSON.parse(stdout) as unknown;
+    if (Array.isArray(value)) expect(printed).toMatchObject(value);
+    else expect(printed).toMatchObject(value);
+  });
+
   it('doctor names the settings without which it has nothing to look at', async () => {
     const { code, stdout } = await holdfast(['doctor', 'database', 'temporal'], { cwd });
     expect(code).toBe(1);
@@ -140,7 +192,7 @@ describe('a database that is away', () => {
         cwd,
         env: { DATABASE_URL: 'postgresql://127.0.0.1:1/x' },
       });
-      expect(code).toBe(1);
+      expect(code).toBe(2);
       expect(stderr).toMatch(/^holdfast: PostgreSQL: .*ECONNREFUSED.*\n$/);
     }
   });

@@ -19,7 +19,7 @@ let database: TestDatabase;
 let db: Database;
 let env: Record<string, string>;
 let baseUrl: string;
-let workerMetricsPort: number;
+let workerAdminPort: number;
 let temporalPort: number;
 let temporal: TemporalServer | undefined;
 const running: Running[] = [];
@@ -32,13 +32,13 @@ beforeAll(async () => {
   await seedCatalogue(db);
   const port = await choosePort(undefined, 'a test', testLogger());
   temporalPort = await choosePort(undefined, 'a test', testLogger());
-  workerMetricsPort = await choosePort(undefined, 'a test', testLogger());
+  workerAdminPort = await choosePort(undefined, 'a test', testLogger());
   baseUrl = `http://127.0.0.1:${port}`;
   env = {
     DATABASE_URL: database.runtimeUrl,
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
     PORT: String(port),
-    WORKER_METRICS_PORT: String(workerMetricsPort),
+    WORKER_ADMIN_PORT: String(workerAdminPort),
     SANDBOX_CARRIER_DELAY_MS: '0',
     ...CARRIER_SECRETS,
   };
@@ -69,6 +69,10 @@ function placeOrder(): Promise<Response> {
   });
 }
 
+async function statusAt(url: string): Promise<string> {
+  return (await json<{ status: string }>(await fetch(url))).status;
+}
+
 async function json<T>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
@@ -77,7 +81,7 @@ async function json<T>(response: Response): Promise<T> {
 describe('api and worker as processes of their own', () => {
   it('the API starts while Temporal is away, responds with 503, and doctor tells why', async () => {
     start('api');
-    await waitFor(async () => (await fetch(`${baseUrl}/health`)).status === 503);
+    await waitFor(async () => (await statusAt(`${baseUrl}/health`)) === 'degraded');
     const asked = Date.now();
     const refused = await placeOrder();
     expect(refused.status).toBe(503);
@@ -88,14 +92,14 @@ describe('api and worker as processes of their own', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/ok +PostgreSQL/);
     expect(stdout).toMatch(/WRONG +Temporal +127\.0\.0\.1:\d+: /);
-    expect(stdout).toMatch(/WRONG +API +http\S+ is down/);
+    expect(stdout).toMatch(/WRONG +API +http\S+ is degraded/);
     expect(stdout).toMatch(/\* DATABASE_URL +postgres.*:hidden@/);
   });
 
-  it('the API is ready within seconds when Temporal is there, and doctor misses only the worker', async () => {
+  it('the API is well within seconds when Temporal is there, and doctor misses only the worker', async () => {
     temporal = await startPrivateTemporal({ port: temporalPort });
     expect(temporal.port).toBe(temporalPort);
-    await waitFor(async () => (await fetch(`${baseUrl}/ready`)).status === 200);
+    await waitFor(async () => (await statusAt(`${baseUrl}/health`)) === 'up');
     const { code, stdout } = await holdfast(['doctor'], { cwd, env });
     expect(code).toBe(1);
     expect(stdout).toMatch(/ok +Temporal +server \d+\.\d+/);
@@ -106,7 +110,7 @@ describe('api and worker as processes of their own', () => {
 
   it('take an order, with nothing in common but the two servers', async () => {
     const none = await holdfast(['deploy', '--wait', '1'], { cwd, env });
-    expect(none.code).toBe(1);
+    expect(none.code).toBe(2);
     expect(none.stderr).toContain('Start `holdfast worker` of that build first');
     start('worker');
     await waitFor(() => running.at(-1)?.stderr().includes('no build is current'));
@@ -129,9 +133,22 @@ describe('api and worker as processes of their own', () => {
     await expectInvariants(db);
   });
 
+  it('tell that they are alive and ready, each process for itself', async () => {
+    for (const part of [baseUrl, `http://127.0.0.1:${workerAdminPort}`]) {
+      const health = await json<object>(await fetch(`${part}/health`));
+      expect(health).toMatchObject({
+        status: 'up',
+        version: expect.any(String) as string,
+        checks: { database: { status: 'up' }, temporal: { status: 'up' } },
+      });
+      const ready = await fetch(`${part}/ready`);
+      expect([ready.status, await json(ready)]).toEqual([200, { ready: true, reasons: [] }]);
+    }
+  });
+
   it('show metrics, each process its own', async () => {
     const text = async (url: string) => (await fetch(`${url}/metrics`)).text();
-    const worker = await text(`http://127.0.0.1:${workerMetricsPort}`);
+    const worker = await text(`http://127.0.0.1:${workerAdminPort}`);
     expect(worker).toContain(
       'holdfast_gateway_breaker_state{gateway="sandbox",state="closed",part="worker"} 1\n',
     );
@@ -154,7 +171,7 @@ describe('api and worker as processes of their own', () => {
 
   it('a build that no worker runs does not become current, and the same one stays so', async () => {
     const refused = await holdfast(['deploy', '--build', 'elsewhere', '--wait', '1'], { cwd, env });
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(
       /No worker of build elsewhere asks for work .*; those of build [0-9a-f]{12} do/,
     );
@@ -163,7 +180,7 @@ describe('api and worker as processes of their own', () => {
 
   it('a second API on the same port says which port is taken', async () => {
     const { code, stderr } = await holdfast(['api'], { cwd, env });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(new URL(baseUrl).host);
   });
 
@@ -202,7 +219,7 @@ describe('api and worker as processes of their own', () => {
       cwd,
       env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('namespace create --namespace elsewhere');
   });
 
@@ -211,7 +228,7 @@ describe('api and worker as processes of their own', () => {
       cwd,
       env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('Temporal does not answer at 127.0.0.1:1');
   });
 });

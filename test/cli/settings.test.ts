@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redact } from '../../cli/doctor';
+import { readSettings } from '../../platform/config';
 import { scratchFolder } from '../support/servers';
 import { ensureBuilt } from './build';
 import { holdfast } from './holdfast';
@@ -31,6 +32,45 @@ describe('settings', () => {
     const { code, stderr } = await holdfast(['worker'], { cwd, env: { PAYMENT_GATEWAY: 'stripe' } });
     expect(code).toBe(2);
     expect(stderr).toContain('STRIPE_API_KEY:');
+  });
+
+  it.each([
+    [{ DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast' }, 'DATABASE_DIRECT_URL'],
+    [
+      {
+        DATABASE_URL: 'postgresql://app@pooler:6432/holdfast',
+        DATABASE_DIRECT_URL: 'postgresql://other@db/holdfast',
+      },
+      'DATABASE_DIRECT_URL',
+    ],
+    [
+      {
+        DATABASE_URL: 'postgresql://app@pooler:6432/holdfast',
+        DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast',
+        DATABASE_OWNER_URL: 'postgresql://owner@pooler:6432/holdfast',
+      },
+      'DATABASE_OWNER_URL',
+    ],
+    [
+      { DATABASE_URL: 'postgresql://app@db/holdfast', DATABASE_OWNER_URL: 'postgresql://owner@db/elsewhere' },
+      'DATABASE_OWNER_URL',
+    ],
+  ])('of one database must fit each other: %j', (env, wrong) => {
+    expect(() => readSettings(env)).toThrow(`${wrong}: `);
+  });
+
+  it('of a pooler may call the database by another name', () => {
+    const env = {
+      DATABASE_URL: 'postgresql://app@pooler:6432/pooled',
+      DATABASE_DIRECT_URL: 'postgresql://app@db/holdfast',
+      DATABASE_OWNER_URL: 'postgresql://owner@db/holdfast',
+    };
+    expect(readSettings(env)).toMatchObject(env);
+  });
+
+  it('are read by the name that they had before, where the present one is not given', () => {
+    expect(readSettings({ WORKER_METRICS_PORT: '9464' }).WORKER_ADMIN_PORT).toBe(9_464);
+    expect(readSettings({ WORKER_METRICS_PORT: '9464', WORKER_ADMIN_PORT: '1' }).WORKER_ADMIN_PORT).toBe(1);
   });
 
   it('with secrets are named without what they hold', async () => {
@@ -81,6 +121,21 @@ describe('the command line', () => {
     }
     const up = await holdfast(['up', '--help'], { cwd });
     for (const option of ['--no-demo', '--port', '--smoke']) expect(up.stdout).toContain(option);
+  });
+
+  it('takes --json in every command, and tells what its exit codes mean', async () => {
+    const subcommands = (help: string) =>
+      [...(help.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
+    async function leaves(path: string[]): Promise<string[][]> {
+      const { stdout } = await holdfast([...path, '--help'], { cwd });
+      const below = subcommands(stdout).filter((name) => name !== 'help');
+      if (path.length > 0) expect({ path, has: stdout.includes('--json') }).toEqual({ path, has: true });
+      const found = await Promise.all(below.map((name) => leaves([...path, name])));
+      return below.length === 0 ? [path] : found.flat();
+    }
+    const help = await holdfast(['--help'], { cwd });
+    expect(help.stdout).toMatch(/Exit codes: 0 .*; 1 .*; 2 /s);
+    expect((await leaves([])).length).toBeGreaterThan(25);
   });
 
   it('refuses what it does not know with exit code 2', async () => {

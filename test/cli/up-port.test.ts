@@ -36,7 +36,7 @@ describe('the port of the API', () => {
     ] as const) {
       const started = home.up(['--no-demo', ...args], env);
       const { code, stderr } = await started.ended;
-      expect(code).toBe(1);
+      expect(code).toBe(2);
       expect(stderr).toContain(`127.0.0.1:${port}`);
       await home.expectNothingLeft(started);
     }

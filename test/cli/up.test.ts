@@ -103,7 +103,7 @@ describe('holdfast up', () => {
     const started = home.up(['--no-demo']);
     await started.says(READY);
     const { code, stderr } = await home.up(['--no-demo']).ended;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(`already run by process ${started.pid}`);
     expect(await statusOf(await home.devFile(), orderId)).toBe('reserved');
     expect(await home.devFile()).toMatchObject(keys);
@@ -198,7 +198,7 @@ describe('holdfast up', () => {
     );
     process.kill(postmaster, 'SIGKILL');
     const { code, stderr } = await started.ended;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('the embedded PostgreSQL ended unasked');
     await home.expectNothingLeft(started);
   });
@@ -209,7 +209,7 @@ describe('holdfast up', () => {
     const [server] = await findProcesses(join(home.path, 'temporal.db'));
     process.kill(server?.pid ?? NaN, 'SIGKILL');
     const { code, stderr } = await started.ended;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('the embedded Temporal server ended unasked');
     await home.expectNothingLeft(started);
   });
@@ -258,7 +258,7 @@ describe('holdfast up', () => {
 
     const refused = home.up(['--no-demo']);
     const { code, stdout, stderr } = await refused.ended;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('0002_inventory.sql, 0016_named_units.sql, and lacks 0002_stock.sql');
     expect(stderr).toContain('set HOLDFAST_HOME to another folder');
     expect(stdout).not.toContain('API');

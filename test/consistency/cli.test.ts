@@ -23,19 +23,22 @@ afterEach(() => shop.close());
 /** Runs a command as its user does. Returns its exit code and what it says. */
 async function run(
   command: (output: ReturnType<typeof createOutput>) => Promise<number>,
+  isJson = false,
 ): Promise<{ code: number; text: string }> {
   const stream = new PassThrough();
   let text = '';
   stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const code = await command(createOutput(stream));
+  const code = await command(createOutput(stream, () => isJson));
   return { code, text };
 }
 
 const settingsOf = (more: NodeJS.ProcessEnv = {}) =>
   readSettings({ DATABASE_URL: shop.url, HOLDFAST_HOME: home, LOG_LEVEL: 'silent', ...more });
 
-const verify = (options: Partial<Parameters<typeof runVerify>[1]> = {}, env: NodeJS.ProcessEnv = {}) =>
-  run((output) => runVerify(settingsOf(env), { full: false, seals: false, json: false, ...options }, output));
+type VerifyOptions = Partial<Parameters<typeof runVerify>[1]> & { json?: boolean };
+
+const verify = ({ json, ...options }: VerifyOptions = {}, env: NodeJS.ProcessEnv = {}) =>
+  run((output) => runVerify(settingsOf(env), { full: false, seals: false, ...options }, output), json);
 
 const repair = (job: string, answer: boolean | 'do not ask') =>
   run((output) =>

@@ -44,6 +44,7 @@ export function amendingOrders(shop: () => OrderShop) {
       gateway: { amountProblem },
       strategy: 'nearest',
       attemptLimit: 2,
+      unpaidLimits: { orders: 20, units: 1_000 },
     })(orderId);
 
   async function ask(

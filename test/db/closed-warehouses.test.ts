@@ -90,6 +90,7 @@ describe('a closed warehouse', () => {
       gateway: { amountProblem: () => null },
       strategy: 'nearest',
       attemptLimit: 10,
+      unpaidLimits: { orders: 20, units: 1_000 },
     })(before.orderId);
     expect(JSON.stringify(await readAmendment(shop.db, requestId))).toContain('OUT_OF_STOCK');
 

@@ -224,6 +224,7 @@ function amender() {
     gateway: { amountProblem: () => null },
     strategy: 'nearest',
     attemptLimit: 10,
+    unpaidLimits: { orders: 20, units: 1_000 },
   });
 }
 

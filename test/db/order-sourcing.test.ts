@@ -43,6 +43,7 @@ test('an order says how its warehouses are chosen, also for what is added to it;
     gateway: { amountProblem: () => null },
     strategy: 'nearest',
     attemptLimit: 10,
+    unpaidLimits: { orders: 20, units: 1_000 },
   })(balanced.orderId);
   expect(await levelsOf(shop.db, other)).toEqual({ AMS: [3, 0], BER: [20, 15] });
 });

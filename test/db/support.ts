@@ -81,6 +81,7 @@ export function openReserver(db: Database, options: Partial<OrderReserverOptions
     gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
     backorderLimits: { product: 1_000_000, customer: 100_000 },
+    unpaidLimits: { orders: 20, units: 1_000 },
     backorderSeconds: 86_400,
     lanes: 2,
     maxBatch: 256,

@@ -205,13 +205,17 @@ const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   REQUEST_HEADER_SECONDS: 'api',
   STREAMS: 'api',
   STREAMS_PER_CALLER: 'api',
+  STREAMS_PER_CUSTOMER: 'api',
   LIMIT_READS: 'api',
   LIMIT_WRITES: 'api',
   LIMIT_REPORTS: 'api',
   LIMIT_UPLOADS: 'api',
   LIMIT_WEBHOOKS: 'api',
+  LIMIT_REGISTRATIONS: 'api',
+  LIMIT_BAD_CREDENTIALS: 'api',
+  CUSTOMER_HOLD_SECONDS: 'api',
   REPORT_POOL_SIZE: 'api',
-  WORKER_METRICS_PORT: 'worker',
+  WORKER_ADMIN_PORT: 'worker',
 };
 
 /** Settings that a host cannot change in containers, and why. */
@@ -219,6 +223,7 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   HOST: 'where a container listens; its ports decide who reaches it',
   PORT: 'the same',
   DATABASE_URL: 'the PostgreSQL of this file',
+  DATABASE_DIRECT_URL: 'there is no pooler in this file',
   DATABASE_OWNER_URL: 'the same, of the migration only',
   TEMPORAL_ADDRESS: 'the Temporal of this file',
   TEMPORAL_NAMESPACE: 'made by this file',
@@ -236,6 +241,8 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
+  SHUTDOWN_DELAY_SECONDS:
+    'nobody routes by readiness here; with the grace it has to be shorter than stop_grace_period',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',
 };
 

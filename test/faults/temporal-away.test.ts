@@ -38,7 +38,7 @@ test.each(['stopped', 'killed'])(
 
       if (how === 'killed') process.kill(temporal.pid, 'SIGKILL');
       else await temporal.stop();
-      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//health')).body.status === 'degraded');
 
       const headers = { 'idempotency-key': newId() };
       const body = {
@@ -97,7 +97,7 @@ test('mixed orders that are under way while Temporal is killed again and again a
     for (const after of [15, 45]) {
       await waitFor(() => mixed.placed() >= after, 120_000);
       process.kill(temporal.pid, 'SIGKILL');
-      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//health')).body.status === 'degraded');
       temporal = await startAgain(temporal);
     }
     await mixed.done;

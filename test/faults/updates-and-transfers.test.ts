@@ -141,7 +141,7 @@ test.each(['stopped', 'killed'])(
       await waitFor(async () => (await detailsOf(before.body.id)).includes('receive 2 of 2'));
       if (how === 'killed') process.kill(temporal.pid, 'SIGKILL');
       else await temporal.stop();
-      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//health')).body.status === 'degraded');
 
       const begun = performance.now();
       const key = newId();

@@ -52,6 +52,15 @@ const ROWS = [
   '12 😀 10',
 ];
 
+test('the Ctrl-Z with which DOS ends a file is none of its text, one within is', async () => {
+  await expectRows('sku,qty\r\nA,1\r\n\u001a', ['2 A 1']);
+  await expectRows(`sku,qty\r\nA,1\u001a\r\n${'\u001a'.repeat(100)}`, ['2 A 1']);
+  await expectRows('sku,qty\nA,1\nB\u001a,2\n', ['2 A 1', '3 SKU_INVALID']);
+  await expectRows('sku,qty\nA,1\u001a\u001a\nB,2\n', ['2 QUANTITY_INVALID', '3 B 2']);
+  await expectRows(`sku,qty\nA,1\n${'\u001a'.repeat(1_000)}`, ['2 A 1', '3 SKU_INVALID']);
+  await expectRows('{"sku":"A","quantity":1}\n\u001a', ['1 A 1'], { format: 'ndjson' });
+});
+
 test('however a feed is cut into pieces, its rows are the same', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 80 }), async (size) => {
@@ -386,6 +395,14 @@ test('a row that was too old and has no time is rejected again, and one with its
     `${header},asOf\n2,A,AMS,3,OVERTAKEN,x,2026-11-26T18:00:00Z\n3,A,AMS,4,OVERTAKEN,x,\n4,A,AMS,4,,x,`,
     ['2 A 3', '3 OVERTAKEN', '4 A 4'],
   );
+});
+
+test('a file of our rejects is read without its apostrophes, any other with them', async () => {
+  const lots = (rows: readonly (FeedRow | FeedReject)[]) => rows.map(({ sku, lot }) => [sku, lot]);
+  const row = "'=A,AMS,1,UNKNOWN_SKU,why,2026-11-27T18:00:00Z,,,''=L;'-1";
+  const ours = `line,sku,location,quantity,code,reason,asOf,reference,rowReason,lot\n2,${row}\n`;
+  expect(lots(await read(ours))).toEqual([['=A', "'=L;-1"]]);
+  expect(lots(await read(ours.replace('line,sku', 'row,sku')))).toEqual([["'=A", "''=L;'-1"]]);
 });
 
 test('gzip that is not declared is told how to be sent', async () => {

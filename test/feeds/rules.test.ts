@@ -68,6 +68,13 @@ test.each([
   ['1’000', 1_000, 1_000, 1_000],
   ['1\u00a0234', 1_234, 1_234, 1_234],
   ['1\u202f234,00', 1_234, 'INVALID', 1_234],
+  ['1\u2007234', 1_234, 1_234, 1_234],
+  ['1\u2009234\u2009567', 1_234_567, 1_234_567, 1_234_567],
+  ['1\u02bc000', 1_000, 1_000, 1_000],
+  ['1\u2018000', 1_000, 1_000, 1_000],
+  // Programs for scripts from right to left put marks of direction beside a minus.
+  ['\u200e-1', 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
+  ['12\u200f', 12, 12, 12],
   ['1 234,000', 1_234, 'INVALID', 1_234],
   ["1'234 567", 'INVALID', 'INVALID', 'INVALID'],
   ['1 23', 'INVALID', 'INVALID', 'INVALID'],
@@ -107,13 +114,20 @@ test.each([
   ['1_000', /digits 0 to 9/],
   ['1,5.0,3', /marks/],
   ['1,0x', /./],
-  ['="5"', /./],
+  ['="5"', /write 5 without/],
+  ['#N/A', /error of a spreadsheet/],
+  ['NULL', /value that is not there/],
+  ['- 5', /blank stands between/],
+  ['5−', /minus stands after/],
+  ['--5', /more than one sign/],
+  ['5 # 3', /other characters/],
+  ['9'.repeat(101), /more than 100 characters/],
 ])('the quantity "%s" is no number, and the reason says why', (text, why) => {
   const read = parseQuantity(text, { mode: 'set' });
   expect(read).toMatchObject({ code: 'QUANTITY_INVALID', reason: expect.stringMatching(why) as unknown });
 });
 
-test.each(['five', 'NaN', 'Infinity', '#N/A', '-', `${'9'.repeat(1_000)},0,0`])('nor is %s', (text) => {
+test.each(['five', 'Infinity', '-', `${'9'.repeat(1_000)},0,0`])('nor is %s', (text) => {
   expect(quantity(text)).toBe('INVALID');
 });
 
@@ -230,6 +244,14 @@ test.each([
   [{ location: 'a\u0007' }, 'LOCATION_INVALID'],
   [{ lot: 'x'.repeat(101) }, 'LOT_INVALID'],
   [{ lot: 'a\u0007' }, 'LOT_INVALID'],
+  [{ lot: '\u200b\u00ad' }, 'LOT_INVALID'],
+  [{ lot: '#REF!' }, 'VALUE_SPOILT'],
+  [{ lot: '1,2E+05' }, 'VALUE_SPOILT'],
+  [{ sku: '="0412"' }, 'VALUE_SPOILT'],
+  // As our rejects have it
+  [{ sku: '\'="0412"' }, 'VALUE_SPOILT'],
+  [{ sku: '1.20E+05' }, 'VALUE_SPOILT'],
+  [{ location: 'null' }, 'VALUE_SPOILT'],
   [{ quantity: undefined }, 'QUANTITY_MISSING'],
   [{ quantity: '1.000' }, 'QUANTITY_AMBIGUOUS'],
 ])('a row with %j is rejected: %s', (given, code) => {
@@ -267,6 +289,7 @@ test('a file of rejects has what its rows said under names that are read again',
         reference: at('reference'),
         reason: at('rowReason'),
         lot: at('lot'),
+        expiresOn: at('expiresOn'),
       },
       ambiguous: null,
       code: at('code'),

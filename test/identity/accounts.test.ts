@@ -7,12 +7,12 @@ import {
   resetPassword,
 } from '../../domain/identity/accounts/change-password';
 import { sendAccountMail } from '../../domain/identity/accounts/mails';
-import { confirmEmail, register } from '../../domain/identity/accounts/register';
+import { confirmEmail } from '../../domain/identity/accounts/confirm-email';
+import { register } from '../../domain/identity/accounts/register';
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights, readUser } from '../../domain/identity/accounts/users';
 import { refreshSession } from '../../domain/identity/sessions/sessions';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
-import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
@@ -21,6 +21,7 @@ import {
   ADDRESS,
   addCustomer,
   deliver,
+  failingAt,
   forgetMails,
   idOf,
   keepingMailer,
@@ -45,6 +46,9 @@ const signIn = (email: string, password = PASSWORD) =>
 const registerAs = (email: string, password = PASSWORD) =>
   register(accountsOf(shop.db), { email, name: null, password, address: ADDRESS, actor: null });
 
+const confirm = (token: string, password: string | undefined = PASSWORD, signedIn: string | null = null) =>
+  confirmEmail(accountsOf(shop.db), { token, password, signedIn, address: ADDRESS });
+
 const NEW_PASSWORD = 'another password altogether';
 
 describe('registering', () => {
@@ -53,14 +57,59 @@ describe('registering', () => {
     await expect(signIn(email.toUpperCase())).resolves.toMatchObject({ userId: id, role: 'customer' });
     const [mail] = await deliver(shop.db);
     expect(mail).toMatchObject({ to: email, subject: 'Confirm your e-mail address' });
-    await confirmEmail(shop.db, tokenIn(mail!));
-    await confirmEmail(shop.db, tokenIn(mail!));
+    await confirm(tokenIn(mail!));
+    await confirm(tokenIn(mail!));
     await expect(readUser(shop.db, id)).resolves.toMatchObject({ emailConfirmed: true, name: 'Ada' });
+  });
+
+  test('an address that a stranger has registered is not confirmed by its owner for the stranger', async () => {
+    const email = newEmail();
+    await registerAs(email, 'the password of a stranger');
+    const userId = await idOf(shop.db, email);
+    const [mail] = await deliver(shop.db);
+    const token = tokenIn(mail!);
+    // Its owner clicks, signed in to nothing or to an account of theirs, or with a password of their own.
+    const other = await addCustomer(shop.db);
+    const unproven = { code: 'CONFIRMATION_UNPROVEN' };
+    const click = (signedIn: string | null, password?: string) =>
+      confirmEmail(accountsOf(shop.db), { token, password, signedIn, address: ADDRESS });
+    await expect(click(null)).rejects.toMatchObject(unproven);
+    await expect(click(other.id)).rejects.toMatchObject(unproven);
+    await expect(click(null, PASSWORD)).rejects.toMatchObject({ code: 'PASSWORD_NOT_RIGHT' });
+    await expect(readUser(shop.db, userId)).resolves.toMatchObject({ emailConfirmed: false });
+    // What they can do: the mail says it. The stranger is out.
+    const stranger = await signIn(email, 'the password of a stranger');
+    await askForNewPassword(shop.db, { email, address: ADDRESS });
+    const reset = (await deliver(shop.db)).find(({ subject }) => subject === 'Choose a new password');
+    await resetPassword(accountsOf(shop.db), { token: tokenIn(reset!), password: PASSWORD });
+    await expect(signIn(email, 'the password of a stranger')).rejects.toMatchObject({
+      code: 'SIGN_IN_FAILED',
+    });
+    await expect(refreshSession(shop.db, stranger.refreshToken, testLogger())).rejects.toMatchObject({
+      code: 'SESSION_ENDED',
+    });
+    await expect(signIn(email)).resolves.toMatchObject({ userId });
+  });
+
+  test('who is signed in to the account confirms it without a password', async () => {
+    const { id } = await addCustomer(shop.db);
+    const token = tokenIn((await deliver(shop.db))[0]!);
+    const given = { token, password: undefined, signedIn: id, address: ADDRESS };
+    await confirmEmail(accountsOf(shop.db), given);
+    await expect(readUser(shop.db, id)).resolves.toMatchObject({ emailConfirmed: true });
+  });
+
+  test('tries of a password by the token of a mail are counted as those of a sign-in', async () => {
+    await addCustomer(shop.db);
+    const token = tokenIn((await deliver(shop.db))[0]!);
+    for (let n = 0; n < 5; n++)
+      await expect(confirm(token, 'wrong password')).rejects.toMatchObject({ code: 'PASSWORD_NOT_RIGHT' });
+    await expect(confirm(token)).rejects.toMatchObject({ code: 'TOO_MANY_ATTEMPTS' });
   });
 
   test('an address that has an account changes nothing and tells its owner', async () => {
     const { email } = await addCustomer(shop.db);
-    await confirmEmail(shop.db, tokenIn((await deliver(shop.db))[0]!));
+    await confirm(tokenIn((await deliver(shop.db))[0]!));
     await registerAs(email.toUpperCase(), NEW_PASSWORD);
     await expect(signIn(email, NEW_PASSWORD)).rejects.toMatchObject({ code: 'SIGN_IN_FAILED' });
     await expect(signIn(email)).resolves.toBeDefined();
@@ -87,7 +136,7 @@ describe('registering', () => {
     async (table) => {
       const email = newEmail();
       await expect(
-        register(accountsOf(failingAt(shop.db, table)), {
+        register(accountsOf(failingAt(shop.db, `insert into ${table} `)), {
           email,
           name: null,
           password: PASSWORD,
@@ -102,23 +151,11 @@ describe('registering', () => {
       );
       expect(rows[0]!.left).toBe(0);
       await registerAs(email);
-      await confirmEmail(shop.db, tokenIn((await deliver(shop.db))[0]!));
+      await confirm(tokenIn((await deliver(shop.db))[0]!));
       await expect(signIn(email)).resolves.toMatchObject({ userId: await idOf(shop.db, email) });
     },
   );
 });
-
-/** A database whose connection is lost at the statement that writes a table. */
-function failingAt(db: Database, table: string): Database {
-  const dying = (tx: Transaction): Transaction => ({
-    ...tx,
-    query: (statement) =>
-      statement.text.includes(`insert into ${table} `)
-        ? Promise.reject(new Error('it died'))
-        : tx.query(statement),
-  });
-  return { ...db, retrying: (work, limits) => db.retrying((tx) => work(dying(tx)), limits) };
-}
 
 describe('mails', () => {
   test('one that is sent twice has two tokens, of which one is used', async () => {
@@ -134,14 +171,28 @@ describe('mails', () => {
     const [first, second] = mailer.mails.map(tokenIn);
     expect(mailer.mails.map((mail) => mail.id)).toEqual([mailId, mailId]);
     await forgetMails(shop.db, id, 'reset_password');
-    await confirmEmail(shop.db, first!);
-    await confirmEmail(shop.db, second!);
+    await confirm(first!);
+    await confirm(second!);
     const { rows } = await shop.db.pool.query<{ used: number }>(
       'select count(*) as used from account_mails where user_id = $1 and used_at is not null',
       [id],
     );
     expect(rows[0]!.used).toBe(1);
     await deliver(shop.db);
+  });
+
+  test('has no text of who registered while nobody has confirmed the address', async () => {
+    const email = newEmail();
+    const name = 'Buy now at http://spam.example';
+    const registered = { email, name, password: PASSWORD, address: null, actor: null };
+    await register(accountsOf(shop.db), registered);
+    await askForNewPassword(shop.db, { email, address: ADDRESS });
+    const mails = await deliver(shop.db);
+    expect(mails).toHaveLength(2);
+    for (const { subject, text } of mails) expect(`${subject}${text}`).not.toContain('spam');
+    await confirm(tokenIn(mails[0]!));
+    await register(accountsOf(shop.db), registered);
+    expect((await deliver(shop.db))[0]?.text).toContain(name);
   });
 
   test('waits where no mailer is set up', async () => {
@@ -217,7 +268,7 @@ describe('a new password', () => {
     const reset = (given: string) =>
       resetPassword(accountsOf(shop.db), { token: given, password: NEW_PASSWORD });
     const refusal = { code: 'MAIL_TOKEN_INVALID' };
-    await expect(confirmEmail(shop.db, token)).rejects.toMatchObject(refusal);
+    await expect(confirm(token)).rejects.toMatchObject(refusal);
     for (const bad of [confirmation, 'x'.repeat(43), '', '\u0000'])
       await expect(reset(bad)).rejects.toMatchObject(refusal);
     const outcomes = await Promise.allSettled([reset(token), reset(token), reset(token)]);

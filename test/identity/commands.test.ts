@@ -27,14 +27,17 @@ afterEach(async () => {
 const settings = (env: Record<string, string> = {}) =>
   readSettings({ DATABASE_URL: shop.runtimeUrl, HOLDFAST_HOME: home, LOG_LEVEL: 'silent', ...env });
 
-function recording() {
+function recording(isJson = false) {
   const written: string[] = [];
   const stream = { write: (text: string) => written.push(text) } as unknown as NodeJS.WritableStream;
-  return { output: createOutput(stream), text: () => written.join('') };
+  return { output: createOutput(stream, () => isJson), text: () => written.join('') };
 }
 
-async function run(work: (output: ReturnType<typeof createOutput>) => Promise<number>): Promise<string> {
-  const { output, text } = recording();
+async function run(
+  work: (output: ReturnType<typeof createOutput>) => Promise<number>,
+  isJson = false,
+): Promise<string> {
+  const { output, text } = recording(isJson);
   expect(await work(output)).toBe(0);
   return text();
 }
@@ -67,7 +70,7 @@ test.each([
   await expect(createAdmin(settings(), given, recording().output)).rejects.toMatchObject({
     code: 'VALIDATION_FAILED',
   });
-  expect(await run((output) => showUsers(settings(), false, output))).toContain('There are no accounts.');
+  expect(await run((output) => showUsers(settings(), output))).toContain('There are no accounts.');
 });
 
 test('without a terminal and a file nobody waits for a password', async () => {
@@ -80,9 +83,9 @@ test('accounts are listed, given a role, disabled and enabled, by their address'
   const { email } = await addCustomer(shop.db);
   await run((output) => setUserRights(settings(), email, { role: 'operator' }, output));
   await run((output) => setUserRights(settings(), email, { status: 'disabled' }, output));
-  const listed = JSON.parse(await run((output) => showUsers(settings(), true, output))) as User[];
+  const listed = JSON.parse(await run((output) => showUsers(settings(), output), true)) as User[];
   expect(listed).toMatchObject([{ email, role: 'operator', status: 'disabled', emailConfirmed: false }]);
-  expect(await run((output) => showUsers(settings(), false, output))).toMatch(
+  expect(await run((output) => showUsers(settings(), output))).toMatch(
     new RegExp(`operator +${email} +disabled +not confirmed`),
   );
   await expect(signIn(email)).rejects.toMatchObject({ code: 'SIGN_IN_FAILED' });

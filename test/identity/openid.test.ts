@@ -169,6 +169,7 @@ describe('keys of the provider', () => {
     now += 200_000;
     await expect(find('one+', 'ES256')).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     provider.fault = null;
+    now += 5_000;
     await expect(find('one+', 'ES256')).resolves.toBeDefined();
   });
 
@@ -181,6 +182,20 @@ describe('keys of the provider', () => {
       });
     },
   );
+
+  test('a provider that is away is asked once for many tokens, and again once it had time to come back', async () => {
+    let now = 0;
+    const keys = createProviderKeys({ issuer: provider.issuer, jwksUrl: undefined, now: () => now });
+    const find = () => keys({ kid: 'one', alg: 'ES256' }, { payload: '', signature: '' });
+    const refused = { code: 'PROVIDER_UNAVAILABLE' };
+    provider.fault = 'away';
+    await Promise.all(Array.from({ length: 20 }, () => expect(find()).rejects.toMatchObject(refused)));
+    for (let n = 0; n < 20; n++) await expect(find()).rejects.toMatchObject(refused);
+    expect(provider.reads).toBe(1);
+    now += 5_000;
+    await expect(find()).rejects.toMatchObject(refused);
+    expect(provider.reads).toBe(2);
+  });
 
   test('a provider that calls itself by another name is none', async () => {
     const named = `${provider.issuer}/`;

@@ -4,7 +4,7 @@ import { passwords } from '../../domain/identity/accounts/passwords';
 import { register } from '../../domain/identity/accounts/register';
 import type { AccountDeps } from '../../domain/identity/accounts/sign-in';
 import type { Mail, MailKind, Mailer } from '../../domain/identity/accounts/types';
-import type { Database } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
 
 export const PASSWORD = 'correct horse battery staple';
 /** Where those who try come from, unless a test is about that. */
@@ -71,4 +71,14 @@ export async function forgetMails(db: Database, userId: string, kind: MailKind):
     `update account_mails set created_at = created_at - interval '1 hour' where user_id = $1 and kind = $2`,
     [userId, kind],
   );
+}
+
+/** A database whose connection is lost at the first statement that has this text. */
+export function failingAt(db: Database, text: string): Database {
+  const dying = (tx: Transaction): Transaction => ({
+    ...tx,
+    query: (statement) =>
+      statement.text.includes(text) ? Promise.reject(new Error('it died')) : tx.query(statement),
+  });
+  return { ...db, retrying: (work, limits) => db.retrying((tx) => work(dying(tx)), limits) };
 }

@@ -85,7 +85,7 @@ function run(
       async inspect(workflowId) {
         const state = states.get(workflowId) ?? 'gone';
         await onDescribe?.(workflowId);
-        return { state, task: tasks.get(workflowId) ?? null };
+        return { state, task: tasks.get(workflowId) ?? null, activities: [] };
       },
       lastTaskFailure: () =>
         Promise.resolve({

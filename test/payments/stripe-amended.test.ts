@@ -46,6 +46,7 @@ test.each(['with the order', 'later'])(
       gateway: gateway(),
       strategy: 'nearest',
       attemptLimit: 2,
+      unpaidLimits: { orders: 20, units: 1_000 },
     });
     await amend(orderId);
     await shop.carryOn(orderId, { gateway: gateway(), amend });

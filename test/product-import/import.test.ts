@@ -266,7 +266,7 @@ test('a quote that is not closed ends the upload at its line', async () => {
 });
 
 test('what a process left of an upload is removed, and one that breaks off leaves nothing', async () => {
-  const feedId = await beginUpload(shop.db, newId(), { mode: 'upsert', asOf: undefined });
+  const { id: feedId } = await beginUpload(shop.db, newId(), { mode: 'upsert', asOf: undefined });
   await shop.db.pool.query(
     `insert into product_import_rows (feed_id, line, sku, given, fields) select $1, n, 'S', '{}', '{}' from generate_series(1, 5) n`,
     [feedId],

@@ -260,6 +260,7 @@ describe('a row', () => {
       [row({ name: 'Lamp' }), nobody, 'update', 'UNKNOWN_SKU'],
       [row({ name: 'Lamp' }), { ...nobody, alike: 2 }, 'upsert', 'SKU_CAPITALS'],
       [{ ...row({ name: 'Lamp' }), sku: "'00123" }, nobody, 'upsert', 'SKU_APOSTROPHE'],
+      [{ ...row({ name: 'Lamp' }), sku: 'L\u0410MP' }, nobody, 'upsert', 'SKU_UNCLEAR'],
       [row({ name: 'Other' }), there, 'create', 'SKU_EXISTS'],
       [row({ currency: 'USD' }), there, 'upsert', 'CURRENCY_NEEDS_PRICE'],
       [row({ category: 'nothing' }), there, 'upsert', 'UNKNOWN_CATEGORY'],

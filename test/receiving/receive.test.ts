@@ -1,3 +1,4 @@
+import { reverseReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
 import type { ReceiptInput } from '../../domain/warehousing/receiving/types';
@@ -95,6 +96,68 @@ test.each([['ACME'], [undefined]])(
     await receive(receiptOf([{ sku, quantity: 1 }], { supplier: 'ANOTHER', supplierReference }));
   },
 );
+
+test('a document is received once, however its number is written and however many come at once', async () => {
+  const sku = await shop.product({});
+  const number = newId().slice(0, 8);
+  const receiveAs = (supplierReference: string, more: object = {}) =>
+    receive(receiptOf([{ sku, quantity: 1 }], { supplier: 'Acme', supplierReference, ...more }));
+  const written = [
+    `ACME/DN-${number}`,
+    `Acme/dn ${number}`,
+    `acme_DN.${number}`,
+    `ＡＣＭＥ DN\u2011${number}`,
+  ];
+  const outcomes = await Promise.allSettled(
+    written.map((text, n) => receiveAs(text, { supplier: n % 2 === 0 ? 'Acme' : ' ACME ' })),
+  );
+  const [taken] = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason as object] : []));
+  expect(refused).toHaveLength(written.length - 1);
+  for (const reason of refused) {
+    expect(reason).toMatchObject({
+      code: 'SIMILAR_RECEIPT',
+      details: { receiptId: taken?.id, supplierReference: taken?.supplierReference },
+    });
+  }
+  await expect(
+    receiveAs(taken?.supplierReference ?? '', { supplier: taken?.supplier }),
+  ).rejects.toMatchObject({
+    code: 'DUPLICATE_RECEIPT',
+    details: { receiptId: taken?.id },
+  });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+  // Another one, and another supplier's.
+  const other = receiptOf([{ sku, quantity: 1 }], {
+    supplier: 'Acme',
+    supplierReference: `acme: dn ${number}`,
+    acceptSimilarReference: true,
+  });
+  const accepted = await receive(other);
+  expect(await receive({ ...other, acceptSimilarReference: false })).toEqual(accepted);
+  await receiveAs(`Acme/dn ${number}`, { supplier: 'Other' });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0] });
+});
+
+test('a reference is free when its receipts are taken back, and others than capitals and separators count', async () => {
+  const sku = await shop.product({});
+  const prefix = newId();
+  const receiveAs = (end: string) =>
+    receive(receiptOf([{ sku, quantity: 1 }], { supplier: 'Acme', supplierReference: `${prefix} ${end}` }));
+  const first = await receiveAs('DN-1-11');
+  await receiveAs('DN-11-1');
+  await receiveAs('DN-01-11');
+  await receiveAs('DN+1-11');
+  await expect(receiveAs('DN1-11')).rejects.toMatchObject({ code: 'SIMILAR_RECEIPT' });
+  await reverseReceipt(withStock(shop.db), {
+    receiptId: first.id,
+    changeId: newId(),
+    reason: 'no',
+    actor: 't',
+  });
+  await receiveAs('dn1/11');
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 0] });
+});
 
 test('waiting backorders are served first, in the transaction that receives', async () => {
   const sku = await shop.product({});

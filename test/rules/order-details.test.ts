@@ -1,6 +1,6 @@
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderProgress } from '../../domain/ordering/types';
-import { inWords } from '../../workflows/orders/details';
+import { inWords } from '../../domain/ordering/words/rules';
 
 const ORDER: OrderProgress = {
   orderId: 'o-1',

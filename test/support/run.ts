@@ -9,6 +9,8 @@ export const ENV = {
   cluster: 'HOLDFAST_TEST_CLUSTER',
   temporal: 'HOLDFAST_TEST_TEMPORAL_ADDRESS',
   temporalCli: 'HOLDFAST_TEST_TEMPORAL_CLI',
+  /** host:port, only where the run has one. */
+  pooler: 'HOLDFAST_TEST_POOLER',
   folder: 'HOLDFAST_TEST_FOLDER',
   bundle: 'HOLDFAST_TEST_WORKFLOW_BUNDLE',
   countingBundle: 'HOLDFAST_TEST_COUNTING_WORKFLOW_BUNDLE',

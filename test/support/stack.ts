@@ -24,6 +24,7 @@ import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { insertAdminKey } from './access-keys';
 import { CARRIER_SECRETS } from './carrier-signature';
 import { createTestDatabase, openTestDatabase } from './database';
+import { productDatabase } from './pooler';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
 
@@ -77,9 +78,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const database = options.databaseUrl ? undefined : await createTestDatabase();
   const ownerUrl = options.databaseUrl ?? database?.url ?? '';
   // What runs is the product, so it runs as it does elsewhere.
-  const databaseUrl = database?.runtimeUrl ?? ownerUrl;
+  const runtimeUrl = database?.runtimeUrl ?? ownerUrl;
+  const product = database ? productDatabase(runtimeUrl) : { DATABASE_URL: ownerUrl };
+  const databaseUrl = product.DATABASE_URL;
   const settings: Settings = {
-    ...readSettings(CARRIER_SECRETS),
+    ...readSettings({ ...CARRIER_SECRETS, ...product }),
     PORT: 0,
     // Else each stack would have to make its build current first. Tests of versions set it.
     WORKER_VERSIONING: 'off',
@@ -93,7 +96,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...options.settings,
   };
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
-  const db = openTestDatabase({ url: ownerUrl, runtimeUrl: databaseUrl }, settings.DATABASE_POOL_SIZE);
+  const db = openTestDatabase({ url: ownerUrl, runtimeUrl }, settings.DATABASE_POOL_SIZE);
   // A database that is no copy of the run's template.
   if (options.databaseUrl) await insertAdminKey(db.pool);
   const temporal = await connectTemporal(settings, {
@@ -107,6 +110,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const callTimeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
     const sandbox = createSandboxGateway({
       url: databaseUrl,
+      directUrl: settings.DATABASE_DIRECT_URL,
       log,
       callTimeoutMs,
       authorizationSeconds: settings.SANDBOX_AUTHORIZATION_SECONDS,
@@ -120,6 +124,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       carriers: [
         createSandboxCarrier({
           url: databaseUrl,
+          directUrl: settings.DATABASE_DIRECT_URL,
           stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
           refuseWarehouses: options.refuseWarehouses ?? [],
           loseWarehouses: options.loseWarehouses ?? [],

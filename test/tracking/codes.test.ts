@@ -43,6 +43,40 @@ test('codes are compared as people see them, here and in PostgreSQL', async () =
   expect(new Set(given.map(codeKey)).size).toBe(4);
 });
 
+test.each([
+  ['a zero-width space', 'L\u200b-7'],
+  ['a joiner', 'L-\u200d7'],
+  ['a soft hyphen', 'L-\u00ad7'],
+  ['a byte order mark', '\ufeffL-7'],
+  ['marks of direction', '\u202aL-7\u202c\u200e'],
+  ['a no-break blank around it', 'L-7\u00a0'],
+  ['wide forms', '\uff2c\uff0d\uff17'],
+])('a code with %s is the one without', (_, code) => {
+  expect(codeKey(code)).toBe('l-7');
+});
+
+test('blanks within a code are one blank, whichever they are, and nothing is left of what is not seen', () => {
+  expect(['L 7', 'L\u20077', 'L\u202f7', 'L\u00a07', 'L\u30007', 'L \u200b 7'].map(codeKey)).toEqual(
+    Array<string>(6).fill('l 7'),
+  );
+  expect(codeKey('\u200b\u00ad \u2060\ufeff')).toBe('');
+  // Seen as different
+  expect(codeKey('L\u00b2')).not.toBe(codeKey('L2'));
+});
+
+test('every character is compared alike here and in PostgreSQL', async () => {
+  const { rows } = await shop.db.pool.query(
+    `select n, code_key('x' || chr(n) || 'x') as key
+     from generate_series(1, 1114111) n where n not between 55296 and 57343 and unicode_assigned(chr(n))`,
+  );
+  const differing = rows.filter(({ n, key }: { n: number; key: string }) => {
+    const character = String.fromCodePoint(n);
+    // What one of both Unicode versions does not have yet has no other form.
+    return /\p{Assigned}/u.test(character) && codeKey(`x${character}x`) !== key;
+  });
+  expect(differing).toEqual([]);
+});
+
 describe('a lot', () => {
   test('with a mistyped date says what is known, and is received once that is corrected', async () => {
     const sku = await lotted();

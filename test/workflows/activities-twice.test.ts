@@ -36,6 +36,7 @@ beforeAll(async () => {
   reserver = createOrderReserver({
     ...sourcing,
     backorderLimits: { product: 1_000_000, customer: 100_000 },
+    unpaidLimits: { orders: 20, units: 1_000 },
     backorderSeconds: 86_400,
     lanes: 1,
     maxBatch: 10,
@@ -46,7 +47,11 @@ beforeAll(async () => {
     ...createOrderActivities({
       db: shop.db,
       reserver,
-      amender: createOrderAmender({ ...sourcing, attemptLimit: 10 }),
+      amender: createOrderAmender({
+        ...sourcing,
+        attemptLimit: 10,
+        unpaidLimits: { orders: 20, units: 1_000 },
+      }),
       gateway: 'sandbox',
       attemptLimit: 10,
       amendmentLimit: 50,

@@ -14,7 +14,7 @@ import type { Receiver, Receivers } from './receivers';
 
 export interface RelayOptions {
   db: Database;
-  /** For the listening connection. */
+  /** For the listening connection: of the server itself. */
   databaseUrl: string;
   receivers: Receivers;
   /** How long a claimed message is left to this relay alone, seconds; extended while it is being delivered. */

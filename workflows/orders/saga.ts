@@ -12,6 +12,7 @@ import {
 } from '@temporalio/workflow';
 import type { NextStep } from '../../domain/ordering/rules';
 import type { OrderProgress } from '../../domain/ordering/types';
+import { inWords } from '../../domain/ordering/words/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
   amendUpdate,
@@ -23,7 +24,7 @@ import {
 } from '../contract/messages';
 import { database } from './activities';
 import { Calls } from './calls';
-import { inWords, OrderDetails } from './details';
+import { OrderDetails } from './details';
 import { asError, FailingWork } from './failing';
 import { Requests } from './requests';
 import { reserve } from './reserve';

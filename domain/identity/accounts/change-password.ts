@@ -5,6 +5,7 @@ import { hashOfToken } from '../secret-token';
 import { logOutEverywhere } from '../sessions/sessions';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, forgetFailures } from '../throttle/throttle';
+import { setPending } from './email-queries';
 import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
 import { findByEmail, findPassword, setConfirmed, setPassword } from './queries';
@@ -62,14 +63,28 @@ export async function changePassword(
   given: { current: string; password: string; address: string },
 ): Promise<void> {
   const { db, passwords } = deps;
-  const account = await findPassword(db, userId);
-  // Of another provider, or erased: there is no password to change.
-  const tried = { email: account?.email ?? userId, address: given.address };
-  const isRight = await tryPassword(deps, tried, account?.passwordHash ?? null, given.current);
-  if (!isRight) throw notRight();
+  const hash = await expectPassword(deps, userId, { password: given.current, address: given.address });
   const passwordHash = await passwords.hash(given.password);
-  const instead = account?.passwordHash ?? undefined;
-  await db.retrying((tx) => storePassword(tx, { userId, passwordHash, instead, actor: `user:${userId}` }));
+  await db.retrying((tx) =>
+    storePassword(tx, { userId, passwordHash, instead: hash, actor: `user:${userId}` }),
+  );
+}
+
+/**
+ * Checks the password of somebody who is signed in, as one attempt among those that are counted.
+ *
+ * @returns its hash
+ * @throws AppError `PASSWORD_NOT_RIGHT`, also where they have none; `TOO_MANY_ATTEMPTS`
+ */
+export async function expectPassword(
+  deps: AccountDeps,
+  userId: string,
+  { password, address }: { password: string; address: string },
+): Promise<string> {
+  const { passwordHash = null, email = null } = (await findPassword(deps.db, userId)) ?? {};
+  const isRight = await tryPassword(deps, { email: email ?? userId, address }, passwordHash, password);
+  if (!isRight || passwordHash === null) throw notRight();
+  return passwordHash;
 }
 
 /**
@@ -100,6 +115,8 @@ async function storePassword(
 ): Promise<void> {
   if (!(await setPassword(tx, userId, passwordHash, instead ?? null))) throw notRight();
   await logOutEverywhere(tx, userId, 'password');
+  // Somebody else may have asked for it who knew the password before.
+  await setPending(tx, userId, null);
   await askForMail(tx, userId, 'password_changed');
   await recordChange(tx, { actor, action: 'user.password_changed', subject: { type: 'user', id: userId } });
 }

@@ -26,8 +26,9 @@ export async function insertMail(
 export interface MailRow {
   kind: MailKind;
   isSent: boolean;
-  /** Null: nobody has the address, or their personal values were erased. */
+  /** Null: nobody has the address, their personal values were erased, or another address was asked for since. */
   email: string | null;
+  /** Null too where the address is not known to be theirs: whoever registered it may have chosen the name for whom it is sent to. */
   name: string | null;
 }
 
@@ -35,8 +36,11 @@ export function findMail(on: Queryable, mailId: string): Promise<MailRow | undef
   return maybeOne<MailRow>(
     on,
     'account_mails.find',
-    `select m.kind, m.sent_at is not null as "isSent", p.email, p.name
-     from account_mails m left join user_profiles p on p.user_id = m.user_id where m.id = $1`,
+    `select m.kind, m.sent_at is not null as "isSent",
+            case m.kind when 'change_email' then case when p.pending_mail_id = m.id then p.pending_email end
+              when 'email_changed' then p.former_email else p.email end as email,
+            case when m.kind not in ('change_email', 'email_changed') and u.email_confirmed_at is not null then p.name end as name
+     from account_mails m left join users u on u.id = m.user_id left join user_profiles p on p.user_id = m.user_id where m.id = $1`,
     [mailId],
   );
 }
@@ -73,21 +77,24 @@ export async function useToken(tx: Transaction, hash: Buffer, kind: TokenKind): 
      returning m.user_id as "userId"`,
     [hash, kind],
   );
-  if (used)
-    await execute(
-      tx,
-      'account_mails.use_others',
-      'update account_mails set used_at = clock_timestamp() where user_id = $1 and kind = $2 and used_at is null',
-      [used.userId, kind],
-    );
+  if (used) await useOthers(tx, used.userId, kind);
   return used?.userId;
+}
+
+/** Uses every mail of a kind that somebody has: their tokens are good no more. */
+export async function useOthers(tx: Transaction, userId: string, kind: TokenKind): Promise<void> {
+  await execute(
+    tx,
+    'account_mails.use_others',
+    'update account_mails set used_at = clock_timestamp() where user_id = $1 and kind = $2 and used_at is null',
+    [userId, kind],
+  );
 }
 
 export interface TokenRow {
   userId: string;
   /** It can still be used. */
   isGood: boolean;
-  emailConfirmed: boolean;
 }
 
 /** A token that has not expired, used or not. */
@@ -95,8 +102,8 @@ export function findToken(on: Queryable, hash: Buffer, kind: TokenKind): Promise
   return maybeOne<TokenRow>(
     on,
     'account_tokens.find',
-    `select m.user_id as "userId", m.used_at is null as "isGood", u.email_confirmed_at is not null as "emailConfirmed"
-     from account_tokens t join account_mails m on m.id = t.mail_id join users u on u.id = m.user_id
+    `select m.user_id as "userId", m.used_at is null as "isGood"
+     from account_tokens t join account_mails m on m.id = t.mail_id
      where t.token_hash = $1 and m.kind = $2 and t.expires_at > clock_timestamp()`,
     [hash, kind],
   );

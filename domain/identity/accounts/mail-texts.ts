@@ -4,6 +4,7 @@ import type { Mail, MailKind, TokenKind } from './types';
 export const TOKEN_SECONDS: Readonly<Record<TokenKind, number>> = {
   confirm_email: 7 * 86_400,
   reset_password: 3_600,
+  change_email: 86_400,
 };
 
 /** Whether a mail of this kind has a token. */
@@ -39,8 +40,8 @@ const TEXTS: Readonly<Record<MailKind, { subject: string; lines: readonly string
   confirm_email: {
     subject: 'Confirm your e-mail address',
     lines: [
-      'an account was registered with this e-mail address. Confirm within 7 days that the address is yours.',
-      'If you have not registered, do nothing. If you had registered before and forgot your password, ask for a new one.',
+      'an account was registered with this e-mail address. Confirm within 7 days that the address is yours, with your password.',
+      'If you have not registered, do nothing: it was somebody else. If you do not know the password, ask for a new one.',
     ],
   },
   reset_password: {
@@ -50,10 +51,17 @@ const TEXTS: Readonly<Record<MailKind, { subject: string; lines: readonly string
       'If you have not asked for it, do nothing: your password stays.',
     ],
   },
+  change_email: {
+    subject: 'Confirm your new e-mail address',
+    lines: [
+      'an account is to have this e-mail address. Confirm within a day that the address is yours, with the password of the account.',
+      'If you have not asked for it, do nothing: it was somebody else.',
+    ],
+  },
   account_exists: {
     subject: 'You have an account already',
     lines: [
-      'somebody wanted to register this e-mail address, which has an account already. Nothing was changed.',
+      'somebody wanted to use this e-mail address for an account, and it has one already. Nothing was changed.',
       'If it was you, sign in with your password, or ask for a new one.',
     ],
   },
@@ -62,6 +70,13 @@ const TEXTS: Readonly<Record<MailKind, { subject: string; lines: readonly string
     lines: [
       'the password of your account was changed, and you are signed out everywhere.',
       'If it was not you, ask for a new password at once.',
+    ],
+  },
+  email_changed: {
+    subject: 'Your e-mail address was changed',
+    lines: [
+      'your account has another e-mail address now, which was confirmed by who knows its password.',
+      'If it was not you, tell those who run the shop at once.',
     ],
   },
 };

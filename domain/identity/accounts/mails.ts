@@ -3,17 +3,22 @@ import { enqueue } from '../../../platform/database/outbox';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { hashOfToken, newToken } from '../secret-token';
+import { forgetFormer } from './email-queries';
 import { findMail, insertMail, insertToken, setSent } from './mail-queries';
 import { hasToken, mailText, TOKEN_SECONDS } from './mail-texts';
 import type { Mailer, MailKind } from './types';
 
 /** Nobody gets two mails of the same kind within so many seconds, whoever asks for them. */
-const APART_SECONDS = 60;
+export const APART_SECONDS = 60;
 
 /** Asks for a mail in the transaction of what it is about. `userId` null: nobody gets it, and it takes as long. */
-export async function askForMail(tx: Transaction, userId: string | null, kind: MailKind): Promise<void> {
-  const id = newId();
-  if (await insertMail(tx, { id, userId, kind }, APART_SECONDS))
+export async function askForMail(
+  tx: Transaction,
+  userId: string | null,
+  kind: MailKind,
+  { id = newId(), apartSeconds = APART_SECONDS }: { id?: string; apartSeconds?: number } = {},
+): Promise<void> {
+  if (await insertMail(tx, { id, userId, kind }, apartSeconds))
     await enqueue(tx, [{ topic: 'account-mail.send', key: id }]);
 }
 
@@ -36,6 +41,7 @@ export async function sendAccountMail(
   const token = hasToken(kind) ? await makeToken(db, mailId, TOKEN_SECONDS[kind]) : null;
   await mailer.send({ id: mailId, to: email, ...mailText(kind, { name, token, pagesUrl }) });
   await setSent(db, mailId);
+  if (kind === 'email_changed') await forgetFormer(db, mailId);
 }
 
 async function makeToken(db: Database, mailId: string, seconds: number): Promise<string> {

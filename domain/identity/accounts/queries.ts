@@ -1,13 +1,16 @@
+import { validate } from 'uuid';
 import {
   execute,
   many,
   maybeOne,
+  type Database,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { User, UserRole, UserStatus } from './types';
 
-const USER = `u.id, p.email, p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
+const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
   u.created_at as "createdAt", u.updated_at as "updatedAt"`;
 
 export interface SignInRow {
@@ -59,6 +62,44 @@ export function selectUsers(on: Queryable, limit: number): Promise<User[]> {
     [limit],
   );
 }
+
+export interface UserFilter extends PageRequest {
+  role?: UserRole | undefined;
+  status?: UserStatus | undefined;
+  /** What the e-mail address begins with, in any case; or the whole id. */
+  text?: string | undefined;
+}
+
+export interface UserRow extends User {
+  createdAtMicros: string;
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectUserPage(db: Database, filter: UserFilter): Promise<UserRow[]> {
+  const query = db
+    .builder('users as u')
+    .leftJoin('user_profiles as p', 'p.user_id', 'u.id')
+    .select(db.builder.raw(`${USER}, ${utcMicros('u.created_at')} as "createdAtMicros"`));
+  if (filter.role !== undefined) void query.where('u.role', filter.role);
+  if (filter.status !== undefined) void query.where('u.status', filter.status);
+  if (filter.text !== undefined) {
+    const prefix = filter.text.toLowerCase();
+    void query.whereRaw(`u.id in (${FOUND_BY_TEXT})`, [
+      prefix,
+      `${prefix}${LAST_OF_ASCII}`,
+      validate(filter.text) ? filter.text : null,
+    ]);
+  }
+  return db.list<UserRow>(newestFirst(query, { time: 'u.created_at', id: 'u.id' }, filter));
+}
+
+/** Addresses are ASCII: those that begin with a text sort before the text with this behind it. */
+const LAST_OF_ASCII = '\x7f';
+
+const FOUND_BY_TEXT = `
+  select e.user_id from user_profiles e
+  where lower(e.email collate "C") >= cast(? as text) collate "C" and lower(e.email collate "C") < cast(? as text) collate "C"
+  union select cast(? as uuid)`;
 
 export interface NewUserRow {
   userId: string;

@@ -1,13 +1,11 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { recordChange } from '../../audit/record';
-import { hashOfToken } from '../secret-token';
 import { networkOf } from '../throttle/rules';
 import { beginAttempt, type Guarded } from '../throttle/throttle';
-import { findToken, useToken } from './mail-queries';
 import { askForMail } from './mails';
-import { findByEmail, insertUser, setConfirmed, type NewUserRow } from './queries';
+import { findByEmail, insertUser, type NewUserRow } from './queries';
 import { hashing, type AccountDeps } from './sign-in';
 import type { UserRole } from './types';
 
@@ -15,7 +13,7 @@ export interface Registration {
   email: string;
   name: string | null;
   password: string;
-  /** Network address of who registers; null: a service or an operator does it for others, which is not counted. */
+  /** Network address of who registers; null: a service or an operator does it for others, which is not counted here. */
   address: string | null;
   /** The caller who does it for others; null: it is somebody's own registration. */
   actor: string | null;
@@ -77,27 +75,6 @@ async function recordAdded(tx: Transaction, actor: string, added: NewUserRow): P
     subject: { type: 'user', id: userId },
     after: { role, status: 'active' },
     personal: { person: `user:${userId}`, after: { email, name } },
-  });
-}
-
-/**
- * Confirms an address by the token of its mail. Again with the same token changes nothing.
- *
- * @throws AppError `MAIL_TOKEN_INVALID`
- */
-export async function confirmEmail(db: Database, token: string): Promise<void> {
-  const hash = hashOfToken(token);
-  if (hash === null) throw mailTokenInvalid();
-  await db.retrying(async (tx) => {
-    const userId = await useToken(tx, hash, 'confirm_email');
-    if (userId !== undefined) {
-      await setConfirmed(tx, userId);
-      await recordChange(tx, {
-        actor: `user:${userId}`,
-        action: 'user.email_confirmed',
-        subject: { type: 'user', id: userId },
-      });
-    } else if (!(await findToken(tx, hash, 'confirm_email'))?.emailConfirmed) throw mailTokenInvalid();
   });
 }
 

@@ -9,19 +9,28 @@ export const USER_STATUSES = ['active', 'disabled'] as const;
 export type UserStatus = (typeof USER_STATUSES)[number];
 
 /**
- * Mails about an account. `account_exists`: somebody registers an address that has an account; `password_changed`: for its owner to
- * notice what they did not do.
+ * Mails about an account. `account_exists`: somebody registers an address that has an account, or wants to have it; `password_changed`, and
+ * `email_changed` to the address before: for its owner to notice what they did not do.
  */
-export const MAIL_KINDS = ['confirm_email', 'reset_password', 'account_exists', 'password_changed'] as const;
+export const MAIL_KINDS = [
+  'confirm_email',
+  'reset_password',
+  'change_email',
+  'account_exists',
+  'password_changed',
+  'email_changed',
+] as const;
 export type MailKind = (typeof MAIL_KINDS)[number];
 
 /** What a token in a mail is good for. */
-export type TokenKind = Extract<MailKind, 'confirm_email' | 'reset_password'>;
+export type TokenKind = Extract<MailKind, 'confirm_email' | 'reset_password' | 'change_email'>;
 
 /** A person as they and administrators see them. Without e-mail address: erased, or of another provider. */
 export interface User {
   id: string;
   email: string | null;
+  /** The address that takes its place once it is confirmed; null: none is to. */
+  pendingEmail: string | null;
   name: string | null;
   role: UserRole;
   status: UserStatus;

@@ -1,4 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
 import { AppError } from '../../../platform/errors';
 import { recordChange } from '../../audit/record';
 import { logOutEverywhere } from '../sessions/sessions';
@@ -8,9 +9,11 @@ import {
   insertUnnamed,
   lockRights,
   selectAdmin,
+  selectUserPage,
   selectUsers,
   setName,
   setRights,
+  type UserFilter,
 } from './queries';
 import type { User, UserRole, UserStatus } from './types';
 
@@ -30,6 +33,11 @@ export async function isAdminStill(on: Queryable, userId: string): Promise<boole
 /** The newest users. */
 export function listUsers(on: Queryable, limit: number): Promise<User[]> {
   return selectUsers(on, limit);
+}
+
+/** A page of users, newest first. */
+export async function findUsers(db: Database, filter: UserFilter): Promise<Page<User>> {
+  return pageIn(await selectUserPage(db, filter), filter.limit, withoutMicros);
 }
 
 /** Id of the user with an e-mail address. @throws AppError `UNKNOWN_USER` */

@@ -8,6 +8,7 @@ import { readCut } from '../cuts/request';
 import { reclaimExpired } from '../expire';
 import { existingProgress } from '../progress';
 import type { OrderProgress } from '../types';
+import type { UnpaidLimits } from '../unpaid-limits';
 import { begin } from './begin';
 import { afterCharge, finish, undo } from './settle';
 import { selectOpenForUpdate, selectOpenSkus } from './queries';
@@ -23,6 +24,8 @@ export interface AmenderOptions {
   strategy: SourcingStrategy;
   /** How often additions to one order may be declined. */
   attemptLimit: number;
+  /** Of customers who have placed the order themselves. */
+  unpaidLimits: UnpaidLimits;
 }
 
 /**

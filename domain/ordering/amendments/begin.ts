@@ -20,6 +20,7 @@ import { openLines, type ReservationRow } from '../../stock/reservations/reserva
 import type { SourcingStrategy } from '../../stock/sourcing/types';
 import { lockWaitingBeforeFreeing } from '../backorders/backorders';
 import { hasOpenCuts } from '../cuts/request';
+import { checkUnpaidLimits, limitedCustomer, type UnpaidLimits } from '../unpaid-limits';
 import { beginCuts } from './begin-cuts';
 import { sourcingOf, stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
@@ -49,6 +50,7 @@ export interface BeginContext {
   gateway: Pick<PaymentGateway, 'amountProblem'>;
   strategy: SourcingStrategy;
   attemptLimit: number;
+  unpaidLimits: UnpaidLimits;
 }
 
 /**
@@ -111,6 +113,8 @@ export async function begin(
     const reclaimable = context.mayReclaim ? await reclaimableOf(tx, plan) : [];
     return reclaimable.length > 0 ? reclaimable : refuse(tx, amendment, outOfStock(plan));
   }
+  const tooMuch = isInPlace ? await whyTooMuchUnpaid(tx, order, changes, context.unpaidLimits) : null;
+  if (tooMuch) return refuse(tx, amendment, tooMuch);
   const begun: Begun = {
     order,
     changes,
@@ -127,6 +131,19 @@ const TOO_OFTEN: AmendRefusal = {
   code: 'PAYMENT_ATTEMPTS_EXCEEDED',
   detail: 'Additions to this order were declined too often. Place a new order for more.',
 };
+
+/** A customer who has not paid keeps no more units from others than they may. Null: they would not. */
+async function whyTooMuchUnpaid(
+  tx: Transaction,
+  order: AmendableRow,
+  { additions }: ItemChanges,
+  limits: UnpaidLimits,
+): Promise<AmendRefusal | null> {
+  const [customerId] = limitedCustomer(order);
+  if (customerId === undefined || additions.length === 0) return null;
+  const check = await checkUnpaidLimits(tx, limits, [customerId]);
+  return check(customerId, { orders: 0, units: additions.reduce((sum, { quantity }) => sum + quantity, 0) });
+}
 
 /** Products of the order that an amendment names. */
 async function productsOf(

@@ -16,6 +16,7 @@ export const AMEND_REFUSALS = [
   'PRICE_NOT_CHARGEABLE',
   'PRICE_CHANGED',
   'PAYMENT_ATTEMPTS_EXCEEDED',
+  'UNPAID_LIMIT',
   'NOTHING_LEFT',
 ] as const;
 export type AmendRefusalCode = (typeof AMEND_REFUSALS)[number];

@@ -13,34 +13,40 @@ import type { StockKey } from '../../stock/ledger/types';
 import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
 import { beingAdded } from '../being-added-sql';
 
-/** A shipment that will not leave and is not released yet, or is being stopped. */
-const STOPPING = `(s.status = 'voiding' or s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and s.released_at is null)`;
+/** A shipment that will not leave and is not released yet, or is being stopped: as the index `shipments_being_stopped` has it. */
+const BEING_STOPPED = `(s.status = 'voiding' or s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and s.released_at is null)`;
 
 /**
- * Units that quality holds of a place await and that nobody gives up yet. What is in a parcel that is being stopped comes: what a cut
- * wants of it, or all of it where nothing is cut yet. Where everything that is promised there is to be given up, what is being stopped is
- * not looked at, and the units are all that are awaited: of a recall of 20,000 parcels that would be counted 20,000 times.
+ * Units that quality holds of a place await.
+ *
+ * @returns `isAll`: everything that is promised there is to be given up, or nothing
  */
-export async function selectLacking(on: Queryable, key: StockKey): Promise<number> {
+export function selectAwaited(on: Queryable, key: StockKey): Promise<{ awaited: number; isAll: boolean }> {
+  return one(
+    on,
+    'promised.awaited',
+    `select h.awaited,
+       h.awaited = 0 or h.awaited >= (select s.reserved from stock s where s.product_id = $1 and s.warehouse_id = $2) - h.kept as "isAll"
+     from (
+       select coalesce(sum(awaited) filter (where awaited > 0 and not hold_is_overtaken(h)), 0) as awaited, coalesce(sum(open - awaited), 0) as kept
+       from quality_holds h where product_id = $1 and warehouse_id = $2 and open > 0) h`,
+    [key.productId, key.warehouseId],
+  );
+}
+
+/** Units of a place that are in parcels which are being stopped: what a cut wants of each, or all of it where nothing is cut yet. */
+export async function selectBeingStopped(on: Queryable, key: StockKey): Promise<number> {
   const { units } = await one<{ units: number }>(
     on,
-    'promised.lacking',
-    `with held as materialized (
-       select coalesce(sum(awaited) filter (where awaited > 0 and not hold_is_overtaken(h)), 0) as awaited, coalesce(sum(open - awaited), 0) as kept
-       from quality_holds h where product_id = $1 and warehouse_id = $2 and open > 0
-     )
-     select case
-       when h.awaited = 0 or h.awaited >= (select s.reserved from stock s where s.product_id = $1 and s.warehouse_id = $2) - h.kept then h.awaited
-       else h.awaited
-         - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
-            from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
-            left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
-              where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open'
-                and (c.shipment_id is null or c.shipment_id = s.id)) c on true
-            where s.warehouse_id = $2 and ${STOPPING} and exists (
-              select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
-                and l.open_quantity > 0)) end as units
-     from held h`,
+    'promised.being_stopped',
+    `select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0) as units
+     from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
+     left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
+       where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open'
+         and (c.shipment_id is null or c.shipment_id = s.id)) c on true
+     where s.warehouse_id = $2 and ${BEING_STOPPED} and exists (
+       select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
+         and l.open_quantity > 0)`,
     [key.productId, key.warehouseId],
   );
   return units;

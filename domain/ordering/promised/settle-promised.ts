@@ -14,8 +14,8 @@ import {
 } from '../../stock/alerts/failed-work';
 import type { StockKey } from '../../stock/ledger/types';
 import { eventOf, giveUpSome, tell, type Place } from './give-up';
+import { openLacking, type Lacking } from './lacking';
 import {
-  selectLacking,
   selectNames,
   selectPlaces,
   selectPlacesOfOrder,
@@ -121,8 +121,7 @@ interface Run {
   retries: RetryLimits;
   /** Those with whom it failed before. */
   failures: Failures;
-  /** Units that those with whom it fails have here: they still have to give them up, and nobody else does in their stead. */
-  owed: number;
+  lacking: Lacking;
   /** Rows of somebody stayed locked. */
   leftLocked: boolean;
 }
@@ -134,7 +133,7 @@ async function settleAt(db: Database, key: StockKey, settling: Settling): Promis
     place: { ...key, ...(await selectNames(db, key)) },
     retries: { throwsLockTimeout: true, ...(attempts === undefined ? {} : { attempts }) },
     failures: await failuresByDue(db, 'settle_promise'),
-    owed: 0,
+    lacking: openLacking(key),
     leftLocked: false,
   };
   for (const parcel of await selectWithBlocked(db, key)) {
@@ -142,17 +141,18 @@ async function settleAt(db: Database, key: StockKey, settling: Settling): Promis
     await settleOne(run, parcel, (tx) => stopParcel(tx, run.place, parcel));
     beat?.({ ...key, promised: settling.after });
   }
-  if ((await selectLacking(db, key)) <= 0) return !run.leftLocked;
+  if ((await run.lacking.count(db, 1)) <= 0) return !run.leftLocked;
   let { after } = settling;
   for (;;) {
     const found = await selectPromised(db, key, { after, limit: page });
     for (const promised of found) {
       if (performance.now() >= until) return false;
-      const lacking = await settleOne(run, promised, (tx) => giveUp(tx, run.place, promised, run.owed));
+      const lacking = await settleOne(run, promised, (tx) => giveUp(tx, run, promised));
       after = promised.position;
       beat?.({ ...key, promised: after });
-      if (lacking === undefined) run.owed += promised.units;
+      if (lacking === undefined) run.lacking.noteOwed(promised.units);
       else if (lacking <= 0) return !run.leftLocked;
+      else if (promised.shipmentId !== null) run.lacking.noteStopped(promised.units);
     }
     if (found.length < page) return !run.leftLocked;
   }
@@ -214,21 +214,21 @@ async function stopParcel(
   await appendEvents(tx, [eventOf(place, orderId, { outcome: 'parcel_stopped', shipmentId })]);
 }
 
-/**
- * @param owed units that others still have to give up
- * @returns units that the place lacks beyond these
- */
-async function giveUp(tx: Transaction, place: Place, promised: Promised, owed: number): Promise<number> {
+/** @returns units that the place lacks beyond these */
+async function giveUp(
+  tx: Transaction,
+  { place, lacking }: Pick<Run, 'place' | 'lacking'>,
+  promised: Promised,
+): Promise<number> {
   const { orderId, shipmentId, shipmentStatus } = promised;
-  const lacking = async () => (await selectLacking(tx, place)) - owed;
   if (orderId !== null && shipmentId !== null && shipmentStatus !== 'pending') {
     await stopParcel(tx, place, { shipmentId, orderId });
-    return lacking();
+    return lacking.count(tx, promised.units);
   }
   let before: number | undefined;
   const units = await giveUpSome(tx, place, promised, async ({ open }) => {
-    before = await lacking();
+    before = await lacking.count(tx, open);
     return Math.min(open, before);
   });
-  return before === undefined ? lacking() : before - units;
+  return before === undefined ? lacking.count(tx, promised.units) : before - units;
 }

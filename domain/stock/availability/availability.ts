@@ -65,6 +65,24 @@ export interface StockView {
   asOf: string;
 }
 
+/** What of a product can be ordered, and nothing else of its stock. */
+export interface AvailabilityView extends Pick<StockView, 'sku' | 'available' | 'asOf'> {
+  locations: Pick<LocationView, 'warehouse' | 'available' | 'status'>[];
+}
+
+export function availabilityOf({ sku, available, locations, asOf }: StockView): AvailabilityView {
+  return { sku, available, locations: locations.map(availabilityAt), asOf };
+}
+
+/** The same of one location. */
+export function availabilityAt({
+  warehouse,
+  available,
+  status,
+}: LocationView): AvailabilityView['locations'][number] {
+  return { warehouse, available, status };
+}
+
 export interface PastStockView extends StockView {
   /** Nothing more is written at this time or before it: the units stay as they are here. */
   final: boolean;

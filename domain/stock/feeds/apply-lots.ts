@@ -12,11 +12,12 @@ import {
 } from '../ledger/stock-ledger';
 import type { UploadCounts } from '../../uploads/types';
 import type { Allocation, LedgerEntry, StagedBatch } from '../ledger/types';
-import { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from '../tracking/tracking';
+import { moveLotsApart, noteLotNumbers, selectLotNumberFacts, selectOtherExpiry } from '../tracking/tracking';
 import { rejectLotRows, selectLotRows } from './lot-queries';
 import { decideLotRows, type DecidedLotRow } from './lot-rules';
 import { reasonOf } from './rules';
 import type { FeedMode } from './types';
+import { Undecided } from './undecided';
 
 export interface LotBatch extends StagedBatch {
   jobId: string;
@@ -93,18 +94,18 @@ async function post<Effects>(
     ...(mode === 'set' ? { correction: { asOf } } : {}),
   }));
   // Before the entries, whose trigger then chooses no units.
-  await moveLotsApart(
-    tx,
-    'feed',
-    entries.map(({ productId, warehouseId, onHandDelta, effectId, reference }, index) => ({
-      productId,
-      warehouseId,
-      code: applied[index]?.row.lot ?? '',
-      units: onHandDelta,
-      effectId,
-      reference,
-    })),
-  );
+  const moves = entries.map(({ productId, warehouseId, onHandDelta, effectId, reference }, index) => ({
+    productId,
+    warehouseId,
+    code: applied[index]?.row.lot ?? '',
+    expiresOn: applied[index]?.row.expiresOn ?? null,
+    units: onHandDelta,
+    effectId,
+    reference,
+  }));
+  await moveLotsApart(tx, 'feed', moves);
+  // Another transaction has made the lot meanwhile, with another date.
+  if (await selectOtherExpiry(tx, moves)) throw new Undecided();
   if (mode === 'set') {
     await noteLotNumbers(
       tx,

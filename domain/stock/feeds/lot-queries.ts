@@ -13,7 +13,7 @@ export function selectLotRows(
     tx,
     'feeds.lot_rows',
     `select c.seq, c.line, c.lines, c.product_id as "productId", c.warehouse_id as "warehouseId", c.lot, c.quantity, c.reason,
-            c.reference, ${utcMicros('coalesce(c.as_of, $4::timestamptz)')} as "asOf"
+            c.reference, c.expires_on::text as "expiresOn", ${utcMicros('coalesce(c.as_of, $4::timestamptz)')} as "asOf"
      from feed_changes c where c.feed_id = $1 and c.seq > $2 and c.seq <= $3 order by c.seq`,
     [feedId, after, upTo, asOf],
   );
@@ -28,10 +28,10 @@ export function rejectLotRows(
   return execute(
     tx,
     'feeds.reject_lot_rows',
-    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
+    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
      select $1, c.line, p.sku, w.code, c.lot, c.quantity, r.code,
             r.reason || case when c.lines > 1 then format(case f.mode when 'set' then ' %s lines say so.' else ' %s lines are summed here.' end, c.lines) else '' end,
-            ${utcMicros('c.as_of')}, c.reference, c.reason
+            ${utcMicros('c.as_of')}, c.reference, c.reason, c.expires_on::text
      from unnest($2::bigint[], $3::text[], $4::text[]) as r (seq, code, reason)
      join feed_changes c on c.feed_id = $1 and c.seq = r.seq join feeds f on f.id = c.feed_id
      join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id`,

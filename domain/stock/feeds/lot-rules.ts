@@ -15,6 +15,8 @@ export interface LotRow {
   warehouseId: number;
   /** Code of a known lot; of a new one as it was given. */
   lot: string;
+  /** The last day on which the lot may be sold, YYYY-MM-DD; null: the row does not say. */
+  expiresOn: string | null;
   /** What is on hand of the lot, or what is added or taken. */
   quantity: number;
   reason: string | null;
@@ -76,6 +78,13 @@ function changeOf(mode: FeedMode, row: LotRow, facts: LotNumberFacts | undefined
   }
   if (!facts.lotTracked) return { row, outcome: 'rejected', code: 'LOT_NOT_TRACKED' };
   if (mode === 'set' && facts.serialised) return { row, outcome: 'rejected', code: 'SERIAL_TRACKED' };
+  const { known } = facts;
+  if (known && row.expiresOn !== null && row.expiresOn !== known.expiresOn) {
+    const told =
+      known.expiresOn === null ? 'without an expiry date' : `with the expiry date ${known.expiresOn}`;
+    const reason = `The lot is known ${told}, and the row says ${row.expiresOn}. Correct the lot (PUT /inventory/{sku}/lots/{lot}), or the row.`;
+    return { row, outcome: 'rejected', code: 'LOT_EXPIRY_MISMATCH', reason };
+  }
   if (mode === 'delta') return changed(row, row.quantity, facts.asOf);
   if (facts.inFuture) return { row, outcome: 'rejected', code: 'ASOF_IN_FUTURE' };
   if (facts.isFolded) return { row, outcome: 'rejected', code: 'ASOF_BEFORE_RETENTION' };

@@ -9,6 +9,7 @@ import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger
 import { applyLotRows } from './apply-lots';
 import { rejectChange } from './queries';
 import { reasonOf } from './rules';
+import { Undecided } from './undecided';
 
 export interface LaneProgress extends UploadCounts {
   /** Rows of the lane that are left. */
@@ -92,9 +93,6 @@ async function rejectRow(tx: Transaction, request: BatchRequest): Promise<LanePr
 function nothingDone({ left }: { left: number }): LaneProgress {
   return { applied: 0, unchanged: 0, rejected: 0, left, madeStock: false };
 }
-
-/** Stock rows are missing, or were changed while the batch was decided: it is rolled back and done again. */
-class Undecided extends Error {}
 
 /** Rows that name lots are applied one by one: fewer of them are a transaction that is as long. */
 const LOT_ROWS = 1_000;

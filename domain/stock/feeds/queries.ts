@@ -3,7 +3,7 @@ import { execute, many, one, type Queryable, type Transaction } from '../../../p
 import { utcMicros } from '../../../platform/database/pages';
 
 export const COPY_ROWS =
-  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail, lot, given_as_of) from stdin';
+  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail, lot, given_as_of, expires_on) from stdin';
 
 /** Of rows that say nothing else. */
 export const COPY_BARE_ROWS = 'copy feed_rows (feed_id, line, sku, location, quantity) from stdin';
@@ -35,8 +35,8 @@ export function rejectUnreadable(tx: Transaction, feedId: number): Promise<numbe
   return execute(
     tx,
     'feeds.reject_unreadable',
-    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
-     select feed_id, line, sku, location, lot, given, code, detail, given_as_of, reference, reason
+    `insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
+     select feed_id, line, sku, location, lot, given, code, detail, given_as_of, reference, reason, expires_on
      from feed_rows where feed_id = $1 and code is not null
      on conflict do nothing`,
     [feedId],
@@ -67,6 +67,7 @@ export interface RejectRow {
   sku: string | null;
   location: string | null;
   lot: string | null;
+  expiresOn: string | null;
   quantity: string | null;
   code: string;
   reason: string;
@@ -86,7 +87,7 @@ export function selectRejects(
   return many<RejectRow>(
     on,
     'feeds.rejects',
-    `select r.line, r.sku, r.location, r.lot, r.quantity, r.code, r.reason, r.reference, r.row_reason as "rowReason",
+    `select r.line, r.sku, r.location, r.lot, r.quantity, r.code, r.reason, r.reference, r.row_reason as "rowReason", r.expires_on as "expiresOn",
             case when f.mode = 'set' then coalesce(r.as_of, ${utcMicros('f.as_of')}) end as "asOf"
      from feeds f join feed_rejects r on r.feed_id = f.id where f.job_id = $1 and r.line > $2
      order by r.line limit $3`,
@@ -103,8 +104,9 @@ export async function rejectChange(
     tx,
     'feeds.reject_change',
     `with refused as (
-       insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
-       select $1, c.line, p.sku, w.code, c.lot, c.quantity, 'ROW_FAILED', $4, ${utcMicros('c.as_of')}, c.reference, c.reason
+       insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
+       select $1, c.line, p.sku, w.code, c.lot, c.quantity, 'ROW_FAILED', $4, ${utcMicros('c.as_of')}, c.reference, c.reason,
+              c.expires_on::text
        from feed_changes c join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id
        where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
      )

@@ -1,3 +1,4 @@
+import { withoutEscape } from '../../../platform/csv';
 import { AppError } from '../../../platform/errors';
 import { excessOf, readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
 import { jsonMembers } from '../../uploads/json-members';
@@ -68,7 +69,8 @@ function csvReader(
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
-    const { fields } = record;
+    // What stands in rejects of ours says the same when it is sent again.
+    const fields = code === null ? record.fields : record.fields.map((field) => withoutEscape(field.trim()));
     const given = pick(columns, fields, line);
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', given, why);
@@ -84,6 +86,7 @@ function pick(columns: Columns<FeedField>, fields: readonly string[], line: numb
     sku: at(columns.sku),
     location: at(columns.location),
     lot: at(columns.lot),
+    expiresOn: at(columns.expiresOn),
     quantity: at(columns.quantity),
     reason: at(columns.reason),
     reference: at(columns.reference),
@@ -163,6 +166,7 @@ function noFields(line: number): GivenRow {
     sku: undefined,
     location: undefined,
     lot: undefined,
+    expiresOn: undefined,
     quantity: undefined,
     reason: undefined,
     reference: undefined,

@@ -18,18 +18,20 @@ export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenera
   yield csvLine(rejectsHeader({ isSet, hasLots }));
   for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
     yield csvLines(
-      page.map(({ line, sku, location, lot, quantity, code, reason, asOf, reference, rowReason }) => [
-        line,
-        sku,
-        location,
-        numberOrText(quantity),
-        code,
-        reason,
-        ...(isSet ? [asOf] : []),
-        reference,
-        rowReason,
-        ...(hasLots ? [lot] : []),
-      ]),
+      page.map(
+        ({ line, sku, location, lot, expiresOn, quantity, code, reason, asOf, reference, rowReason }) => [
+          line,
+          sku,
+          location,
+          numberOrText(quantity),
+          code,
+          reason,
+          ...(isSet ? [asOf] : []),
+          reference,
+          rowReason,
+          ...(hasLots ? [lot, expiresOn] : []),
+        ],
+      ),
     );
   }
 }

@@ -4,7 +4,7 @@ import type { FeedMode } from './types';
 
 /** What CSV files of ours have before a text that a spreadsheet would take for a formula: an apostrophe (`platform/csv.ts`). SQL. */
 function isEscaped(text: string): string {
-  return `left(${text}, 1) = '''' and substr(${text}, 2, 1) in ('=', '+', '-', '@', '＝', '＋', '－', '＠')`;
+  return `left(${text}, 1) = '''' and left(ltrim(${text}, ''''), 1) in ('=', '+', '-', '@', '＝', '＋', '－', '＠')`;
 }
 
 /**
@@ -25,7 +25,7 @@ function unescaped(table: string, column: string, text: string): string {
  */
 const LOOKED_UP = `
   staged as not materialized (
-    select line, sku, location, lot, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
+    select line, sku, location, lot, expires_on, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
   ), skus as materialized (
     select g.sku, case when u.id is null then coalesce(p.id, i.id) when coalesce(p.id, i.id) is null then u.id end as id,
            coalesce(p.id, i.id) is not null and u.id is not null as is_ambiguous,
@@ -57,7 +57,7 @@ function lotKey(productId: string, lot: string): string {
  * been escaped.
  */
 const KEYED = `${LOOKED_UP}, keyed as not materialized (
-    select r.line, r.sku, r.location, r.lot as given_lot, r.quantity, r.reason, r.reference, r.as_of,
+    select r.line, r.sku, r.location, r.lot as given_lot, r.expires_on, r.quantity, r.reason, r.reference, r.as_of,
            coalesce(r.as_of, f.as_of) as true_as_of, s.id as product_id, l.id as warehouse_id,
            coalesce(m.code, r.lot) as lot, ${lotKey('s.id', 'coalesce(m.code, r.lot)')} as lot_key,
            case when s.is_ambiguous then 'SKU_AMBIGUOUS' when s.id is null then 'UNKNOWN_SKU'
@@ -114,11 +114,12 @@ export function resolveLotRows(
     tx,
     'feeds.resolve_lots',
     `with ${KEYED}
-     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lot, lines, quantity, reason, reference, as_of)
+     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lot, lines, quantity, reason, reference, as_of, expires_on)
      select $1, $3::bigint + row_number() over (order by product_id, warehouse_id, lot_key), line, product_id, warehouse_id, lot,
-            lines, case when $2 = 'delta' then total else quantity end, reason, reference, as_of
+            lines, case when $2 = 'delta' then total else quantity end, reason, reference, as_of, expires::date
      from (
-       select k.*, lead(line) over same_lot as later, sum(quantity) over same_lot as total, count(*) over same_lot as lines
+       -- Of several lines those that say when the lot expires say the same: see rejectOtherExpiries.
+       select k.*, max(expires_on) over (partition by product_id, warehouse_id, lot_key) as expires, lead(line) over same_lot as later, sum(quantity) over same_lot as total, count(*) over same_lot as lines
        from keyed k where fault is null and lot is not null
        window same_lot as (partition by product_id, warehouse_id, lot_key order by true_as_of, line)
      ) ordered
@@ -136,6 +137,46 @@ export async function countResolvedLines(tx: Transaction, feedId: number): Promi
     [feedId],
   );
   return lines;
+}
+
+/**
+ * Where lines of a feed say different expiry dates of one lot, at whichever places, none that names the lot is applied. Returns how many
+ * lines are rejected.
+ */
+export function rejectOtherExpiries(
+  tx: Transaction,
+  feedId: number,
+  mode: FeedMode,
+  reason: string,
+): Promise<number> {
+  return execute(
+    tx,
+    'feeds.reject_other_expiries',
+    `with ${KEYED}, conflicting as materialized (
+       select product_id, lot_key from keyed where fault is null and expires_on is not null
+       group by product_id, lot_key having min(expires_on) <> max(expires_on)
+     ), dropped as (
+       delete from feed_changes c using conflicting o
+       where c.feed_id = $1 and c.product_id = o.product_id and c.lot is not null and ${lotKey('c.product_id', 'c.lot')} = o.lot_key
+     )
+     insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
+     select $1, k.line, k.sku, k.location, k.given_lot, k.quantity, 'LOT_EXPIRY_CONFLICTING', $3, ${utcMicros('k.as_of')}, k.reference,
+            k.reason, k.expires_on
+     from keyed k join conflicting o on o.product_id = k.product_id and o.lot_key = k.lot_key
+     where k.fault is null`,
+    [feedId, mode, reason],
+  );
+}
+
+/** Whether a feed says of a lot when it expires. */
+export async function hasExpiries(tx: Transaction, feedId: number): Promise<boolean> {
+  const row = await one<{ has: boolean }>(
+    tx,
+    'feeds.has_expiries',
+    'select exists (select from feed_changes where feed_id = $1 and expires_on is not null) as has',
+    [feedId],
+  );
+  return row.has;
 }
 
 /**
@@ -178,9 +219,11 @@ export function rejectUnresolved(
     `with ${KEYED}, left_out as materialized (
        select k.*, max(k.true_as_of) filter (where k.fault is null)
                      over (partition by k.product_id, k.warehouse_id, k.lot_key) as newest
-       from keyed k where not exists (select from feed_changes c where c.feed_id = $1 and c.line = k.line)
+       from keyed k
+       where not exists (select from feed_changes c where c.feed_id = $1 and c.line = k.line)
+         and not exists (select from feed_rejects j where j.feed_id = $1 and j.line = k.line)
      ), told as (
-       select o.line, o.sku, o.location, o.given_lot, o.quantity, o.as_of, o.reference, o.reason,
+       select o.line, o.sku, o.location, o.given_lot, o.expires_on, o.quantity, o.as_of, o.reference, o.reason,
               case when o.fault is not null then o.fault
                    -- Lines of a delta feed are summed.
                    when $2 = 'delta' then null
@@ -191,8 +234,8 @@ export function rejectUnresolved(
        from left_out o left join feed_changes c on c.feed_id = $1 and c.product_id = o.product_id and c.warehouse_id = o.warehouse_id
          and o.fault is null and ${lotKey('c.product_id', 'c.lot')} is not distinct from o.lot_key
      )
-     insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason)
-     select $1, line, sku, location, given_lot, quantity, code, $3::jsonb ->> code, ${utcMicros('as_of')}, reference, reason
+     insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
+     select $1, line, sku, location, given_lot, quantity, code, $3::jsonb ->> code, ${utcMicros('as_of')}, reference, reason, expires_on
      from told where code is not null`,
     [feedId, mode, JSON.stringify(reasons)],
   );

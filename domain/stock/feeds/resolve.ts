@@ -4,6 +4,8 @@ import { STOCK_MODES, type UploadState } from '../../uploads/types';
 import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
   countResolvedLines,
+  hasExpiries,
+  rejectOtherExpiries,
   rejectUnresolved,
   resolveLotRows,
   resolveRows,
@@ -34,14 +36,19 @@ async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<v
   const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));
   const rows = await resolveRows(tx, feed.id, feed.mode);
   const lotRows = feed.lotLines > 0 ? await resolveLotRows(tx, feed.id, feed.mode, rows) : 0;
+  const conflicting =
+    lotRows > 0 && (await hasExpiries(tx, feed.id))
+      ? await rejectOtherExpiries(tx, feed.id, feed.mode, reasonOf('LOT_EXPIRY_CONFLICTING'))
+      : 0;
   let lines = await countResolvedLines(tx, feed.id);
   if (feed.mode === 'set' && lines > rows + lotRows) {
     await settleRepeated(tx, feed.id, feed.mode);
     lines = await countResolvedLines(tx, feed.id);
   }
-  const isWhole = lines + unreadable === feed.lines;
+  const rejected = unreadable + conflicting;
+  const isWhole = lines + rejected === feed.lines;
   const unresolved = isWhole ? 0 : await rejectUnresolved(tx, feed.id, feed.mode, REASONS);
-  await setResolved(tx, feed.id, { rows, lotRows, rejected: unreadable + unresolved, lanes });
+  await setResolved(tx, feed.id, { rows, lotRows, rejected: rejected + unresolved, lanes });
 }
 
 /** Why a row is not among those to apply. */

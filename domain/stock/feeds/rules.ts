@@ -8,7 +8,9 @@ import {
   UNREADABLE_REASONS,
   type Columns,
 } from '../../uploads/rules';
+import { spoiltReason } from '../../uploads/spoilt';
 import type { DecimalMark } from '../../uploads/types';
+import { codeKey } from '../tracking/rules';
 import { MAX_QUANTITY, parseJsonNumber, parseQuantity, type QuantityFault } from './quantity';
 import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
 
@@ -49,6 +51,17 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
     'depot',
   ],
   lot: ['lot', 'lotcode', 'lotnumber', 'lotno', 'batch', 'batchcode', 'batchnumber', 'batchno'],
+  expiresOn: [
+    'expireson',
+    'expires',
+    'expiry',
+    'expirydate',
+    'expirationdate',
+    'bestbefore',
+    'bestbeforedate',
+    'useby',
+    'usebydate',
+  ],
   quantity: [
     'quantity',
     'qty',
@@ -94,7 +107,13 @@ const REJECTS_BEGIN: Readonly<Record<FeedMode, readonly string[]>> = {
 /** The header of a file of our rejects: it says by its names what it is when it is sent again. `reason` is why a row is rejected. */
 export function rejectsHeader({ isSet, hasLots }: { isSet: boolean; hasLots: boolean }): string[] {
   const begin = REJECTS_BEGIN[isSet ? 'set' : 'delta'];
-  return [...begin, ...(isSet ? ['asOf'] : []), 'reference', 'rowReason', ...(hasLots ? ['lot'] : [])];
+  return [
+    ...begin,
+    ...(isSet ? ['asOf'] : []),
+    'reference',
+    'rowReason',
+    ...(hasLots ? ['lot', 'expiresOn'] : []),
+  ];
 }
 
 /**
@@ -135,6 +154,7 @@ export interface GivenRow {
   sku: string | undefined;
   location: string | undefined;
   lot?: string | undefined;
+  expiresOn?: string | undefined;
   quantity: string | undefined;
   /** The quantity is a number of JSON, as it stands there. */
   isJsonNumber?: boolean;
@@ -157,8 +177,10 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   LOCATION_MISSING: 'There is no location, and no default location was given.',
   LOCATION_INVALID: `A location has at most ${MAX_LOCATION} characters and no control characters.`,
   LOCATION_NOT_TEXT: `The location is ${NOT_TEXT}`,
-  LOT_INVALID: `A lot has at most ${MAX_LOT} characters and no control characters.`,
+  LOT_INVALID: `A lot has at most ${MAX_LOT} characters, no control characters, and some that are seen.`,
   LOT_NOT_TEXT: `The lot is ${NOT_TEXT}`,
+  EXPIRY_INVALID:
+    'The expiry of the lot is not a day in the order year, month, day, as 2027-03-31: others can be read in two ways.',
   QUANTITY_MISSING: 'There is no quantity.',
   QUANTITY_INVALID: 'The quantity is not a whole number.',
   QUANTITY_AMBIGUOUS:
@@ -177,6 +199,9 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   LOT_MISSING:
     'The product is kept by lot, and the row names none. A row of a set feed says what is on hand of one lot.',
   LOT_NOT_TRACKED: 'The row names a lot, and the product is not kept by lot.',
+  LOT_EXPIRY_MISMATCH: 'The lot is known with another expiry date.',
+  LOT_EXPIRY_CONFLICTING:
+    'Lines of the feed say different expiry dates of the same lot. None of them is applied.',
   SERIAL_TRACKED:
     'The product is kept by serial numbers: a number of units does not say which of them are there. Correct it by naming them (adjust).',
   CONFLICTING:
@@ -204,6 +229,7 @@ export function reject(
     sku: cleanText(given.sku, MAX_SKU),
     location: cleanText(given.location, MAX_LOCATION),
     lot: cleanText(given.lot, MAX_LOT),
+    expiresOn: cleanText(given.expiresOn, MAX_SKU),
     quantity: cleanText(given.quantity, MAX_SKU),
     asOf: cleanText(given.asOf, MAX_SKU),
     reference: cleanText(given.reference),
@@ -226,13 +252,20 @@ export function checkRow(
   if (!location) return reject('LOCATION_MISSING', given);
   if (isUnfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
   const lot = composed(given.lot) || undefined;
-  if (lot !== undefined && isUnfit(lot, MAX_LOT)) return reject('LOT_INVALID', given);
+  if (lot !== undefined && (isUnfit(lot, MAX_LOT) || codeKey(lot) === ''))
+    return reject('LOT_INVALID', given);
+  const spoilt =
+    spoiltReason(sku, 'SKU') ?? spoiltReason(location, 'location') ?? spoiltReason(lot ?? '', 'lot');
+  if (spoilt !== null) return reject('VALUE_SPOILT', given, spoilt);
+  const expiresOn = (lot !== undefined && given.expiresOn) || undefined;
+  if (expiresOn !== undefined && !isDay(expiresOn)) return reject('EXPIRY_INVALID', given);
   const quantity = quantityOf(given, options);
   if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;
   const reference = given.reference ? cleanText(given.reference) : null;
   const row: FeedRow = { line, sku, location, quantity, reason, reference };
   if (lot !== undefined) row.lot = lot;
+  if (expiresOn !== undefined) row.expiresOn = expiresOn;
   // Of a delta it says nothing: what is added moves now.
   if (!given.asOf || options.mode !== 'set') return row;
   if (!isTime(given.asOf)) return reject('ASOF_INVALID', given);
@@ -244,12 +277,21 @@ const TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-](0\d|
 
 /** A time that PostgreSQL takes: one that it refuses would break the whole feed. */
 function isTime(text: string): boolean {
-  const [, year = '', month = '', day = ''] = TIME.exec(text) ?? [];
-  if (day === '') return false;
+  const [, year, month, day] = TIME.exec(text) ?? [];
+  if (!exists(year, month, day)) return false;
   const inUtc = new Date(text).getUTCFullYear();
-  const exists =
-    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  return exists && Number(year) >= 1 && inUtc >= 1 && inUtc <= 9999;
+  return inUtc >= 1 && inUtc <= 9999;
+}
+
+/** A day that PostgreSQL takes. */
+function isDay(text: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text) ?? [];
+  return exists(year, month, day);
+}
+
+function exists(year = '', month = '', day = ''): boolean {
+  const inMonth = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate();
+  return Number(year) >= 1 && Number(month) >= 1 && Number(month) <= 12 && inMonth === Number(day);
 }
 
 function quantityOf(

@@ -31,7 +31,7 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
     type: 'feed',
     actor,
     mode: feed.mode,
-    timeOf: () => effectiveTime(db, feed.asOf),
+    timeOf: async () => (feed.asOf === undefined ? undefined : effectiveTime(db, feed.asOf)),
     source,
     read: (bytes) => readFeed(bytes, options, ignored),
     lineOf,
@@ -67,17 +67,17 @@ function isBare(row: FeedRow): boolean {
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
-  const { line, sku, location, lot, quantity, reason, reference, asOf } = row;
+  const { line, sku, location, lot, expiresOn, quantity, reason, reference, asOf } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t${quantity}\t${escaped(reason)}\t${escaped(reference)}` +
-    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\t${escaped(lot ?? null)}\t\\N\n`
+    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\t${escaped(lot ?? null)}\t\\N\t${escaped(expiresOn ?? null)}\n`
   );
 }
 
 function rejectLine(feedId: number, row: FeedReject): string {
-  const { line, sku, location, lot, quantity, asOf, reference, rowReason, code, reason } = row;
+  const { line, sku, location, lot, expiresOn, quantity, asOf, reference, rowReason, code, reason } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t${escaped(rowReason)}\t${escaped(reference)}\t\\N` +
-    `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\t${escaped(lot)}\t${escaped(asOf)}\n`
+    `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\t${escaped(lot)}\t${escaped(asOf)}\t${escaped(expiresOn)}\n`
   );
 }

@@ -3,7 +3,8 @@ import type { DecimalMark, STOCK_MODES, UploadCharset, UploadFormat } from '../.
 /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
 export type FeedMode = (typeof STOCK_MODES)[number];
 
-export type FeedField = 'sku' | 'location' | 'lot' | 'quantity' | 'reason' | 'reference' | 'asOf';
+export type FeedField =
+  'sku' | 'location' | 'lot' | 'expiresOn' | 'quantity' | 'reason' | 'reference' | 'asOf';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
 export interface FeedRow {
@@ -12,6 +13,8 @@ export interface FeedRow {
   location: string;
   /** Undefined: the row names none. */
   lot?: string;
+  /** The last day on which the lot may be sold, YYYY-MM-DD; undefined: the row does not say. */
+  expiresOn?: string;
   quantity: number;
   reason: string | null;
   reference: string | null;
@@ -25,6 +28,8 @@ export interface FeedReject {
   sku: string | null;
   location: string | null;
   lot: string | null;
+  /** As it was given. */
+  expiresOn: string | null;
   /** As it was given. */
   quantity: string | null;
   /** As it was given. Null: as of the feed's time. */
@@ -52,7 +57,9 @@ export const REJECT_CODES = [
   'LOCATION_INVALID',
   'LOCATION_NOT_TEXT',
   'LOT_INVALID',
+  'VALUE_SPOILT',
   'LOT_NOT_TEXT',
+  'EXPIRY_INVALID',
   'QUANTITY_MISSING',
   'QUANTITY_INVALID',
   'QUANTITY_AMBIGUOUS',
@@ -69,6 +76,8 @@ export const REJECT_CODES = [
   'LOT_AMBIGUOUS',
   'LOT_MISSING',
   'LOT_NOT_TRACKED',
+  'LOT_EXPIRY_MISMATCH',
+  'LOT_EXPIRY_CONFLICTING',
   'SERIAL_TRACKED',
   'CONFLICTING',
   'SUPERSEDED',

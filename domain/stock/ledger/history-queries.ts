@@ -1,4 +1,4 @@
-import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
+import type { Database } from '../../../platform/database/database';
 import { utcMicros } from '../../../platform/database/pages';
 import type { LedgerKind } from './types';
 
@@ -100,14 +100,4 @@ export function selectLedgerPage(
     .offset(filter.offset);
   if (filter.location !== undefined) void query.where('w.code', filter.location);
   return db.list(query);
-}
-
-export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
-  const row = await maybeOne<{ id: number }>(
-    on,
-    'ledger.product_id',
-    'select id from products where sku = $1',
-    [sku],
-  );
-  return row?.id;
 }

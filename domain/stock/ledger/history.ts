@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
+import { selectProductId } from '../../catalog/product-queries';
 import {
   selectLedgerPage,
-  selectProductId,
   type LedgerFilter,
   type LedgerPosition,
   type LedgerView,

@@ -61,11 +61,21 @@ const oldest = (asOf: string) => `(
   select least(${asOf}, min(o.as_of)) from feed_changes o where o.feed_id = $1 and o.seq > $2 and o.seq <= $3)`;
 
 /**
+ * SQL of the `age` beyond which a transaction had ended when the time of feed $1 was taken; null where that is not known, or more than
+ * PostgreSQL's 32-bit comparison of transactions reaches. Whoever writes on hand to the ledger writes the stock row too, in one transaction: a
+ * row whose last writer is older has no entries after the feed's time.
+ */
+const UNWRITTEN_AGE = `
+  select case when age(x.xid) >= 0 then age(x.xid) end as age
+  from (select (running_xid % 4294967296)::text::xid as xid from feeds where id = $1) x`;
+
+/**
  * What the rows of a batch come to, by this statement's snapshot, as `batch`. A `set` row is an absolute number as of its time: what
  * has moved since stays applied, so its `delta` is the number less what the ledger says was on hand then. That is a fact of
  * the past once nothing is written then any more (`selectIsSettled`), which movements of others do not change while this statement waits
  * for a row: they stay applied as well.
- * The ledger is read once for each row of the batch, from its index by (product, warehouse, at).
+ * The ledger is read once for each row of the batch, from its index by (product, warehouse, at); not for stock rows that nobody has
+ * written since the feed's time was taken, which are most.
  */
 const setRows = (asOf: string) => `
   batch as materialized (
@@ -78,10 +88,12 @@ const setRows = (asOf: string) => `
                 when t.as_of < s.number_as_of then 'OVERTAKEN' end as refusal
     from feed_changes c
     cross join (select max(upper_bound) as horizon from ledger_folds) f
+    cross join (${UNWRITTEN_AGE}) u
     cross join lateral (select coalesce(c.as_of, ${asOf}) as as_of) t
     left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
     left join products p on p.id = c.product_id and (p.lot_tracked or p.serialised)
-    cross join lateral (${movedAfterSql('c', 't.as_of', oldest(asOf))}) m
+    cross join lateral (
+      select case when c.as_of is null and age(s.xmin) > u.age then 0 else (${movedAfterSql('c', 't.as_of', oldest(asOf))}) end as units) m
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
@@ -188,8 +200,9 @@ export function applyStaged(
                  c.true_as_of, c.quantity
      ), explained as (
        insert into inventory_transactions
-         (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
-       select product_id, warehouse_id, 'feed', delta, 0, $5, reason,
+         (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
+       -- Taken once, when the first entry is written: all stock rows are locked by then.
+       select (select ledger_time()), product_id, warehouse_id, 'feed', delta, 0, $5, reason,
               case when reference is null then $6 else $6 || ' ' || reference end, $7, true_as_of,
               case when true_as_of is not null then quantity end
        from counted

@@ -1,12 +1,15 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError, messageOf, sqlState } from '../../../platform/errors';
-import { ensurePartitions, foldOldestPartition, setFoldTimeouts } from './queries';
+import { foldOldestPartition, makePartitions, setFoldTimeouts } from './queries';
 
-export { ensurePartitions };
+/** Makes the ledger's partitions of this month and `months` more, by a function of the owner; returns how many were new. */
+export function ensurePartitions(db: Database, months: number): Promise<number> {
+  return db.retrying((tx) => makePartitions(tx, months), { outsidePool: true });
+}
 
 /**
  * Sums every monthly partition of the ledger that is older than `months` full months into opening balances and drops it, the
- * oldest first, each in a transaction of its own. One that is not sealed yet stays for the next time, and so do those after it.
+ * oldest first, by a function of the owner, each in a transaction of its own. One that is not sealed yet stays for the next time, and so do those after it.
  *
  * @param told each month that was dropped
  * @returns names of what was dropped
@@ -20,10 +23,13 @@ export async function foldOldPartitions(
   const folded: string[] = [];
   for (;;) {
     const partition = await db
-      .retrying(async (tx) => {
-        await setFoldTimeouts(tx);
-        return foldOldestPartition(tx, months);
-      })
+      .retrying(
+        async (tx) => {
+          await setFoldTimeouts(tx);
+          return foldOldestPartition(tx, months);
+        },
+        { outsidePool: true },
+      )
       .catch(asChangedMonth);
     if (partition === null) return folded;
     folded.push(partition);

@@ -1,4 +1,4 @@
-import { execute, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, one, type Transaction } from '../../../platform/database/database';
 
 /**
  * Of this transaction alone. Summing a month may take minutes; but everybody who comes to the ledger queues behind a drop that
@@ -23,10 +23,10 @@ export async function foldOldestPartition(tx: Transaction, months: number): Prom
   return row.partition;
 }
 
-/** Makes the ledger's partitions of this month and `months` more; returns how many were new. */
-export async function ensurePartitions(on: Queryable, months: number): Promise<number> {
+/** Returns how many were new. */
+export async function makePartitions(tx: Transaction, months: number): Promise<number> {
   const row = await one<{ made: number }>(
-    on,
+    tx,
     'partitions.ensure_partitions',
     'select ensure_ledger_partitions($1) as made',
     [months],

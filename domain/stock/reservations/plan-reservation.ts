@@ -63,6 +63,7 @@ export interface Refusal {
     | 'MIXED_CURRENCIES'
     | 'PRICE_NOT_CHARGEABLE'
     | 'BACKORDER_LIMIT'
+    | 'UNPAID_LIMIT'
     | 'REFERENCE_REUSED';
   detail: string;
   /** Figures that belong to the code. */

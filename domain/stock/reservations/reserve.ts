@@ -34,6 +34,14 @@ export interface ReservationRecorder<Request extends ReservationRequest, Outcome
     productIdOf: (sku: string) => number | undefined,
   ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
   /**
+   * Asked once every stock row of the products is locked. Returns a check of plans that would be reserved, called in their order: why
+   * who asks may not keep so much, or null.
+   */
+  bound?(
+    tx: Transaction,
+    requests: readonly Request[],
+  ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
+  /**
    * Writes what belongs to the plans and returns an outcome for each, by reservation id. Runs while the reservations are being
    * written, on the same connection and after them; `dueTimes` resolves when they are.
    */
@@ -184,13 +192,14 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
-    const [levels, open, outcomes, refusalOf] = await Promise.all([
+    const [levels, open, outcomes, refusalOf, beyondBound] = await Promise.all([
       lockStock(tx, keys),
       readActive(tx),
       recorder.decided(tx, requests),
       mode.wide
         ? recorder.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId)
         : undefined,
+      recorder.bound?.(tx, requests),
     ]);
     const available = Availability.of(levels, open);
     const undecided = requests.filter((request) => !outcomes.has(request.reservationId));
@@ -215,7 +224,9 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       } else {
         const refusal = plan.refusal
           ? null
-          : (recorder.refuse?.(plan) ?? (plan.missing.size > 0 ? refusalOf?.(plan) : null));
+          : (recorder.refuse?.(plan) ??
+            (plan.outcome === 'reserved' ? beyondBound?.(plan) : null) ??
+            (plan.missing.size > 0 ? refusalOf?.(plan) : null));
         const stands = refusal ? refusedPlan(plan, refusal) : plan;
         available.take(stands.allocations);
         plans.push(stands);

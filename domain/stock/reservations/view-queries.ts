@@ -1,5 +1,6 @@
 import { many, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import { selectProductId } from '../../catalog/product-queries';
 import type { ReservationStatus } from './types';
 import type { ReservationDetails } from './types';
 
@@ -41,7 +42,7 @@ export interface ReservationFilter extends PageRequest {
 }
 
 /** Reservations without an order, newest first; one more than asked for, to tell whether there are more. */
-export function selectReservationPage(
+export async function selectReservationPage(
   db: Database,
   filter: ReservationFilter,
 ): Promise<ReservationViewRow[]> {
@@ -49,13 +50,10 @@ export function selectReservationPage(
   if (filter.ids) void query.whereIn('r.id', filter.ids);
   if (filter.owners) void query.whereIn('r.owner', filter.owners);
   if (filter.status !== undefined) void query.where('r.status', filter.status);
-  // By the primary key of the lines, reservation by reservation: an index of them by product would be one more entry a line to write.
   if (filter.sku !== undefined) {
-    void query.whereRaw(
-      `exists (select 1 from reservation_lines l
-               where l.reservation_id = r.id and l.product_id = (select p.id from products p where p.sku = ?))`,
-      [filter.sku],
-    );
+    void query.whereRaw('r.id in (select l.reservation_id from reservation_lines l where l.product_id = ?)', [
+      (await selectProductId(db, filter.sku)) ?? null,
+    ]);
   }
   return db.list<ReservationViewRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
 }

@@ -24,13 +24,15 @@ export function selectLotNumberFacts(
        join stock s on s.product_id = g.product_id and s.warehouse_id = g.warehouse_id
      ), moved as materialized (${lotsMovedAfterSql('(select distinct product_id, warehouse_id, as_of from n) n')})
      select n.place, ${utcMicros('n.as_of')} as "asOf", p.lot_tracked as "lotTracked", p.serialised, l.id as "lotId",
+            case when m.id is not null then json_build_object('expiresOn', m.expires_on) end as known,
             coalesce(l.quantity, 0) as quantity, coalesce(l.held + k.units, 0) as kept, coalesce(moved.units, 0) as "movedAfter",
             coalesce(greatest(n.number_as_of, l.number_as_of) > n.as_of, false) as "isOvertaken",
             n.as_of > clock_timestamp() + ${CLOCK_SKEW} as "inFuture", coalesce(n.as_of < f.horizon, false) as "isFolded"
      from n
      join products p on p.id = n.product_id
      cross join (select max(upper_bound) as horizon from ledger_folds) f
-     left join lots l on l.master_id = find_lot(n.product_id, n.lot) and l.warehouse_id = n.warehouse_id
+     left join product_lots m on m.id = find_lot(n.product_id, n.lot)
+     left join lots l on l.master_id = m.id and l.warehouse_id = n.warehouse_id
      left join lateral (
        select coalesce(sum(u.quantity), 0) as units from packed_units u where u.lot_id = l.id) k on true
      left join moved on moved.lot_id = l.id and moved.as_of = n.as_of
@@ -48,14 +50,14 @@ export function selectLotNumberFacts(
 export function moveLotsApart(
   tx: Transaction,
   kind: string,
-  moves: readonly (Omit<LotMove, 'expiresOn'> & { effectId: string; reference: string })[],
+  moves: readonly (LotMove & { effectId: string; reference: string })[],
 ): Promise<number> {
   return execute(
     tx,
     'tracking.move_lots_apart',
-    `select move_lot(product, warehouse, code, null, units, $1, effect, null, reference)
-     from unnest($2::int[], $3::int[], $4::text[], $5::int[], $6::uuid[], $7::text[])
-       as m (product, warehouse, code, units, effect, reference)`,
+    `select move_lot(product, warehouse, code, expires_on, units, $1, effect, null, reference)
+     from unnest($2::int[], $3::int[], $4::text[], $5::int[], $6::uuid[], $7::text[], $8::date[])
+       as m (product, warehouse, code, units, effect, reference, expires_on)`,
     [
       kind,
       moves.map((m) => m.productId),
@@ -64,6 +66,7 @@ export function moveLotsApart(
       moves.map((m) => m.units),
       moves.map((m) => m.effectId),
       moves.map((m) => m.reference),
+      moves.map((m) => m.expiresOn),
     ],
   );
 }

@@ -61,12 +61,27 @@ export function packedFault(
   };
 }
 
-/** How people see a code, as `code_key` of the schema has it: blanks, Unicode form and case make no difference. */
+/**
+ * How people see a code, as `code_key` of the schema has it: characters that are not seen do not count, wide and half-wide forms are the
+ * usual ones; blanks, Unicode form and case make no difference. Empty: nothing of the code is seen.
+ */
 export function codeKey(given: string): string {
-  return given.normalize('NFC').replace(BLANKS, ' ').trim().toLowerCase();
+  return given
+    .replace(UNSEEN, '')
+    .replace(WIDE, (character) => character.normalize('NFKC'))
+    .replace(BLANKS, ' ')
+    .trim()
+    .normalize('NFC')
+    .replace(LOWERED_OTHERWISE, (character) => (character === '\u0130' ? 'i' : '\u03c3'))
+    .toLowerCase();
 }
 
-const BLANKS = /[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]+/g;
+/** Soft hyphens, joiners, marks of direction, byte order marks and what else Unicode says is not shown. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
+const WIDE = /[\uff01-\uff5e\uff61-\uff9f\uffe0-\uffe2\uffe4-\uffe6]/g;
+const BLANKS = /[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000]+/g;
+/** PostgreSQL gives each letter one small letter, JavaScript these a second one, or another at the end of a word. */
+const LOWERED_OTHERWISE = /[\u0130\u03a3]/g;
 
 /** The fault of units that are named twice, or null: the same serial number, or the same lot, written in two ways. */
 export function twiceFault(sku: string, { serials = [], lots = [] }: NamedUnits): NamingFault | null {

@@ -9,7 +9,7 @@ export {
   type SerialAsOf,
 } from './as-of-queries';
 export { codeKey } from './rules';
-export { moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
+export { moveLots, selectOtherExpiry, selectTracked as findTracked, updateLotHeld } from './queries';
 export {
   moveLotsApart,
   noteCountedLots,

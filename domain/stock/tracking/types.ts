@@ -33,6 +33,8 @@ export interface LotNumberFacts {
   serialised: boolean;
   /** Null: there is no such lot at the place. */
   lotId: number | null;
+  /** The lot, wherever its units are; null: it is new. */
+  known: { expiresOn: string | null } | null;
   quantity: number;
   /** Of `quantity`, on quality hold or packed. */
   kept: number;

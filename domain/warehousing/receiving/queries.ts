@@ -8,6 +8,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import { selectProductId } from '../../catalog/product-queries';
 import type { CorrectableLine } from './rules';
 import type { ReceiptChangeView, ReceiptView } from './types';
 
@@ -44,7 +45,7 @@ export interface ReceiptFilter extends PageRequest {
 }
 
 /** Newest first; one more than asked for. */
-export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<ReceiptRow[]> {
+export async function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<ReceiptRow[]> {
   const query = db
     .builder('receipts as r')
     .join('warehouses as w', 'w.id', 'r.warehouse_id')
@@ -55,10 +56,9 @@ export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<
   if (filter.location !== undefined)
     void query.whereRaw('r.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
   if (filter.sku !== undefined) {
-    void query.whereRaw(
-      `r.id in (select l.receipt_id from receipt_lines l join products p on p.id = l.product_id where p.sku = ?)`,
-      [filter.sku],
-    );
+    void query.whereRaw('r.id in (select l.receipt_id from receipt_lines l where l.product_id = ?)', [
+      (await selectProductId(db, filter.sku)) ?? null,
+    ]);
   }
   return db.list<ReceiptRow>(newestFirst(query, { time: 'r.received_at', id: 'r.id' }, filter));
 }
@@ -71,16 +71,63 @@ export interface NewReceipt {
   actor: string;
 }
 
-/** False: this receipt is there already. Waits for a transaction that is just writing it. */
+/**
+ * Two receipts of one document come one after the other, however its number is written. Held until the transaction ends; before any other
+ * lock.
+ */
+export function lockDocument(tx: Transaction, supplier: string | null, reference: string): Promise<number> {
+  return execute(
+    tx,
+    'receiving.lock_document',
+    `select pg_advisory_xact_lock(hashtext('receipts:document'),
+       hashtext(document_key($2) || chr(31) || document_key(coalesce($1, ''))))`,
+    [supplier, reference],
+  );
+}
+
+/**
+ * False: this receipt is there already, or another one that was not taken back has the supplier's very reference. Waits for a
+ * transaction that is just writing it.
+ */
 export async function insertReceipt(tx: Transaction, receipt: NewReceipt): Promise<boolean> {
   const added = await execute(
     tx,
     'receiving.insert_receipt',
     `insert into receipts (id, warehouse_id, supplier, supplier_reference, actor) values ($1, $2, $3, $4, $5)
-     on conflict (id) do nothing`,
+     on conflict do nothing`,
     [receipt.id, receipt.warehouseId, receipt.supplier, receipt.supplierReference, receipt.actor],
   );
   return added === 1;
+}
+
+export interface EarlierReceipt {
+  receiptId: string;
+  supplier: string | null;
+  supplierReference: string;
+  receivedAt: string;
+}
+
+/**
+ * Another receipt of the supplier's document, however its number is written, that was not taken back: one with the very reference, else the
+ * first.
+ */
+export function selectSameDocument(
+  tx: Transaction,
+  { id, supplier, supplierReference }: Pick<NewReceipt, 'id' | 'supplier' | 'supplierReference'>,
+): Promise<EarlierReceipt | undefined> {
+  return maybeOne<EarlierReceipt>(
+    tx,
+    'receiving.same_document',
+    `select id as "receiptId", supplier, supplier_reference as "supplierReference", ${utcMicros('received_at')} as "receivedAt"
+     from receipts
+     where document_key(supplier_reference) = document_key($3)
+       and document_key(coalesce(supplier, '')) = document_key(coalesce($2, ''))
+       -- Of what has no letters and digits only the very same is one.
+       and (document_key($3) <> '' or (supplier_reference = $3 and supplier is not distinct from $2))
+       and reversed_at is null and id <> $1
+     order by (supplier_reference = $3 and supplier is not distinct from $2) desc, received_at, id limit 1`,
+    [id, supplier, supplierReference],
+  );
 }
 
 export interface NewReceiptLine {

@@ -16,7 +16,14 @@ import { moveKnownLots } from '../../stock/tracking/lots';
 import { takeInSerials } from '../../stock/tracking/take-in-serials';
 import { findTracked } from '../../stock/tracking/tracking';
 import type { TrackedProduct } from '../../stock/tracking/types';
-import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
+import {
+  insertReceipt,
+  insertReceiptLines,
+  lockDocument,
+  selectSameDocument,
+  type EarlierReceipt,
+  type NewReceiptLine,
+} from './queries';
 import { readReceipt } from './receipts';
 import { receiptFault } from './rules';
 import type { ReceiptInput, ReceiptLineInput, ReceiptView } from './types';
@@ -29,7 +36,8 @@ interface Line extends NewReceiptLine {
  * Takes a delivery in: document, stock, ledger, lots and serial numbers in one transaction, whose last step gives the units
  * to those who wait. The same receipt again returns the first and changes nothing.
  *
- * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before;
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before, SIMILAR_RECEIPT for one that
+ * was, written otherwise (unless that is accepted), both with `receiptId`, `supplier`, `supplierReference` and `receivedAt` of the earlier one;
  * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW, AMOUNT_OVERFLOW
  */
 export async function receiveGoods({ db, stock }: StockAccess, input: ReceiptInput): Promise<ReceiptView> {
@@ -47,15 +55,13 @@ async function takeIn(
   input: ReceiptInput,
   warehouseId: number,
 ): Promise<ReceiptView> {
-  const { receiptId, supplier, supplierReference, actor } = input;
-  const isNew = await insertReceipt(tx, {
-    id: receiptId,
-    warehouseId,
-    supplier: supplier ?? null,
-    supplierReference,
-    actor,
-  });
+  const { receiptId, supplier = null, supplierReference, actor, acceptSimilarReference = false } = input;
+  const document = { id: receiptId, supplier, supplierReference };
+  await lockDocument(tx, supplier, supplierReference);
+  const isNew = await insertReceipt(tx, { ...document, warehouseId, actor });
   if (isNew) {
+    const similar = acceptSimilarReference ? undefined : await selectSameDocument(tx, document);
+    if (similar) throw similarReceipt(similar);
     await recordChange(tx, {
       actor,
       action: 'receipt.made',
@@ -65,8 +71,25 @@ async function takeIn(
     await writeReceipt(tx, stock, input, warehouseId);
   }
   const receipt = await readReceipt(tx, receiptId);
-  if (!receipt) throw new Error('a receipt disappeared');
-  return receipt;
+  if (receipt) return receipt;
+  // Not found where it is being taken back in this moment.
+  const earlier = await selectSameDocument(tx, document);
+  throw new AppError(
+    'DUPLICATE_RECEIPT',
+    'A delivery with this reference of this supplier was received before.',
+    {
+      ...earlier,
+    },
+  );
+}
+
+function similarReceipt(earlier: EarlierReceipt): AppError {
+  return new AppError(
+    'SIMILAR_RECEIPT',
+    `The delivery ${earlier.supplierReference} of this supplier was received before: its reference differs in capitals and separators only. ` +
+      'If this is another delivery, say acceptSimilarReference.',
+    { ...earlier },
+  );
 }
 
 async function writeReceipt(

@@ -17,6 +17,8 @@ export interface ReceiptInput {
   location: string;
   supplier?: string | undefined;
   supplierReference: string;
+  /** It is another delivery than one whose reference differs in capitals and separators only. */
+  acceptSimilarReference?: boolean | undefined;
   lines: readonly ReceiptLineInput[];
   actor: string;
 }

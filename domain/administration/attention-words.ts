@@ -1,0 +1,208 @@
+import { ATTENTION, type AttentionKind } from '../orders/types';
+import { ALERT_KINDS, WORK, type Work } from '../stock/alerts/types';
+import type { Waiting, WaitingKind } from './attention-types';
+
+type Details = Readonly<Record<string, unknown>>;
+
+/** What is told of something that waits. */
+export type WaitingWords = Pick<Waiting, 'why' | 'next' | 'actions'>;
+
+interface Told {
+  subjectId: string;
+  alertId: string | null;
+  details: Details;
+}
+
+/** Requests and commands for what an order needs a person for. `about`: the id of the refund, payment, capture or order. */
+function orderActions(kind: AttentionKind, { subjectId: orderId, alertId, details }: Told): string[] {
+  const about = text(details, 'about');
+  const why = `holdfast why order ${orderId}`;
+  const resolve = `POST /api/v1/inventory/alerts/${alertId ?? ''}/resolve {"note": "…"}`;
+  switch (kind) {
+    case 'refund_failed':
+    case 'refund_delayed':
+      return [
+        `POST /api/v1/refunds/${about}/retry`,
+        `holdfast refund retry ${about}`,
+        `holdfast refund resolve ${about} --outcome made_elsewhere --reference … --reason …`,
+        why,
+      ];
+    case 'capture_failed':
+    case 'capture_delayed':
+      return [
+        `POST /api/v1/captures/${about}/retry`,
+        `holdfast capture retry ${about}`,
+        `holdfast capture resolve ${about} --outcome made_elsewhere --reference … --reason …`,
+        why,
+      ];
+    case 'charge_unresolved':
+    case 'void_delayed':
+      return [
+        `POST /api/v1/payments/${about}/resolve {"outcome": …, "reason": "…"}`,
+        `holdfast why payment ${about}`,
+      ];
+    case 'review_open':
+      return [
+        `POST /api/v1/orders/${orderId}/review {"decision": "approve"}`,
+        `holdfast order review ${orderId} --decision approve`,
+        `holdfast order review ${orderId} --decision reject`,
+        why,
+      ];
+    case 'step_failing':
+      return [`POST /api/v1/admin/orders/${orderId}/retry`, 'holdfast verify', why];
+    case 'workflow_stuck':
+      return [`temporal workflow terminate --workflow-id 'order:${orderId}'`, why];
+    case 'disputed':
+    case 'shipment_not_stopped':
+      return [why];
+    default:
+      return [resolve, why];
+  }
+}
+
+function place(id: string): string {
+  const [sku = id] = id.split(' at ');
+  return `holdfast why sku '${sku}'`;
+}
+
+/** A kind of the orders' own list. */
+function isOfOrder(kind: WaitingKind): kind is AttentionKind {
+  return kind in ATTENTION;
+}
+
+/** Why something waits, and what to do about it. */
+export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
+  const { subjectId: id, alertId, details } = told;
+  if (isOfOrder(kind))
+    return {
+      why: text(details, 'why'),
+      next: text(details, 'next') || ATTENTION[kind].next,
+      actions: orderActions(kind, told),
+    };
+  switch (kind) {
+    case 'job_failed':
+      return {
+        why: `The job (${text(details, 'type')}) failed: ${text(details, 'code')}. ${text(details, 'detail')}`.trim(),
+        next: 'Mend what the error names and start it again: an upload with the same file, a check anew. Then say that it is seen.',
+        actions: [`POST /api/v1/admin/jobs/${id}/acknowledge {"note": "…"}`, `holdfast why job ${id}`],
+      };
+    case 'check_found':
+      return {
+        why: `The latest run of the check ${id} found ${text(details, 'findings')}.`,
+        next: 'Read the findings. What the repair script puts right is applied with holdfast repair, which checks again; the rest is for a person. This ends when the check finds nothing.',
+        actions: [
+          `GET /api/v1/jobs/${text(details, 'jobId')}/findings`,
+          `holdfast repair --job ${text(details, 'jobId')}`,
+          'holdfast verify',
+        ],
+      };
+    case 'count_review':
+      return {
+        why: `A count at ${text(details, 'location')} differs from the ledger by more than it may: ${text(details, 'lines')} lines wait for a decision.`,
+        next: 'Approve the variances, have them counted again, or reject the count.',
+        actions: (['approve', 'recount', 'reject'] as const).map(
+          (decision) => `POST /api/v1/counts/${id}/${decision}`,
+        ),
+      };
+    case 'quality_hold':
+      return {
+        why: `${text(details, 'open')} units of ${text(details, 'sku')} at ${text(details, 'location')} are on quality hold (${text(details, 'cause')}): ${text(details, 'reason')}`,
+        next: 'Look at the units. Release what may be sold and write off what may not.',
+        actions: [
+          `POST /api/v1/quality-holds/${id}/release {"quantity": …}`,
+          `POST /api/v1/quality-holds/${id}/write-off {"quantity": …}`,
+        ],
+      };
+    case 'return_received':
+      return {
+        why: `${text(details, 'units')} returned units of the order ${text(details, 'orderId')} are here and not inspected. What is owed for them goes back when they are.`,
+        next: 'Inspect them: say what goes back on sale and what is written off.',
+        actions: [`POST /api/v1/returns/${id}/inspect`],
+      };
+    case 'outbox_behind':
+      return {
+        why: `${text(details, 'messages')} messages wait for longer than a minute; the oldest is ${id}. No worker carries them, or Temporal is away.`,
+        next: 'See that a worker runs and reaches Temporal. They are delivered by themselves then.',
+        actions: ['holdfast doctor'],
+      };
+    case 'work_failed': {
+      const work = text(details, 'work');
+      const subject = text(details, 'id');
+      return {
+        why: `${work} failed ${text(details, 'attempts')} times on ${subject}: ${text(details, 'error')}`,
+        next: text(details, 'advice') || (isWork(work) ? WORK[work].advice : ALERT_KINDS.work_failed.title),
+        actions: [
+          `POST /api/v1/admin/work/retry {"work": "${work}", "subject": "${subject}"}`,
+          `holdfast work retry ${work} '${subject}'`,
+        ],
+      };
+    }
+    case 'ledger_tampered':
+      return {
+        why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ${id === 'audit_log' ? 'audit log' : 'ledger'} are not as they were made.`,
+        next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when a check of the seals finds nothing.',
+        actions: [`GET /api/v1/jobs/${text(details, 'jobId')}/findings`, 'holdfast verify --seals'],
+      };
+    case 'ledger_drift':
+      return {
+        why: `The counters of ${id} differ from the ledger.`,
+        next: 'Read what the check found, apply the repair script, and check again. This ends when the check finds nothing.',
+        actions: ['holdfast verify', place(id)],
+      };
+    case 'recall':
+    case 'count_short':
+      return {
+        why: `${text(details, 'why')} ${text(details, 'total')} promises at ${id} were changed.`.trim(),
+        next: 'Tell those who were affected. This ends when no such hold is open at the place: release or write off its units, or decide the count.',
+        actions: [`GET /api/v1/inventory/alerts/${alertId ?? ''}/affected`, place(id)],
+      };
+    case 'transfer_overdue':
+      return {
+        why: `${text(details, 'total')} transfers to ${id} should have arrived.`,
+        next: 'Ask where they are. Receive what has come; cancel what is lost.',
+        actions: list(details, 'transferIds').flatMap((transferId) => [
+          `POST /api/v1/transfers/${transferId}/receive`,
+          `POST /api/v1/transfers/${transferId}/cancel`,
+        ]),
+      };
+    case 'expiry_near':
+      return {
+        why: `${text(details, 'total')} lots on sale at ${id} expire soon.`,
+        next: 'Sell them first or take them off sale. Once past their day they are put on hold by themselves.',
+        actions: [place(id)],
+      };
+    case 'reservation_stopped':
+      return {
+        why: `The reservation keeps ${text(details, 'units')} units and has neither shipped nor been released for ${text(details, 'days')} days.`,
+        next: 'Ask who made it, then ship or release it. This ends within ten minutes after that.',
+        actions: [
+          `POST /api/v1/reservations/${id}/ship`,
+          `POST /api/v1/reservations/${id}/release`,
+          `holdfast why reservation ${id}`,
+        ],
+      };
+  }
+}
+
+/** Of a kind that another version of the program has raised: what its alert says. */
+export function wordsOfUnknown({ alertId, details }: Told): WaitingWords {
+  return {
+    why: text(details, 'why') || JSON.stringify(details),
+    next: text(details, 'next') || text(details, 'advice') || 'Look at the alert.',
+    actions: [`GET /api/v1/inventory/alerts (${alertId ?? ''})`],
+  };
+}
+
+function isWork(word: string): word is Work {
+  return word in WORK;
+}
+
+function text(details: Details, name: string): string {
+  const value = details[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+function list(details: Details, name: string): string[] {
+  const value = details[name];
+  return Array.isArray(value) ? value.map(String) : [];
+}

@@ -1,0 +1,62 @@
+import type { Database } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import { AppError, isAppError } from '../../platform/errors';
+import { lockOrders } from '../orders/lock';
+import { retryCapture } from '../payments/captures-by-hand';
+import { retryRefund } from '../payments/refunds-by-hand';
+import { retryFailedWork } from '../stock/alerts/failed-work';
+import { selectRetriable, type RetriableRow } from './retry-queries';
+
+/** What is tried again of an order. `saga`: its workflow reads the rows again, and is started where it is gone. */
+export interface Retried {
+  what: RetriableRow['what'] | 'saga';
+  id: string;
+  /** How it stands: of money its status, of work and the saga `due`. */
+  status: string;
+}
+
+/**
+ * Lets everything of an order be tried again now that failed or waits for its next try: refunds, captures, work on it, its parcels and
+ * reservations, and the step of its saga. What is not open is left as it is. Each is a transaction of its own: after a crash, ask again.
+ *
+ * @param askLimitMs a refund or capture that the gateway was asked about so recently stays as it is
+ * @throws AppError `UNKNOWN_ORDER`
+ */
+export async function retryOrder(
+  db: Database,
+  { orderId, actor, askLimitMs }: { orderId: string; actor: string; askLimitMs: number },
+): Promise<Retried[]> {
+  const retried: Retried[] = [];
+  for (const { what, id } of await selectRetriable(db, orderId)) {
+    const status = await retryOne(db, { what, id, actor, askLimitMs });
+    if (status !== null) retried.push({ what, id, status });
+  }
+  await db.retrying(async (tx) => {
+    const [order] = await lockOrders(tx, [orderId]);
+    if (!order) throw new AppError('UNKNOWN_ORDER', 'There is no such order.');
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+  });
+  return [...retried, { what: 'saga', id: orderId, status: 'due' }];
+}
+
+/** Null: it was settled by hand, or succeeded, meanwhile. */
+async function retryOne(
+  db: Database,
+  { what, id, ...by }: RetriableRow & { actor: string; askLimitMs: number },
+): Promise<string | null> {
+  if (what === 'refund' || what === 'capture') {
+    const retrying =
+      what === 'refund'
+        ? retryRefund(db, { refundId: id, ...by })
+        : retryCapture(db, { captureId: id, ...by });
+    return retrying.then(
+      ({ status }) => status,
+      (error: unknown) => {
+        if (isAppError(error, 'REFUND_SETTLED') || isAppError(error, 'CAPTURE_SETTLED')) return null;
+        throw error;
+      },
+    );
+  }
+  const found = await retryFailedWork(db, { work: what, subject: id });
+  return found.length > 0 ? 'due' : null;
+}

@@ -1,0 +1,58 @@
+import type { Queryable } from '../../../platform/database/database';
+import type { StockKey } from '../../stock/ledger/types';
+import { selectAwaited, selectBeingStopped } from './queries';
+
+/** What a place lacks: units that its quality holds await and that nobody gives up yet. */
+export interface Lacking {
+  /**
+   * Units that the place lacks, less those that are `owed`. Exact where it is about as many as somebody has; where it is many times as many, what
+   * others have begun to stop since the last count may be missing.
+   *
+   * @param atOnce units that somebody gives up at once
+   */
+  count(on: Queryable, atOnce: number): Promise<number>;
+  /** Notes that a parcel with so many units of the product is being stopped, once that is committed. */
+  noteStopped(units: number): void;
+  /** Notes that somebody with so many units fails to give them up: nobody else is to do it in their stead. */
+  noteOwed(units: number): void;
+}
+
+/** It is counted exactly once it is at most so many times what somebody gives up at once. */
+const MARGIN = 100;
+/** A count is trusted for so long, and for so many times as long as it took: what it costs is a part of what the work costs. */
+const TRUSTED_MS = 1_000;
+const TRUSTED_TIMES = 10;
+
+/**
+ * Of one run at one place. What the holds await is read each time, under the locks of whoever asks; what is in parcels that are being
+ * stopped has to be counted parcel by parcel, which would make a recall of many parcels cost the square of their number. So it is counted
+ * now and then, and what this run stops in between is added.
+ */
+export function openLacking(key: StockKey): Lacking {
+  let counted: { units: number; until: number } | undefined;
+  let stoppedSince = 0;
+  let owed = 0;
+  return {
+    async count(on, atOnce) {
+      const { awaited, isAll } = await selectAwaited(on, key);
+      // What is being stopped is then among what is to be given up anyway.
+      if (isAll) return awaited - owed;
+      if (counted && performance.now() < counted.until) {
+        const about = awaited - counted.units - stoppedSince - owed;
+        if (about > MARGIN * Math.max(1, atOnce)) return about;
+      }
+      const begun = performance.now();
+      const units = await selectBeingStopped(on, key);
+      const now = performance.now();
+      counted = { units, until: now + Math.max(TRUSTED_MS, TRUSTED_TIMES * (now - begun)) };
+      stoppedSince = 0;
+      return awaited - units - owed;
+    },
+    noteStopped(units) {
+      stoppedSince += units;
+    },
+    noteOwed(units) {
+      owed += units;
+    },
+  };
+}

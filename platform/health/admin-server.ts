@@ -1,0 +1,83 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { isHostServed } from '../loopback';
+import { AppError } from '../errors';
+import type { Logger } from '../telemetry/log';
+import { metricsText } from '../telemetry/metrics';
+import type { ProcessHealth } from './process-health';
+
+export interface AdminServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+const PROBES = ['/health', '/ready'];
+
+/**
+ * Serves `GET /health`, `/ready` and `/metrics` and nothing else, for a process without an HTTP API. On loopback metrics only under names
+ * of this machine.
+ *
+ * @throws AppError `PORT_TAKEN` when it cannot listen there
+ */
+export async function serveAdmin(options: {
+  host: string;
+  port: number;
+  registry: Registry;
+  health: ProcessHealth;
+  log: Logger;
+}): Promise<AdminServer> {
+  const { host, port, registry, health, log } = options;
+
+  async function respond(path: string | undefined, response: ServerResponse): Promise<void> {
+    if (path === '/health') {
+      sendJson(response, 200, await health.health());
+    } else if (path === '/ready') {
+      const readiness = await health.readiness();
+      sendJson(response, readiness.ready ? 200 : 503, readiness);
+    } else if (path === '/metrics') {
+      const text = await metricsText([registry]);
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    } else {
+      response.writeHead(404).end();
+    }
+  }
+
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?', 1)[0];
+    // Probes call by an address.
+    if (!PROBES.includes(path ?? '') && !isHostServed(request.headers.host, { listensOn: host })) {
+      response.writeHead(421).end();
+      return;
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return;
+    }
+    respond(path, response).catch((error: unknown) => {
+      log.error({ err: error, path }, 'the admin port could not respond');
+      response.writeHead(500).end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new AppError('PORT_TAKEN', `Cannot listen on ${host}:${port}: ${cause.message}`, {}, { cause })),
+    );
+    server.listen(port, host, resolve);
+  });
+  return {
+    // A server that listens on TCP has an address of this shape.
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .end(JSON.stringify(body));
+}
