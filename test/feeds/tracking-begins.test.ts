@@ -23,7 +23,7 @@ describe('a product that begins to be tracked after its rows were looked up', ()
   async function staged(rows: readonly string[], sku: string, keep: { lots: boolean; serials: boolean }) {
     const jobId = await stageText(shop.db, rows.join('\n'));
     await resolveFeed(shop.db, jobId, 1);
-    await setTracking(shop.db, { sku, ...keep });
+    await setTracking(shop.db, { actor: 'test', sku, ...keep });
     const result = await applyStagedFeed(shop.db, jobId);
     let csv = '';
     for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
