@@ -35,7 +35,9 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { erasureRoutes } from './routes/erasure';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
@@ -232,6 +234,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...auditRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
+    ...erasureRoutes(context),
+    ...codecRoutes(context),
     ...operationRoutes(context),
   ];
 }

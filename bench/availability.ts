@@ -1,26 +1,15 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import autocannon, { type Result } from 'autocannon';
 import { Pool } from 'pg';
-import type { TargetOrder } from './availability-target';
 import { BENCH_HEADERS, insertBenchKey } from './access-key';
 import { fillProducts, fillStock, fillWarehouses } from './fill';
+import { alternate, startTarget, type Target } from './http-load';
 import { startBenchPostgres } from './servers';
 import { report, rounded } from './windows';
 
 const WAREHOUSES = 100;
 /** BENCH_AVAILABILITY_PRODUCTS for trying: 100,000 products at 100 locations are 10 million stock rows. */
 const PRODUCTS = Number(process.env.BENCH_AVAILABILITY_PRODUCTS ?? 100_000);
-const CONNECTIONS = 64;
 const ROUNDS = 3;
 const SECONDS = Number(process.env.BENCH_AVAILABILITY_SECONDS ?? 8);
-/** Each connection cycles through paths of its own; together they are more than any cache contains. */
-const PATHS_PER_CONNECTION = 500;
-
-interface Target {
-  url: string;
-  stop(): Promise<void>;
-}
 
 /**
  * GET /inventory/{sku} a second, over random products of a full-sized stock table, beside a bare Express handler that returns
@@ -42,7 +31,7 @@ export async function benchAvailability(): Promise<void> {
     const document: unknown = await (
       await fetch(`${api.url}/api/v1/inventory/BENCH-1`, { headers: BENCH_HEADERS })
     ).json();
-    const bare = await startTarget({ serve: 'bare', document });
+    const bare = await startTarget({ serve: 'document', path: '/api/v1/inventory/:sku', document });
     targets.push(bare);
     await compare(api, bare);
   } finally {
@@ -52,67 +41,20 @@ export async function benchAvailability(): Promise<void> {
 }
 
 async function compare(api: Target, bare: Target): Promise<void> {
-  // Not counted: connections, prepared statements, compiled code.
-  await load(api, 2);
-  await load(bare, 2);
-  const windows: { ours: Result; bare: Result }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    windows.push({ ours: await load(api, SECONDS), bare: await load(bare, SECONDS) });
-  }
-  const mean = (of: (window: (typeof windows)[number]) => number) =>
-    windows.reduce((sum, window) => sum + of(window), 0) / windows.length;
-  const perSecond = mean(({ ours }) => ours.requests.average);
-  const barePerSecond = mean((window) => window.bare.requests.average);
+  const path = () => `/api/v1/inventory/BENCH-${1 + Math.floor(Math.random() * PRODUCTS)}`;
+  const loads = [api, bare].map((target) => ({ target, path, headers: BENCH_HEADERS }));
+  const [ours, others] = await alternate(loads, { rounds: ROUNDS, seconds: SECONDS });
+  if (!ours || !others) throw new Error('two loads have two results');
   report({
     bench: 'availability',
     rows: PRODUCTS * WAREHOUSES,
-    perSecond: Math.round(perSecond),
-    barePerSecond: Math.round(barePerSecond),
-    ratio: rounded(perSecond / barePerSecond),
-    p50Ms: rounded(mean(({ ours }) => ours.latency.p50)),
-    // The worst window's.
-    p99Ms: Math.max(...windows.map(({ ours }) => ours.latency.p99)),
-    bareP50Ms: rounded(mean((window) => window.bare.latency.p50)),
-    bareP99Ms: Math.max(...windows.map((window) => window.bare.latency.p99)),
-    bytes: Math.round(mean(({ ours }) => ours.throughput.total / ours.requests.total)),
+    perSecond: Math.round(ours.perSecond),
+    barePerSecond: Math.round(others.perSecond),
+    ratio: rounded(ours.perSecond / others.perSecond),
+    p50Ms: rounded(ours.p50Ms),
+    p99Ms: ours.p99Ms,
+    bareP50Ms: rounded(others.p50Ms),
+    bareP99Ms: others.p99Ms,
+    bytes: Math.round(ours.bytes),
   });
-}
-
-async function load({ url }: Target, seconds: number): Promise<Result> {
-  const result = await autocannon({
-    url,
-    connections: CONNECTIONS,
-    duration: seconds,
-    setupClient: (client) => {
-      client.setRequests(
-        Array.from({ length: PATHS_PER_CONNECTION }, () => ({
-          method: 'GET',
-          headers: BENCH_HEADERS,
-          path: `/api/v1/inventory/BENCH-${1 + Math.floor(Math.random() * PRODUCTS)}`,
-        })),
-      );
-    },
-  });
-  if (result.non2xx + result.errors + result.timeouts > 0)
-    throw new Error(
-      `${result.non2xx} answers were not 200, ${result.errors} failed, ${result.timeouts} never came`,
-    );
-  return result;
-}
-
-async function startTarget(order: TargetOrder): Promise<Target> {
-  const child: ChildProcess = fork(require.resolve('./availability-target'));
-  child.send(order);
-  const ended = once(child, 'exit');
-  const [url] = (await Promise.race([
-    once(child, 'message'),
-    ended.then(() => Promise.reject(new Error('a server of the benchmark did not start'))),
-  ])) as [string];
-  return {
-    url,
-    async stop() {
-      child.disconnect();
-      await ended;
-    },
-  };
 }

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { stackOf } from '../platform/errors';
 import { BENCH_HEADERS, insertBenchKey } from './access-key';
-import type { TargetOrder } from './availability-target';
+import type { TargetOrder } from './http-target';
 import { memory } from './process-tree';
 import { startBenchPostgres } from './servers';
 
@@ -39,7 +39,7 @@ async function main([given = '10000']: readonly string[]): Promise<void> {
   expectFiles(count + ROOM * 3 + OTHER_FILES);
   const postgres = await startBenchPostgres();
   const pool = new Pool({ connectionString: postgres.url, max: 1 });
-  const api = fork(join(__dirname, 'availability-target.js'));
+  const api = fork(join(__dirname, 'http-target.js'));
   try {
     await insertBenchKey(pool);
     const url = await startApi(api, postgres.url, count + ROOM);

@@ -1,4 +1,5 @@
 import { stackOf } from '../platform/errors';
+import { benchApi } from './api';
 import { benchAvailability } from './availability';
 import { benchBatch } from './batch';
 import { benchCost } from './cost';
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   cost: benchCost,
   expiry: benchExpiry,
   availability: benchAvailability,
+  api: benchApi,
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,

@@ -21,7 +21,13 @@ export async function ensureDemoCustomer(settings: Settings, db: Database): Prom
   const path = join(settings.HOLDFAST_HOME, 'demo-customer-password');
   await keepSecret(path, randomBytes(18).toString('base64url'));
   const password = (await keptSecret(path)) ?? '';
-  const customer = { email: EMAIL, password, name: 'Demo customer', role: 'customer', actor: 'holdfast up' } as const;
+  const customer = {
+    email: EMAIL,
+    password,
+    name: 'Demo customer',
+    role: 'customer',
+    actor: 'holdfast up',
+  } as const;
   try {
     await addUser({ db, passwords }, customer);
   } catch (error) {

@@ -1,11 +1,10 @@
 import type { Settings } from '../platform/config';
 import { createWorkerDeployments, type BuildId } from '../platform/temporal/deployments';
-import { lazyTemporalClient } from '../platform/temporal/connection';
 import { buildName, makeCurrent, ownBuild } from '../worker/deployment';
 import { restartPinnedJobs } from '../worker/restart-pinned-jobs';
 import { engineNames } from '../workflows/contract/names';
 import type { Output } from './output';
-import { locateTemporal } from './servers';
+import { openTemporalLink } from './temporal-link';
 
 export interface DeployOptions {
   /** Another build than that of this program. */
@@ -20,7 +19,7 @@ export interface DeployOptions {
 /** `holdfast deploy`: makes a build the one that gets the work, once its workers ask for it. */
 export async function runDeploy(settings: Settings, options: DeployOptions, output: Output): Promise<number> {
   const names = engineNames();
-  const link = lazyTemporalClient(settings, await locateTemporal(settings));
+  const link = await openTemporalLink(settings);
   try {
     const deployments = createWorkerDeployments(link.connection, link.namespace);
     const buildId = options.build ?? (await ownBuild(settings));

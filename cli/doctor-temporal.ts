@@ -3,7 +3,7 @@ import { temporal as protocol } from '@temporalio/proto';
 import type { Settings } from '../platform/config';
 import { boundedCall, DEADLINES_MS } from '../platform/temporal/bounded-call';
 import { isNotFound } from '../platform/temporal/call-failure';
-import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal/connection';
+import type { LazyTemporalLink } from '../platform/temporal/connection';
 import { createWorkerDeployments, type BuildId } from '../platform/temporal/deployments';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal/namespace';
 import { buildName } from '../worker/deployment';
@@ -12,6 +12,7 @@ import { currentBuild } from './build-in-use';
 import type { DoctorOptions, Finding } from './doctor-checks';
 import { errorText } from './error-text';
 import { locateTemporal } from './servers';
+import { openTemporalLink } from './temporal-link';
 
 /** A worker asks for work at least once a minute, and Temporal remembers for five who did. */
 const POLLED_WITHIN_MS = 90_000;
@@ -60,7 +61,7 @@ export function buildFinding(current: BuildId, polling: PollingBuilds): Finding 
 
 async function checkBuild(settings: Settings): Promise<Finding> {
   const names = engineNames();
-  const link = lazyTemporalClient(settings, await locateTemporal(settings));
+  const link = await openTemporalLink(settings);
   try {
     const deployments = createWorkerDeployments(link.connection, link.namespace);
     const queues = [names.ordersQueue, names.paymentsQueue, names.jobsQueue];
@@ -97,7 +98,7 @@ async function checkPollers(settings: Settings, { thisHost }: DoctorOptions): Pr
 }
 
 async function withTemporal<T>(settings: Settings, work: (call: Call) => Promise<T>): Promise<T> {
-  const link = lazyTemporalClient(settings, await locateTemporal(settings));
+  const link = await openTemporalLink(settings);
   try {
     return await work((request) => boundedCall(link.connection, DEADLINES_MS.call, () => request(link)));
   } finally {

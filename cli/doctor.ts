@@ -1,4 +1,5 @@
 import { settingsSchema, type Settings } from '../platform/config';
+import { isSecretSetting } from '../platform/secret-settings';
 import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
@@ -64,7 +65,7 @@ function shownSettings(settings: Settings): Record<string, { given: boolean; val
 /** Keys and passwords are only told to be there. */
 export function redact(name: string, value: string | number | boolean | string[]): string {
   const text = String(value);
-  if (/_(API_KEY|SECRETS?)$/.test(name)) return '(set, not shown)';
+  if (isSecretSetting(name) && !name.endsWith('_URL')) return '(set, not shown)';
   if (!URL.canParse(text)) return text;
   const url = new URL(text);
   if (url.password) url.password = 'hidden';

@@ -72,6 +72,7 @@ export async function provideTemporal(
     stateFile: join(settings.HOLDFAST_HOME, 'temporal.db'),
     port: TEMPORAL_PORT,
     uiPort: TEMPORAL_UI_PORT,
+    retentionDays: settings.TEMPORAL_RETENTION_DAYS,
     log,
     onExit: () => service.failed('Temporal', new Error('the embedded Temporal server ended unasked')),
   });

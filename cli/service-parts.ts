@@ -8,6 +8,7 @@ import { migrationFiles } from '../platform/database/migrations';
 import { serveAdmin } from '../platform/health/admin-server';
 import { openDatabaseProbe } from '../platform/health/database-probe';
 import { createProcessHealth } from '../platform/health/process-health';
+import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { createEngineClient } from '../platform/temporal/engine-client';
 import {
@@ -18,6 +19,7 @@ import {
   type TemporalLink,
   type TemporalTarget,
 } from '../platform/temporal/connection';
+import { ensureSearchAttributes, setRetention } from '../platform/temporal/namespace';
 import { startWorker } from '../worker/worker';
 import type { EngineNames } from '../workflows/contract/names';
 import type { Service } from './service';
@@ -60,6 +62,20 @@ export async function connectTemporalPart(
   const link = await connectTemporal(settings, { ...target, log });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
+}
+
+/** Makes the namespace what orders need. Where the server does not let us set how long it keeps workflows, that is logged. */
+export async function prepareNamespace(
+  { settings, log }: PartContext,
+  { connection, namespace }: TemporalLink,
+): Promise<void> {
+  await ensureSearchAttributes(connection, namespace);
+  const { TEMPORAL_RETENTION_DAYS: days } = settings;
+  if (days === undefined) return;
+  await setRetention(connection, namespace, days).catch((error: unknown) => {
+    if (!isAppError(error, 'RETENTION_NOT_SET')) throw error;
+    log.warn({ setting: 'TEMPORAL_RETENTION_DAYS' }, error.message);
+  });
 }
 
 /** For a process without a worker: Temporal may be away. */

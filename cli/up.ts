@@ -10,21 +10,21 @@ import { createLogger } from '../platform/telemetry/log';
 import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import { migrate } from '../platform/database/migrations';
 import { provideRuntimeRole } from '../platform/database/runtime-role';
-import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
 import { mayStartEagerly, useOwnBuild } from './build-in-use';
-import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { ensureDemoCustomer } from './demo-customer';
 import { ensureDemoKeys, type DemoKeys } from './demo-keys';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
 import { provideTimeouts } from './migrate';
+import { withOwnSecrets } from './home-secrets';
 import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
+  prepareNamespace,
   startApiPart,
   startWorkerPart,
   stopSeconds,
@@ -32,7 +32,6 @@ import {
   type PartContext,
 } from './service-parts';
 import { describeSeed } from './seed';
-import { withOwnSigningSecret } from './signing-secret';
 import { logSettingWarnings } from './setting-warnings';
 import { runService } from './service';
 
@@ -52,7 +51,7 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
   return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
     output.line(`Holdfast ${VERSION}\n`);
     await claimHome({ service, settings, log });
-    const own = await withOwnSigningSecret(await withOwnCarrierSecret(settings));
+    const own = await withOwnSecrets(settings);
     const around = { service, settings: own, log };
     logSettingWarnings(around.settings, log);
     const started = await startEverything(around, options, output);
@@ -99,7 +98,7 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   service.stopping.throwIfAborted();
 
   const temporal = await connectTemporalPart(around, servers);
-  await ensureSearchAttributes(temporal.connection, temporal.namespace);
+  await prepareNamespace(around, temporal);
   const names = engineNames();
   service.stopping.throwIfAborted();
   const isOwnServer = settings.TEMPORAL_ADDRESS === undefined;

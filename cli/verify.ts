@@ -13,12 +13,12 @@ import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { createLogger } from '../platform/telemetry/log';
-import { lazyTemporalClient } from '../platform/temporal/connection';
 import { createEngineClient } from '../platform/temporal/engine-client';
 import { engineNames } from '../workflows/contract/names';
 import { describeOrderWorkflow } from '../worker/ensure/ensure-order-workflow';
 import type { Output } from './output';
 import { locateDirectDatabase, locateTemporal } from './servers';
+import { openTemporalLink } from './temporal-link';
 
 export interface VerifyOptions {
   full: boolean;
@@ -193,7 +193,7 @@ export async function connectEngine(
 ): Promise<{ describe: DescribeSaga; close(): Promise<void> } | undefined> {
   const target = await locateTemporal(settings).catch(() => undefined);
   if (!target) return undefined;
-  const link = lazyTemporalClient(settings, target);
+  const link = await openTemporalLink(settings);
   const engine = createEngineClient(link.client);
   const close = async () => {
     await engine.idle();

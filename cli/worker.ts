@@ -1,14 +1,14 @@
 import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { addProcessMetrics, createMetricsRegistry } from '../platform/telemetry/metrics';
-import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
 import { logBuild } from './build-in-use';
-import { withHomeCarrierSecret } from './carrier-secret';
+import { withHomeSecrets } from './home-secrets';
 import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
+  prepareNamespace,
   serveAdminPart,
   startWorkerPart,
   stopSeconds,
@@ -19,7 +19,7 @@ import { runService } from './service';
 
 /** `holdfast worker`: runs the orders, without HTTP. */
 export async function runWorker(given: Settings, output: Output): Promise<number> {
-  const settings = await withHomeCarrierSecret(given);
+  const settings = await withHomeSecrets(given);
   const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
@@ -29,7 +29,7 @@ export async function runWorker(given: Settings, output: Output): Promise<number
     const around = { service, settings, log };
     const db = openDatabasePart(around, databaseUrl);
     const temporal = await connectTemporalPart(around, target);
-    await ensureSearchAttributes(temporal.connection, temporal.namespace);
+    await prepareNamespace(around, temporal);
     service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { configError, messageOf } from './errors';
+import { configError } from './errors';
 import { hostNameOf, isLoopback } from './loopback';
+import { withFiles } from './secret-settings';
 import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -88,6 +88,16 @@ export function isKey256(text: string): boolean {
   return /^[A-Za-z0-9+/]{43}=$/.test(text);
 }
 
+const PAYLOAD_KEY = /^([a-z0-9][a-z0-9._-]{0,31})=(.*)$/;
+
+/** `id=key`, each id once. The texts are not told: they are secrets. */
+const payloadKeys = list.superRefine((items, context) => {
+  const ids = items.map((item) => PAYLOAD_KEY.exec(item)?.[1]);
+  if (items.some((item) => !isKey256(PAYLOAD_KEY.exec(item)?.[2] ?? '')))
+    context.addIssue('each must be id=key: an id of small letters and digits, and the base64 of 32 bytes');
+  else if (new Set(ids).size < ids.length) context.addIssue('an id is given twice');
+});
+
 /** The text is not told: it is a secret. */
 const key256 = z.string().refine(isKey256, 'must be the base64 of 32 bytes').optional();
 
@@ -149,8 +159,11 @@ export const settingsSchema = z.object({
   HOLDFAST_API_KEY_FILE: text,
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_URL_FILE: text,
   DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_DIRECT_URL_FILE: text,
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_OWNER_URL_FILE: text,
   DATABASE_POOL_SIZE: positive.max(500).default(20),
   REPORT_POOL_SIZE: positive.max(100).default(4),
 
@@ -160,12 +173,17 @@ export const settingsSchema = z.object({
     .optional(),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
   TEMPORAL_API_KEY: text,
+  TEMPORAL_API_KEY_FILE: text,
   TEMPORAL_TLS: flag,
   TEMPORAL_TLS_CLIENT_CERT_PATH: text,
   TEMPORAL_TLS_CLIENT_KEY_PATH: text,
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: text,
   TEMPORAL_TLS_SERVER_NAME: text,
   TEMPORAL_CLI_PATH: text,
+  TEMPORAL_RETENTION_DAYS: positive.max(3_650).optional(),
+  TEMPORAL_UI_ORIGINS: origins,
+  PAYLOAD_KEYS: payloadKeys,
+  PAYLOAD_KEYS_FILE: text,
   WORKER_VERSIONING: z.enum(['on', 'off']).default('on'),
 
   SIGNING_KEYS_SECRET: key256,
@@ -183,8 +201,10 @@ export const settingsSchema = z.object({
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
+  STRIPE_API_KEY_FILE: text,
   STRIPE_API_BASE: z.url().optional(),
   STRIPE_WEBHOOK_SECRETS: stripeSecrets,
+  STRIPE_WEBHOOK_SECRETS_FILE: text,
   PAYMENT_CALL_TIMEOUT_MS: positive.default(10_000),
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
   PAYMENT_CALLS: positive.max(1_000).default(32),
@@ -204,6 +224,7 @@ export const settingsSchema = z.object({
   CARRIER: carrierName.default('sandbox'),
   CARRIER_CALL_TIMEOUT_MS: positive.max(15_000).default(10_000),
   CARRIER_WEBHOOK_SECRETS: carrierSecrets,
+  CARRIER_WEBHOOK_SECRETS_FILE: text,
   CARRIER_UPDATES_UNSIGNED: z.enum(['refuse', 'allow']).default('refuse'),
   SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
   SANDBOX_CARRIER_UNSERVED: list,
@@ -253,12 +274,27 @@ export const settingsSchema = z.object({
 
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** A key under which payloads are encrypted. Its id is written beside what it has encrypted. */
+export interface PayloadKey {
+  id: string;
+  /** 32 bytes. */
+  key: Buffer;
+}
+
 /** The secrets with which updates of this carrier are signed. */
 export function carrierSecretsOf(
   { CARRIER_WEBHOOK_SECRETS: given }: Pick<Settings, 'CARRIER_WEBHOOK_SECRETS'>,
   carrier: string,
 ): string[] {
   return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
+}
+
+/** Keys under which payloads of workflows are encrypted: the first encrypts, all decrypt. */
+export function payloadKeysOf({ PAYLOAD_KEYS: given }: Pick<Settings, 'PAYLOAD_KEYS'>): PayloadKey[] {
+  return given.map((item) => {
+    const [, id = '', key = ''] = PAYLOAD_KEY.exec(item) ?? [];
+    return { id, key: Buffer.from(key, 'base64') };
+  });
 }
 
 /** Which values of the claim `OIDC_ROLE_CLAIM` give which role. */
@@ -328,24 +364,6 @@ const FORMER_NAMES: Readonly<Record<string, string>> = { WORKER_ADMIN_PORT: 'WOR
 function valueOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const former = FORMER_NAMES[name];
   return env[name] || (former && env[former]) || undefined;
-}
-
-/** Settings that may be in a file, which `<name>_FILE` names: so that they need not be in the environment. */
-const MAY_BE_IN_FILES = ['SIGNING_KEYS_SECRET'] as const satisfies readonly (keyof Settings)[];
-
-/** @throws AppError `CONFIG_INVALID` where a file cannot be read, or the setting is given too */
-function withFiles(given: Record<string, string | undefined>): Record<string, string | undefined> {
-  const read = MAY_BE_IN_FILES.flatMap((name) => {
-    const path = given[`${name}_FILE`];
-    if (path === undefined) return [];
-    if (given[name] !== undefined) throw configError([`${name}_FILE: does not go with ${name}`]);
-    try {
-      return [[name, readFileSync(path, 'utf8').trim()]];
-    } catch (error) {
-      throw configError([`${name}_FILE: ${messageOf(error)}`]);
-    }
-  });
-  return { ...given, ...(Object.fromEntries(read) as Record<string, string>) };
 }
 
 function crossChecks(settings: Settings): string[] {

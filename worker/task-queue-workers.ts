@@ -1,6 +1,7 @@
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { asError } from '../platform/errors';
 import type { Settings } from '../platform/config';
+import { dataConverterOf } from '../platform/temporal/payload-codec';
 import type { EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
 
@@ -28,6 +29,7 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
   const shared = {
     connection,
     namespace,
+    dataConverter: dataConverterOf(settings),
     ...(workerOptions?.workflowBundle ? {} : { workflowBundle: await workflowBundle() }),
     // Without shutdownForceTime: a worker that it cuts off waits for ever for tasks that nothing polls any more.
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,

@@ -38,6 +38,7 @@ export interface AppContext {
       | 'HOST'
       | 'ALLOWED_HOSTS'
       | 'ALLOWED_ORIGINS'
+      | 'TEMPORAL_UI_ORIGINS'
       | 'TRUSTED_PROXIES'
       | 'LIMIT_BAD_CREDENTIALS'
     >;

@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Settings } from '../../platform/config';
 import { isHostServed } from '../../platform/loopback';
+import { CODEC_BASE } from './paths';
 import { problem } from './problems';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
@@ -19,6 +20,8 @@ const CORS_HEADERS = [
   'X-Api-Key',
   'X-Request-Id',
   'traceparent',
+  // Of Temporal's web UI.
+  'X-Namespace',
 ].join(', ');
 /** What it may read, beside the body. */
 const CORS_EXPOSED = [
@@ -48,14 +51,18 @@ export function browserGuard({
   HOST,
   ALLOWED_HOSTS,
   ALLOWED_ORIGINS,
-}: Pick<Settings, 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS'>): RequestHandler {
-  const listed = new Set(ALLOWED_ORIGINS);
+  TEMPORAL_UI_ORIGINS,
+}: Pick<Settings, 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TEMPORAL_UI_ORIGINS'>): RequestHandler {
+  const origins = new Set(ALLOWED_ORIGINS);
+  const originsOfCodec = new Set(TEMPORAL_UI_ORIGINS);
   return (req, res, next) => {
     const { host, origin } = req.headers;
     if (host === undefined && req.httpVersion === '1.1')
       throw problem('BAD_REQUEST', 'The request has no Host.');
     if (!PROBES.includes(req.path) && !isHostServed(host, { listensOn: HOST, allowed: ALLOWED_HOSTS }))
       throw problem('HOST_NOT_SERVED', 'This name of the host is not served here.');
+    // Payloads of workflows are for Temporal's pages alone, and nothing else is.
+    const listed = req.path.startsWith(`${CODEC_BASE}/`) ? originsOfCodec : origins;
     if (listed.size > 0) res.vary('Origin');
     if (origin !== undefined && listed.has(origin)) {
       admit(res, origin);

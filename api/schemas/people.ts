@@ -66,13 +66,10 @@ export const userStatus = z.enum(USER_STATUSES);
 export const userUpdate = z
   .strictObject({
     name: name.optional(),
-    email: z
-      .strictObject({ address: email, password: triedPassword })
-      .optional()
-      .meta({
-        description:
-          'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',
-      }),
+    email: z.strictObject({ address: email, password: triedPassword }).optional().meta({
+      description:
+        'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',
+    }),
     password: z
       .strictObject({ current: triedPassword, new: password })
       .optional()
@@ -85,6 +82,24 @@ export const userUpdate = z
     error: 'does not go with password: a new password calls off another address',
   })
   .meta({ id: 'UserUpdate', description: 'What is not given stays.' });
+
+export const erasureRequest = z
+  .strictObject({
+    password: triedPassword
+      .optional()
+      .meta({ description: 'Of oneself, where one has a password; of somebody else it is not asked for' }),
+  })
+  .meta({ id: 'ErasureRequest' });
+
+export const erasure = z
+  .object({
+    userId: uuid,
+    status: z.enum(['erasing', 'erased']),
+    requestedAt: time,
+    orders: z.int().meta({ description: 'Orders whose personal values were erased so far' }),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Erasure' });
 
 export const keySet = z
   .object({

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mailer } from '../../domain/identity/accounts/types';
 
@@ -15,6 +15,12 @@ export function createFileMailer(folder: string): Mailer {
       const path = join(folder, `${id}.txt`);
       await writeFile(`${path}.new`, `To: ${to}\nSubject: ${subject}\n\n${text}\n`, { mode: 0o600 });
       await rename(`${path}.new`, path);
+    },
+    async withdraw(mailId) {
+      const path = join(folder, `${mailId}.txt`);
+      await rm(path, { force: true });
+      // Of a process that died while it wrote.
+      await rm(`${path}.new`, { force: true });
     },
   };
 }

@@ -140,8 +140,8 @@ const TOO_STRONG = 'HF001';
 
 /**
  * Of every table the role gets `select`, `insert`, `update` and `delete`, but
- * - of those that `refuse_change` keeps append-only `select` and `insert`, of the ledger and the audit log without the columns that say
- *   which entry of which transaction a row is;
+ * - of those that `refuse_change` and `refuse_event_change` keep append-only `select` and `insert`, of the ledger and the audit log without
+ *   the columns that say which entry of which transaction a row is;
  * - of what only functions of the owner write `select`, and so of the months of the ledger, which are written through their parent.
  * A table changes its rights only where they differ, so that a start beside others that run invalidates no plan.
  */
@@ -188,7 +188,7 @@ begin
   for t in
     select c.oid::regclass as name, c.relname, c.relkind, c.relacl, c.oid,
       exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgtype & 1 = 1 and g.tgtype & 24 = 24
-              and g.tgfoid = 'refuse_change'::regproc) as append_only,
+              and g.tgfoid in (to_regproc('refuse_change'), to_regproc('refuse_event_change'))) as append_only,
       exists (select from pg_inherits i where i.inhrelid = c.oid and i.inhparent = 'inventory_transactions'::regclass) as is_month
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'S') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -231,7 +231,7 @@ begin
     and (has_table_privilege(runtime, c.oid, 'truncate')
       or (has_table_privilege(runtime, c.oid, 'update, delete')
         and exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgtype & 1 = 1 and g.tgtype & 24 = 24
-                    and g.tgfoid = 'refuse_change'::regproc)));
+                    and g.tgfoid in (to_regproc('refuse_change'), to_regproc('refuse_event_change')))));
   if strong is not null then
     raise exception 'The role % may change what is append-only, or truncate, by rights that it has from PUBLIC or another role: %', runtime, strong
       using errcode = '${TOO_STRONG}';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { AppError } from '../errors';
 import type { Logger } from '../telemetry/log';
-import { ensureSearchAttributes, raiseRetention } from '../temporal/namespace';
+import { ensureSearchAttributes, setRetention } from '../temporal/namespace';
 import { rotateLog } from './log-files';
 import { claimOwnership } from './owner';
 import { endProcess, findProcesses, isRunning } from './processes';
@@ -18,6 +18,8 @@ export interface TemporalServerOptions {
   /** Wanted ports of 127.0.0.1; a free one when they are taken, or not given. */
   port?: number;
   uiPort?: number;
+  /** Days for which closed workflows are kept; 30 unless given. */
+  retentionDays?: number | undefined;
   /** Serves the web UI too; the default. */
   ui?: boolean;
   log: Logger;
@@ -67,7 +69,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     const { address, pid, uiUrl } = launched;
     child = launched.child;
     await ownership.record(pid);
-    await prepareNamespace(address);
+    await prepareNamespace(address, options.retentionDays ?? RETENTION_DAYS);
     let stopped = false;
     const ended = () => {
       if (stopped) return;
@@ -107,11 +109,11 @@ async function stopOrphans(stateFile: string, log: Logger): Promise<void> {
   }
 }
 
-async function prepareNamespace(address: string): Promise<void> {
+async function prepareNamespace(address: string, retentionDays: number): Promise<void> {
   const connection = Connection.lazy({ address, connectTimeout: READY_MS });
   try {
     await untilServing(connection, address);
-    await raiseRetention(connection, NAMESPACE, RETENTION_DAYS);
+    await setRetention(connection, NAMESPACE, retentionDays);
     await ensureSearchAttributes(connection, NAMESPACE);
   } finally {
     await connection.close();

@@ -14,6 +14,7 @@ import { isLoopback } from '../loopback';
 import type { Logger } from '../telemetry/log';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isNotFound } from './call-failure';
+import { dataConverterOf } from './payload-codec';
 
 /** The connection of a process that runs a worker. Client and worker share it: without that no start is eager. */
 export interface TemporalLink {
@@ -79,7 +80,7 @@ export async function connectTemporal(
   }
   target.log.info({ address: options.address, namespace }, 'connected to Temporal');
   return {
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, dataConverter: dataConverterOf(settings) }),
     connection,
     namespace,
     close: () => connection.close(),
@@ -100,7 +101,7 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget): 
   });
   const namespace = target.namespace ?? settings.TEMPORAL_NAMESPACE;
   return {
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, dataConverter: dataConverterOf(settings) }),
     connection,
     namespace,
     close: () => connection.close(),

@@ -9,10 +9,12 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { ApplicationFailure, type SignalDefinition, type UpdateDefinition } from '@temporalio/common';
+import { isAppError } from '../errors';
 import { withTimeout } from '../with-timeout';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isFailedPrecondition } from './call-failure';
 import { createEngineHealth, type EngineHealth } from './engine-health';
+import { PAYLOAD_NOT_READABLE } from './payload-codec';
 import {
   latestFailure,
   pendingActivitiesOf,
@@ -63,7 +65,10 @@ export interface EngineClient {
   lastTaskFailure(workflowId: string, runId: string): Promise<TaskFailure | null>;
   /** Ids of up to `limit` workflows that a query of visibility finds. It lags by a second or more. */
   list(query: string, limit: number): Promise<string[]>;
-  /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
+  /**
+   * Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. One that cannot be read,
+   * since its key is lost, is made anew.
+   */
   ensureSchedule(options: ScheduleOptions): Promise<void>;
   /** Removes a schedule, where there is one. */
   deleteSchedule(scheduleId: string): Promise<void>;
@@ -117,6 +122,25 @@ export function createEngineClient(client: Client): EngineClient {
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null, activities: [] };
       throw error;
+    }
+  }
+
+  async function updateSchedule({ scheduleId, spec, action, policies }: ScheduleOptions): Promise<void> {
+    await succeeding(DEADLINES_MS.slowCall, () =>
+      client.schedule.getHandle(scheduleId).update((previous) => ({
+        state: previous.state,
+        spec,
+        policies,
+        action: { ...previous.action, ...action },
+      })),
+    );
+  }
+
+  async function deleteSchedule(scheduleId: string): Promise<void> {
+    try {
+      await succeeding(DEADLINES_MS.slowCall, () => client.schedule.getHandle(scheduleId).delete());
+    } catch (error) {
+      if (!(error instanceof ScheduleNotFoundError)) throw error;
     }
   }
 
@@ -200,25 +224,16 @@ export function createEngineClient(client: Client): EngineClient {
         await succeeding(DEADLINES_MS.slowCall, () => client.schedule.create(options));
       } catch (error) {
         if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-        const { scheduleId, spec, action, policies } = options;
-        await succeeding(DEADLINES_MS.slowCall, () =>
-          client.schedule.getHandle(scheduleId).update((previous) => ({
-            state: previous.state,
-            spec,
-            policies,
-            action: { ...previous.action, ...action },
-          })),
-        );
+        await updateSchedule(options).catch(async (failure: unknown) => {
+          if (!isAppError(failure, PAYLOAD_NOT_READABLE)) throw failure;
+          // What it starts its workflow with is lost with its key. Its pause, if it had one, goes too.
+          await deleteSchedule(options.scheduleId);
+          await succeeding(DEADLINES_MS.slowCall, () => client.schedule.create(options));
+        });
       }
     },
 
-    async deleteSchedule(scheduleId) {
-      try {
-        await succeeding(DEADLINES_MS.slowCall, () => client.schedule.getHandle(scheduleId).delete());
-      } catch (error) {
-        if (!(error instanceof ScheduleNotFoundError)) throw error;
-      }
-    },
+    deleteSchedule,
 
     async idle() {
       await withTimeout(Promise.all(open), IDLE_LIMIT_MS);

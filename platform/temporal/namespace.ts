@@ -63,19 +63,35 @@ export async function ensureSearchAttributes(connection: Services, namespace: st
   }
 }
 
-/** Keeps closed workflows of `namespace` for at least `days`. */
-export async function raiseRetention(connection: Services, namespace: string, days: number): Promise<void> {
+/**
+ * Keeps closed workflows of `namespace`, with what their histories have of people, for so many days; those that are closed already for as long
+ * as was set when they closed.
+ *
+ * @throws AppError `RETENTION_NOT_SET` where the server does not let us
+ */
+export async function setRetention(connection: Services, namespace: string, days: number): Promise<void> {
   const wanted = days * 86_400;
-  const { config } = await call(connection, () =>
-    connection.workflowService.describeNamespace({ namespace }),
-  );
-  if (Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) >= wanted) return;
-  await call(connection, () =>
-    connection.workflowService.updateNamespace({
-      namespace,
-      config: { workflowExecutionRetentionTtl: msToTs(wanted * 1_000) },
-    }),
-  );
+  try {
+    const { config } = await call(connection, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    if (Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) === wanted) return;
+    await call(connection, () =>
+      connection.workflowService.updateNamespace({
+        namespace,
+        config: { workflowExecutionRetentionTtl: msToTs(wanted * 1_000) },
+      }),
+    );
+  } catch (cause) {
+    if (!isRefused(cause)) throw cause;
+    throw new AppError(
+      'RETENTION_NOT_SET',
+      `Temporal does not let us set how long namespace ${namespace} keeps closed workflows. Have it done: ` +
+        `temporal operator namespace update --namespace ${namespace} --retention ${days}d`,
+      { namespace },
+      { cause },
+    );
+  }
 }
 
 function call<T>(connection: Services, request: () => Promise<T>): Promise<T> {

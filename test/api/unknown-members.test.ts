@@ -16,10 +16,12 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-/** What third parties send by contracts of their own: they add members when they like, and stop sending to who refuses them. */
+/** What third parties, and Temporal, send by contracts of their own: they add members when they like, and stop sending to who refuses them. */
 const OF_THIRD_PARTIES = [
   'POST /api/v1/carriers/{name}/events',
   'POST /api/v1/gateways/{name}/events',
+  'POST /codec/decode',
+  'POST /codec/encode',
 ] as const;
 
 const UNKNOWN = 'unknownMember';

@@ -129,7 +129,7 @@ describe('what the runtime role tries is refused by PostgreSQL', () => {
        where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
          and has_table_privilege($1, c.oid, p.privilege)
          and (p.privilege not in ('UPDATE', 'DELETE')
-           or exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgfoid = 'refuse_change'::regproc))
+           or exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgfoid in ('refuse_change'::regproc, 'refuse_event_change'::regproc)))
        group by 1`,
       [userOf(shop.runtimeUrl)],
     );

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { settingsSchema } from '../../platform/config';
+import { SECRET_SETTINGS } from '../../platform/secret-settings';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -200,6 +201,7 @@ function shown(value: unknown): string {
 const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   ALLOWED_HOSTS: 'api',
   ALLOWED_ORIGINS: 'api',
+  TEMPORAL_UI_ORIGINS: 'api',
   TRUSTED_PROXIES: 'api',
   HTTP_MAX_CONNECTIONS: 'api',
   REQUEST_HEADER_SECONDS: 'api',
@@ -237,8 +239,12 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   HOLDFAST_HOME: 'of embedded servers',
   HOLDFAST_URL: 'of commands that talk to an API',
   HOLDFAST_API_KEY: 'the same',
-  HOLDFAST_API_KEY_FILE: 'the same',
-  SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
+  ...Object.fromEntries(
+    SECRET_SETTINGS.map((name) => [
+      `${name}_FILE`,
+      'a path of the container: mount the file, and set it there instead of the setting',
+    ]),
+  ),
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
   SHUTDOWN_DELAY_SECONDS:

@@ -38,6 +38,11 @@ export function keepingMailer(): Mailer & { mails: Mail[] } {
       mails.push(mail);
       return Promise.resolve();
     },
+    withdraw(mailId) {
+      const at = mails.findIndex(({ id }) => id === mailId);
+      if (at >= 0) mails.splice(at, 1);
+      return Promise.resolve();
+    },
   };
 }
 

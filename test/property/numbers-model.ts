@@ -32,7 +32,8 @@ function onHand(postings: readonly Posting[]): number {
   }, newest.number);
 }
 
-function newestOf(postings: readonly Posting[]): { asOf: number; number: number } {
+/** The newest absolute number among postings, all of which are known. */
+export function newestOf(postings: readonly Posting[]): { asOf: number; number: number } {
   return postings.reduce(
     (newest, posting) =>
       (posting.kind === 'number' || posting.kind === 'feed') && posting.asOf >= newest.asOf

@@ -60,6 +60,7 @@ const OWNERSHIP: Ownership = {
     'domain/ordering/amendments': ['order_amendments'],
     'domain/ordering/backorders': ['backorders'],
     'domain/ordering/cuts': ['order_cuts'],
+    'domain/erasure': ['erasures'],
     'domain/assurance': [
       'audit_seals',
       'audit_verified',

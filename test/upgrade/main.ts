@@ -29,6 +29,12 @@ async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void>
   // PostgreSQL may run as another user, who must be able to pass.
   await chmod(folder, 0o711);
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stopAll = async () => {
+    for (let stop = stops.pop(); stop; stop = stops.pop())
+      await stop().catch((error: unknown) => say(stackOf(error)));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stopAll().finally(() => process.exit(1)));
   try {
     say(`building ${commit.slice(0, 8)}, the release before`);
     const before = await buildRelease(commit, join(folder, 'before'));
@@ -38,7 +44,7 @@ async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void>
     }
     await upgradeAndBack(before.program, folder, stops);
   } finally {
-    for (const stop of stops.reverse()) await stop().catch((error: unknown) => say(stackOf(error)));
+    await stopAll();
   }
 }
 

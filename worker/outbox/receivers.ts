@@ -1,4 +1,5 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
+import { continueErasure } from '../../domain/erasure/erase';
 import { sendAccountMail } from '../../domain/identity/accounts/mails';
 import type { Mailer } from '../../domain/identity/accounts/types';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
@@ -75,6 +76,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
         }),
     },
     'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
+    'user.erase': { key: 'userId', receive: (id) => continueErasure({ db, mailer }, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
       key: null,

@@ -1,7 +1,6 @@
 import type { OrderInput } from '../../domain/orders/types';
+import { shortSummary } from './short-summary';
 
-/** Temporal refuses a summary above 400 bytes; 120 characters stay below it in any script. */
-const SUMMARY_LENGTH = 120;
 const LISTED_LINES = 20;
 
 /** One line that tells an operator what the order is. */
@@ -9,7 +8,7 @@ export function orderSummary(order: OrderInput): string {
   const [first, ...others] = order.items;
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   const goods = first ? `${first.quantity} × ${first.sku}${more}` : 'nothing';
-  return shorten(`${goods} for ${order.customerId}`);
+  return shortSummary(`${goods} for ${order.customerId}`);
 }
 
 /** What was asked for, as Temporal's Markdown. */
@@ -34,8 +33,4 @@ function payment(order: OrderInput): string {
   return order.payment
     ? `Paid with the order (${order.payment.method}).`
     : `Held for ${order.holdSeconds} s until it is paid.`;
-}
-
-function shorten(text: string): string {
-  return text.length <= SUMMARY_LENGTH ? text : `${text.slice(0, SUMMARY_LENGTH - 1)}…`;
 }

@@ -1,12 +1,9 @@
 import type { TransferProgress } from '../../domain/stock/transfers/types';
-
-/** Temporal refuses a summary above 400 bytes; 120 characters stay below it in any script. */
-const SUMMARY_LENGTH = 120;
+import { shortSummary } from './short-summary';
 
 /** One line that tells an operator what the transfer is. */
 export function transferSummary({ quantity, sku, from, to }: TransferProgress): string {
-  const text = `${quantity} × ${sku} from ${from} to ${to}`;
-  return text.length <= SUMMARY_LENGTH ? text : `${text.slice(0, SUMMARY_LENGTH - 1)}…`;
+  return shortSummary(`${quantity} × ${sku} from ${from} to ${to}`);
 }
 
 /** What it waits for, as Temporal's Markdown. */

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { recordChange } from '../../audit/record';
 import { hashOfToken } from '../secret-token';
@@ -85,6 +85,11 @@ export async function expectPassword(
   const isRight = await tryPassword(deps, { email: email ?? userId, address }, passwordHash, password);
   if (!isRight || passwordHash === null) throw notRight();
   return passwordHash;
+}
+
+/** Whether somebody signs in here with a password, and not with another provider only. */
+export async function hasPassword(on: Queryable, userId: string): Promise<boolean> {
+  return typeof (await findPassword(on, userId))?.passwordHash === 'string';
 }
 
 /**

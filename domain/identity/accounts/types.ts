@@ -50,6 +50,8 @@ export interface Mail {
 /** What delivers mails. A mail with an id that was delivered before may be delivered again. */
 export interface Mailer {
   send(mail: Mail): Promise<void>;
+  /** Removes a mail from where it waits to be sent on. What was sent on is out of reach. Again, or of none, it does nothing. */
+  withdraw(mailId: string): Promise<void>;
 }
 
 /** Hashes passwords. Both may wait for their turn: a hash takes a processor and 19 MiB for some 30 ms. */

@@ -15,6 +15,7 @@ import {
   setRights,
   type UserFilter,
 } from './queries';
+import { isActiveAdmin } from './rules';
 import type { User, UserRole, UserStatus } from './types';
 
 /** A user; undefined: there is none. */
@@ -103,8 +104,4 @@ export async function changeRights(
       after: { role, status },
     });
   });
-}
-
-function isActiveAdmin({ role, status }: { role: UserRole; status: UserStatus }): boolean {
-  return role === 'admin' && status === 'active';
 }

@@ -26,3 +26,7 @@ export async function insertLink(
   );
   return added > 0;
 }
+
+export async function deleteLinks(tx: Transaction, userId: string): Promise<void> {
+  await execute(tx, 'user_identities.delete', 'delete from user_identities where user_id = $1', [userId]);
+}

@@ -99,3 +99,8 @@ export function endSessionsOf(on: Queryable, userId: string, by: SessionEnd): Pr
     [userId, by],
   );
 }
+
+/** With their tokens. */
+export async function deleteSessionsOf(tx: Transaction, userId: string): Promise<void> {
+  await execute(tx, 'sessions.delete_of_user', 'delete from sessions where user_id = $1', [userId]);
+}

@@ -2,10 +2,12 @@ import { hkdfSync } from 'node:crypto';
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { seal, unseal } from '../../../platform/seal';
 import type { Logger } from '../../../platform/telemetry/log';
 import { recordChange } from '../../audit/record';
-import { hashOfToken, newToken, seal, unseal } from '../secret-token';
+import { hashOfToken, newToken } from '../secret-token';
 import {
+  deleteSessionsOf,
   endSession,
   endSessionsOf,
   findRefreshToken,
@@ -124,6 +126,11 @@ export async function logOutEverywhere(
   by: Exclude<SessionEnd, 'logout' | 'reuse'>,
 ): Promise<void> {
   await endSessionsOf(tx, userId, by);
+}
+
+/** Forgets the sessions of a user who is erased, which ends them. */
+export function forgetSessions(tx: Transaction, userId: string): Promise<void> {
+  return deleteSessionsOf(tx, userId);
 }
 
 async function addToken(tx: Transaction, sessionId: string, token: string): Promise<void> {

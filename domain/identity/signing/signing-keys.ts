@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { seal, unseal } from '../../../platform/seal';
 import { recordChange } from '../../audit/record';
-import { seal, unseal } from '../secret-token';
 import { deleteRetiredKeys, insertKey, retireKeys, selectKeys, type SigningKeyRow } from './queries';
 import type { PublicKey } from './types';
 

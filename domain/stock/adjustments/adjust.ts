@@ -2,6 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { readActive } from '../../catalog/warehouse-state';
 import { assignUnits } from '../tracking/assign-units';
+import { selectLotsNumberedSince } from '../tracking/tracking';
 import type { NamedUnits } from '../tracking/types';
 import { decideNumber } from '../ledger/numbers';
 import { orderableOf, stockStatus } from '../ledger/rules';
@@ -13,6 +14,7 @@ import {
   findStockKey,
   insertEmptyStock,
   lockStock,
+  selectNumberedSince,
   selectNumberFacts,
   type StockAccess,
   type StockLedger,
@@ -126,7 +128,7 @@ async function applyAdjustment(
 async function decide(
   tx: Transaction,
   before: StockLevel,
-  { change, asOf }: TimedAdjustment,
+  { change, asOf, named }: TimedAdjustment,
 ): Promise<'superseded' | { delta: number; correction: Correction | null }> {
   if ('setTo' in change && change.expected !== undefined && change.expected !== before.onHand) {
     throw new AppError('ON_HAND_CHANGED', `${before.onHand} are on hand, not ${change.expected}.`, {
@@ -140,11 +142,32 @@ async function decide(
   const [facts] = await selectNumberFacts(tx, [{ productId, warehouseId, asOf }]);
   if (!facts) throw new Error('a locked stock row is gone');
   if ('delta' in change) {
-    return facts.isInNewest ? 'superseded' : { delta: change.delta, correction: { asOf } };
+    const lots = lotsOfAll(change.delta, named);
+    const isSeen = lots ? await isSeenOfLots(tx, before, lots, asOf) : facts.isInNewest;
+    return isSeen ? 'superseded' : { delta: change.delta, correction: { asOf } };
   }
   const decision = decideNumber({ ...facts, onHand }, change.setTo);
   if (decision.outcome === 'superseded') return 'superseded';
   return { delta: decision.delta, correction: { asOf, number: change.setTo } };
+}
+
+/** Lots that are named for every unit; null: some unit is of no named one. */
+function lotsOfAll(delta: number, { lots = [] }: NamedUnits = {}): readonly string[] | null {
+  const units = lots.reduce((sum, { quantity }) => sum + quantity, 0);
+  return units > 0 && units === Math.abs(delta) ? lots.map(({ code }) => code) : null;
+}
+
+/** A number as of the time or later has seen what is corrected: one of the place or of these lots. Those of other lots tell nothing of it. */
+async function isSeenOfLots(
+  tx: Transaction,
+  key: StockKey,
+  codes: readonly string[],
+  asOf: string,
+): Promise<boolean> {
+  const { productId, warehouseId } = key;
+  if ((await selectNumberedSince(tx, [{ productId, warehouseId }], asOf)).length > 0) return true;
+  const lots = codes.map((code) => ({ productId, warehouseId, code }));
+  return (await selectLotsNumberedSince(tx, lots, asOf)).length > 0;
 }
 
 async function asAdjusted(

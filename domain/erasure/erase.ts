@@ -1,0 +1,145 @@
+import { AppError } from '../../platform/errors';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import { eraseResponses, forgetKeysOf } from '../../platform/database/stored-responses';
+import { eraseStaffNotesOf } from '../administration/erase';
+import { erasePersonal } from '../audit/erase';
+import { recordChange } from '../audit/record';
+import { eraseAccount, forgetMails, withdrawMails } from '../identity/accounts/erase';
+import type { Mailer } from '../identity/accounts/types';
+import { unlink } from '../identity/linked/erase';
+import { forgetSessions } from '../identity/sessions/sessions';
+import { ACCESS_TOKEN_SECONDS } from '../identity/signing/signing-keys';
+import { eraseParcelsOf } from '../fulfilment/erase';
+import { eraseAmendmentsOf } from '../ordering/amendments/erase';
+import { eraseCutsOf } from '../ordering/cuts/erase';
+import { eraseCustomerOf } from '../orders/erase';
+import { erasePaymentsOf } from '../payments/erase';
+import { eraseNotesOf } from '../stock/alerts/erase';
+import { eraseReturnsOf } from '../warehousing/returns/erase';
+import {
+  countErased,
+  findErasure,
+  insertErasure,
+  secondsSince,
+  selectErasable,
+  selectIdsOf,
+  selectUnfinished,
+  setFinished,
+} from './queries';
+import type { Erasure } from './types';
+
+/**
+ * So long after the request nothing comes of it any more that was under way: access tokens have ended, with the clocks' difference, and
+ * requests that were made with them at their last moment.
+ */
+const LATE_SECONDS = ACCESS_TOKEN_SECONDS + 300;
+/** How long is waited where an order that came late is still open. */
+const OPEN_AGAIN_SECONDS = 3_600;
+/** Orders of one transaction. */
+const ORDERS_AT_ONCE = 100;
+/** Orders that a refusal names. */
+const NAMED_ORDERS = 10;
+
+/** How far somebody's erasure has come; undefined: nobody asked for it. */
+export function readErasure(on: Queryable, userId: string): Promise<Erasure | undefined> {
+  return findErasure(on, userId);
+}
+
+/**
+ * Erases somebody: account, sign-ins and sessions at once, in one transaction that also leaves the rest to `continueErasure`. Again it
+ * changes nothing.
+ *
+ * @returns how far it has come
+ * @throws AppError `ORDERS_OPEN` while something of their orders is to be done, which needs their address; `UNKNOWN_USER`, `LAST_ADMIN`
+ */
+export async function beginErasure(db: Database, userId: string, requestedBy: string): Promise<Erasure> {
+  return db.retrying(async (tx) => {
+    const before = await findErasure(tx, userId);
+    if (before) return before;
+    await eraseAccount(tx, userId);
+    // Of another request, which had the account's lock until now.
+    const meanwhile = await findErasure(tx, userId);
+    if (meanwhile) return meanwhile;
+    await expectNoneOpen(tx, userId);
+    await unlink(tx, userId);
+    await forgetSessions(tx, userId);
+    await insertErasure(tx, userId, requestedBy);
+    await enqueue(tx, [{ topic: 'user.erase', key: userId }]);
+    await recordChange(tx, {
+      actor: requestedBy,
+      action: 'user.erased',
+      subject: { type: 'user', id: userId },
+    });
+    const begun = await findErasure(tx, userId);
+    if (!begun) throw new Error(`the erasure of ${userId} was just written, and is not there`);
+    return begun;
+  });
+}
+
+async function expectNoneOpen(tx: Transaction, userId: string): Promise<void> {
+  const open = await selectUnfinished(tx, userId, NAMED_ORDERS + 1);
+  if (open.length === 0) return;
+  const orders = open.slice(0, NAMED_ORDERS).map(({ id }) => id);
+  const more = open.length > NAMED_ORDERS ? ' and more' : '';
+  throw new AppError(
+    'ORDERS_OPEN',
+    `Something of these orders is still to be done: ${orders.join(', ')}${more}. Cancel them, or wait until they have ended.`,
+    { orders },
+  );
+}
+
+/**
+ * Erases what is left of somebody whose erasure was begun: their orders, mails and stored responses. It goes on where another run, which
+ * may have died, has ended, and comes again until nothing can come any more of what was under way.
+ *
+ * @param lateSeconds for tests: less than `LATE_SECONDS`
+ */
+export async function continueErasure(
+  { db, mailer, lateSeconds = LATE_SECONDS }: { db: Database; mailer: Mailer | null; lateSeconds?: number },
+  userId: string,
+): Promise<void> {
+  const seconds = await secondsSince(db, userId);
+  if (seconds === null) return;
+  while (await erasePart(db, userId));
+  await forgetKeysOf(db, `user:${userId}`);
+  const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
+  await eraseResponses(db, [
+    { member: 'customerId', values: [userId] },
+    { member: 'orderId', values: ids },
+    { member: 'id', values: ids },
+  ]);
+  await withdrawMails(db, mailer, userId);
+  await db.retrying(async (tx) => {
+    await erasePersonal(tx, `user:${userId}`);
+    const isOver = seconds > lateSeconds;
+    if (isOver && (await selectUnfinished(tx, userId, 1)).length === 0) {
+      await forgetMails(tx, userId);
+      await setFinished(tx, userId);
+    } else
+      await enqueue(
+        tx,
+        [{ topic: 'user.erase', key: userId }],
+        isOver ? OPEN_AGAIN_SECONDS : lateSeconds - seconds + 1,
+      );
+  });
+}
+
+/** Returns whether there may be more. */
+function erasePart(db: Database, userId: string): Promise<boolean> {
+  return db.retrying(async (tx) => {
+    const ids = (await selectErasable(tx, userId, ORDERS_AT_ONCE)).map(({ id }) => id);
+    if (ids.length === 0) return false;
+    // In the order in which all lock; orders last.
+    await eraseReturnsOf(tx, ids);
+    await eraseAmendmentsOf(tx, ids);
+    await eraseCutsOf(tx, ids);
+    await eraseParcelsOf(tx, ids);
+    await erasePaymentsOf(tx, ids);
+    await eraseNotesOf(tx, ids);
+    await eraseStaffNotesOf(tx, ids);
+    const erased = await eraseCustomerOf(tx, ids);
+    await countErased(tx, userId, erased.length);
+    return ids.length === ORDERS_AT_ONCE && erased.length > 0;
+  });
+}

@@ -1,0 +1,35 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { forgetFailures } from '../throttle/throttle';
+import { deleteMailsOf, deleteProfile, deleteTokens, selectMails, setErased } from './erase-queries';
+import { lockRights } from './queries';
+import type { Mailer } from './types';
+import { isActiveAdmin } from './rules';
+
+/**
+ * Forgets e-mail address, name, password, tokens of mails and failed attempts of an account, and disables it. Its row stays, by whose id
+ * it is known who did what. Again it changes nothing.
+ *
+ * @throws AppError `UNKNOWN_USER`, `LAST_ADMIN` where nobody would be left who can administer
+ */
+export async function eraseAccount(tx: Transaction, userId: string): Promise<void> {
+  const rows = await lockRights(tx, userId);
+  const user = rows.find((row) => row.userId === userId);
+  if (!user) throw new AppError('UNKNOWN_USER', 'There is no such user.');
+  if (isActiveAdmin(user) && !rows.some((row) => row !== user && isActiveAdmin(row)))
+    throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
+  const email = await deleteProfile(tx, userId);
+  await setErased(tx, userId);
+  await deleteTokens(tx, userId);
+  if (email !== null) await forgetFailures(tx, { account: email.toLowerCase() });
+}
+
+/** Removes the mails that somebody was sent from where they lie. @param mailer null: none are anywhere */
+export async function withdrawMails(db: Database, mailer: Mailer | null, userId: string): Promise<void> {
+  for (const { id } of await selectMails(db, userId)) await mailer?.withdraw(id);
+}
+
+/** Forgets that somebody was sent mails. */
+export function forgetMails(tx: Transaction, userId: string): Promise<void> {
+  return deleteMailsOf(tx, userId);
+}
