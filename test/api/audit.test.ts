@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenApiDocument } from '../../api/http/openapi';
 import { raiseAlert } from '../../domain/stock/alerts/alerts';
+import { recordFailure } from '../../domain/stock/alerts/failed-work';
 import { hashOfToken } from '../../domain/identity/secret-token';
 import { newId } from '../../platform/ids';
 import { newEmail, PASSWORD } from '../identity/people';
@@ -126,7 +127,7 @@ test_('people', async () => {
   await change('POST /auth/confirm-email', { log: 'user.email_confirmed' }, {
     actor,
     options: { key: null },
-    body: { token: await token('confirm_email') },
+    body: { token: await token('confirm_email'), password: PASSWORD },
   });
   const again = (await login()).body as unknown as { accessToken: string; refreshToken: string };
   await change('POST /auth/logout', { log: 'session.ended' }, {
@@ -210,7 +211,10 @@ test_('stock', async () => {
   const other = await change('POST /reservations', { ledger: 'reserve' }, { body: { items: [{ sku, quantity: 1 }] } });
   await change('POST /reservations/{id}/release', { ledger: 'release' }, { params: { id: other.body.id } });
 
-  const transfer = { sku, from: 'AMS', to: 'LON', quantity: 1, mode: 'in_transit' };
+  const code = `T${newId().slice(-6)}`;
+  const place = { name: 'Elsewhere', latitude: 1, longitude: 2, region: 'north' };
+  expect((await call('POST', '/warehouses', { body: { code, ...place } })).status).toBe(201);
+  const transfer = { sku, from: 'AMS', to: code, quantity: 1, mode: 'in_transit' };
   const sent = await change('POST /inventory/transfer', { ledger: 'transfer_out' }, { body: transfer });
   await change('POST /transfers/{id}/receive', { ledger: 'transfer_in' }, { params: { id: sent.body.id }, body: {} });
   const second = await change('POST /inventory/transfer', { ledger: 'transfer_out' }, { body: transfer });
@@ -261,7 +265,7 @@ test_('what a warehouse does', async () => {
   expect(reply.status).toBe(201);
   const params = { sku: lots, lot: 'L-1' };
   for (const under of ['/inventory/{sku}', '/products/{sku}/inventory']) {
-    const expiresOn = `2099-02-0${under.length % 9}`;
+    const expiresOn = under === '/inventory/{sku}' ? '2099-02-01' : '2099-02-02';
     await change(`PUT ${under}/lots/{lot}`, { log: 'lot.expiry_corrected' }, { params, body: { expiresOn, reason: 'misread' } });
     await change(`POST ${under}/lots/{lot}/recall`, { log: 'lot.recalled' }, { params, body: { reason: 'spoilt' } });
     await change(`POST ${under}/lots/{lot}/end-recall`, { log: 'lot.recall_ended' }, { params, body: { reason: 'fine' } });
@@ -370,6 +374,28 @@ test_('orders and their money', async () => {
     ...captured,
     body: { outcome: 'waived', reason: 'written off' },
   });
+});
+
+test_('what staff do with orders', async () => {
+  const { body } = await test.place(order(await test.newSku(1), 1));
+  const params = { id: body.id, tag: 'vip' };
+  const note = await change('POST /admin/orders/{id}/notes', { log: 'order.noted' }, { params, body: { text: 'called' } });
+  await change('DELETE /admin/orders/{id}/notes/{noteId}', { log: 'order.note_removed' }, {
+    params: { ...params, noteId: note.body.id },
+  });
+  await change('PUT /admin/orders/{id}/tags/{tag}', { log: 'order.tagged' }, { params });
+  await change('DELETE /admin/orders/{id}/tags/{tag}', { log: 'order.untagged' }, { params });
+  await change('POST /admin/orders/{id}/retry', { log: 'order.retried' }, { params });
+  await change('PUT /admin/orders/{id}/status', { event: 'cancel_requested' }, { params, body: { status: 'cancelled' } });
+  const failed = newId();
+  const { pool } = test.stack.db;
+  await pool.query(
+    `insert into jobs (id, type, input, actor, status, finished_at, error_code) values ($1, 'consistency', '{}', 'test', 'failed', now(), 'FAILED')`,
+    [failed],
+  );
+  await change('POST /admin/jobs/{id}/acknowledge', { log: 'job.acknowledged' }, { params: { id: failed } });
+  await recordFailure(test.stack.db, { work: 're_source_reservation', subject: newId(), error: new Error('it failed') });
+  await change('POST /admin/work/retry', { log: 'work.retried' }, { body: {} });
 });
 
 it('an operator who acts for a customer is recorded with the customer', async () => {
