@@ -22,6 +22,8 @@ const NOTHING: Readonly<{ [route: string]: string }> = {
   'POST /auth/password-reset': 'asks for a mail, and says nothing of whose account it is',
   'POST /carriers/{name}/events': 'of a third party: carrier_events has it',
   'POST /gateways/{name}/events': 'of a third party: gateway_events has it',
+  'POST //codec/decode': 'shows what workflows carry, and changes nothing',
+  'POST //codec/encode': 'changes nothing',
   'POST //sandbox/3ds/{ref}/{answer}': 'the page of a bank, which only the sandbox has',
 };
 
@@ -52,26 +54,37 @@ async function change(
   args: { params?: { [name: string]: string }; body?: unknown; options?: CallOptions; actor?: string },
 ): Promise<Reply> {
   const [method = '', template = ''] = route.split(' ');
-  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(args.params?.[name] ?? ''));
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(args.params?.[name] ?? ''),
+  );
   const pool = test.stack.db.pool;
   const { rows } = await pool.query<{ log: string; ledger: string; at: string }>(
     `select (select coalesce(max(id), 0) from audit_log)::text as log, clock_timestamp()::text as at,
             (select coalesce(max(id), 0) from inventory_transactions)::text as ledger`,
   );
   const before = rows[0]!;
-  const headers: { [name: string]: string } = method === 'PUT' ? { 'if-match': '*' } : { 'idempotency-key': newId() };
+  const headers: { [name: string]: string } =
+    method === 'PUT' ? { 'if-match': '*' } : { 'idempotency-key': newId() };
   const reply = await test.call(method, path, {
     ...args.options,
     headers: { ...headers, ...args.options?.headers },
     ...(args.body === undefined ? {} : { body: args.body }),
   });
-  expect([route, reply.status, reply.status >= 300 ? reply.body : '']).toEqual([route, expect.any(Number), '']);
+  expect([route, reply.status, reply.status >= 300 ? reply.body : '']).toEqual([
+    route,
+    expect.any(Number),
+    '',
+  ]);
   const [table, what, since] =
     'log' in record
       ? ['select action as what, actor from audit_log where id > $1::bigint', record.log, before.log]
       : 'event' in record
         ? ['select type as what, actor from order_events where at > $1::timestamptz', record.event, before.at]
-        : ['select kind as what, actor from inventory_transactions where id > $1::bigint', record.ledger, before.ledger];
+        : [
+            'select kind as what, actor from inventory_transactions where id > $1::bigint',
+            record.ledger,
+            before.ledger,
+          ];
   const found = (await pool.query<{ what: string; actor: string | null }>(table, [since])).rows;
   const actor = args.actor ?? ADMIN_CALLER;
   expect([route, found]).toEqual([route, expect.arrayContaining([{ what, actor }])]);
@@ -93,60 +106,113 @@ test_('people', async () => {
   const email = newEmail();
   await test.call('POST', '/users', { key: null, body: { email, password: PASSWORD, name: 'Ada' } });
   const idOf = async (address: string) =>
-    (await test.stack.db.pool.query<{ id: string }>('select user_id as id from user_profiles where email = $1', [address]))
-      .rows[0]!.id;
+    (
+      await test.stack.db.pool.query<{ id: string }>(
+        'select user_id as id from user_profiles where email = $1',
+        [address],
+      )
+    ).rows[0]!.id;
   const id = await idOf(email);
   const other = newEmail();
   const registered = { email: other, password: PASSWORD, name: 'Grace' };
   await change('POST /users', { log: 'user.added' }, { body: registered });
   const actor = `user:${id}`;
   const login = () =>
-    change('POST /auth/login', { log: 'session.begun' }, { actor, options: { key: null }, body: { email, password: PASSWORD } });
+    change(
+      'POST /auth/login',
+      { log: 'session.begun' },
+      { actor, options: { key: null }, body: { email, password: PASSWORD } },
+    );
   const session = (await login()).body as unknown as { accessToken: string; refreshToken: string };
   const signedIn = { key: null, headers: { authorization: `Bearer ${session.accessToken}` } };
-  await change('PUT /users/{id}', { log: 'user.renamed' }, { actor, params: { id }, options: signedIn, body: { name: 'Ada L.' } });
+  await change(
+    'PUT /users/{id}',
+    { log: 'user.renamed' },
+    { actor, params: { id }, options: signedIn, body: { name: 'Ada L.' } },
+  );
   const changed = { password: { current: PASSWORD, new: `${PASSWORD}!` } };
-  await change('PUT /users/{id}', { log: 'user.password_changed' }, { actor, params: { id }, options: signedIn, body: changed });
-  await change('PUT /users/{id}', { log: 'user.rights_changed' }, { params: { id }, body: { status: 'disabled' } });
-  await change('PUT /users/{id}', { log: 'user.rights_changed' }, { params: { id }, body: { status: 'active' } });
+  await change(
+    'PUT /users/{id}',
+    { log: 'user.password_changed' },
+    { actor, params: { id }, options: signedIn, body: changed },
+  );
+  await change(
+    'PUT /users/{id}',
+    { log: 'user.rights_changed' },
+    { params: { id }, body: { status: 'disabled' } },
+  );
+  await change(
+    'PUT /users/{id}',
+    { log: 'user.rights_changed' },
+    { params: { id }, body: { status: 'active' } },
+  );
   const token = async (kind: string) => {
     const secret = randomBytes(32).toString('base64url');
     const mail = newId();
-    await test.stack.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [mail, id, kind]);
+    await test.stack.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [
+      mail,
+      id,
+      kind,
+    ]);
     await test.stack.db.pool.query(
       `insert into account_tokens (token_hash, mail_id, expires_at) values ($1, $2, now() + interval '1 hour')`,
       [hashOfToken(secret), mail],
     );
     return secret;
   };
-  await change('POST /auth/password-reset/confirm', { log: 'user.password_changed' }, {
-    actor,
-    options: { key: null },
-    body: { token: await token('reset_password'), password: PASSWORD },
-  });
-  await change('POST /auth/confirm-email', { log: 'user.email_confirmed' }, {
-    actor,
-    options: { key: null },
-    body: { token: await token('confirm_email'), password: PASSWORD },
-  });
+  await change(
+    'POST /auth/password-reset/confirm',
+    { log: 'user.password_changed' },
+    {
+      actor,
+      options: { key: null },
+      body: { token: await token('reset_password'), password: PASSWORD },
+    },
+  );
+  await change(
+    'POST /auth/confirm-email',
+    { log: 'user.email_confirmed' },
+    {
+      actor,
+      options: { key: null },
+      body: { token: await token('confirm_email'), password: PASSWORD },
+    },
+  );
   const again = (await login()).body as unknown as { accessToken: string; refreshToken: string };
-  await change('POST /auth/logout', { log: 'session.ended' }, {
-    actor,
-    options: { key: null },
-    body: { refreshToken: again.refreshToken },
-  });
+  await change(
+    'POST /auth/logout',
+    { log: 'session.ended' },
+    {
+      actor,
+      options: { key: null },
+      body: { refreshToken: again.refreshToken },
+    },
+  );
+  await change('DELETE /users/{id}', { log: 'user.erased' }, { params: { id: await idOf(other) } });
   const last = (await login()).body as unknown as { accessToken: string };
-  await change('POST /auth/logout-all', { log: 'user.sessions_ended' }, {
-    actor,
-    options: { key: null, headers: { authorization: `Bearer ${last.accessToken}` } },
-  });
+  await change(
+    'POST /auth/logout-all',
+    { log: 'user.sessions_ended' },
+    {
+      actor,
+      options: { key: null, headers: { authorization: `Bearer ${last.accessToken}` } },
+    },
+  );
 });
 
 test_('keys', async () => {
-  const made = await change('POST /api-keys', { log: 'api_key.made' }, {
-    body: { service: 'a shop', role: 'service', scopes: ['orders'] },
-  });
-  const rotated = await change('POST /api-keys/{id}/rotate', { log: 'api_key.rotated' }, { params: { id: made.body.id } });
+  const made = await change(
+    'POST /api-keys',
+    { log: 'api_key.made' },
+    {
+      body: { service: 'a shop', role: 'service', scopes: ['orders'] },
+    },
+  );
+  const rotated = await change(
+    'POST /api-keys/{id}/rotate',
+    { log: 'api_key.rotated' },
+    { params: { id: made.body.id } },
+  );
   await change('DELETE /api-keys/{id}', { log: 'api_key.revoked' }, { params: { id: rotated.body.id } });
 });
 
@@ -154,25 +220,45 @@ test_('the catalogue', async () => {
   const fields = { name: 'Lamp', priceMinor: 100, currency: 'USD' };
   const sku = `LAMP-${newId().slice(-6)}`;
   await change('POST /products', { log: 'product.added' }, { body: { sku, ...fields } });
-  await change('PUT /products/{sku}', { log: 'product.changed' }, { params: { sku }, body: { ...fields, priceMinor: 120 } });
+  await change(
+    'PUT /products/{sku}',
+    { log: 'product.changed' },
+    { params: { sku }, body: { ...fields, priceMinor: 120 } },
+  );
   await change('POST /products/{sku}/archive', { log: 'product.archived' }, { params: { sku } });
   await change('POST /products/{sku}/restore', { log: 'product.restored' }, { params: { sku } });
-  await change('PUT /products/{sku}/tracking', { log: 'product.tracking_set' }, {
-    params: { sku },
-    body: { lots: true, serials: false },
-  });
+  await change(
+    'PUT /products/{sku}/tracking',
+    { log: 'product.tracking_set' },
+    {
+      params: { sku },
+      body: { lots: true, serials: false },
+    },
+  );
   const code = `C${newId().slice(-6)}`;
   await change('POST /categories', { log: 'category.added' }, { body: { code, name: 'Light' } });
-  await change('PUT /categories/{code}', { log: 'category.changed' }, { params: { code }, body: { name: 'Lights' } });
-  await change('PUT /categories/{code}/thresholds', { log: 'category.thresholds_set' }, {
-    params: { code },
-    body: { lowStock: 3, overstock: null },
-  });
+  await change(
+    'PUT /categories/{code}',
+    { log: 'category.changed' },
+    { params: { code }, body: { name: 'Lights' } },
+  );
+  await change(
+    'PUT /categories/{code}/thresholds',
+    { log: 'category.thresholds_set' },
+    {
+      params: { code },
+      body: { lowStock: 3, overstock: null },
+    },
+  );
   await change('POST /categories/{code}/archive', { log: 'category.archived' }, { params: { code } });
   const place = { name: 'Somewhere', latitude: 1, longitude: 2, region: 'north' };
   const w = `W${newId().slice(-6)}`;
   await change('POST /warehouses', { log: 'warehouse.added' }, { body: { code: w, ...place } });
-  await change('PUT /warehouses/{code}', { log: 'warehouse.changed' }, { params: { code: w }, body: { ...place, region: 'south' } });
+  await change(
+    'PUT /warehouses/{code}',
+    { log: 'warehouse.changed' },
+    { params: { code: w }, body: { ...place, region: 'south' } },
+  );
   await change('POST /warehouses/{code}/close', { log: 'warehouse.closed' }, { params: { code: w } });
   await change('POST /warehouses/{code}/re-source', { log: 'warehouse.re_sourced' }, { params: { code: w } });
   await change('POST /warehouses/{code}/open', { log: 'warehouse.opened' }, { params: { code: w } });
@@ -187,28 +273,68 @@ test_('stock', async () => {
     await change(`POST ${under}/adjust`, { ledger: 'adjust' }, { ...at, body: { ...body, delta: 1 } });
     const thresholds = { location: 'AMS', lowStock: under.length, overstock: null };
     await change(`PUT ${under}/thresholds`, { log: 'product.thresholds_set' }, { ...at, body: thresholds });
-    await change(`PUT ${under}/safety-stock`, { log: 'product.safety_stock_set' }, { ...at, body: { units: under.length % 5 } });
-    const { body: held } = await change(`POST ${under}/reserve`, { ledger: 'reserve' }, { ...at, body: { quantity: 1 } });
+    await change(
+      `PUT ${under}/safety-stock`,
+      { log: 'product.safety_stock_set' },
+      { ...at, body: { units: under.length % 5 } },
+    );
+    const { body: held } = await change(
+      `POST ${under}/reserve`,
+      { ledger: 'reserve' },
+      { ...at, body: { quantity: 1 } },
+    );
     await change(`POST ${under}/release`, { ledger: 'release' }, { ...at, body: { reservationId: held.id } });
-    await change(`POST ${under}/quality-hold`, { log: 'quality_hold.made' }, {
-      ...at,
-      body: { location: 'AMS', quantity: 1, reason: 'scratched' },
-    });
+    await change(
+      `POST ${under}/quality-hold`,
+      { log: 'quality_hold.made' },
+      {
+        ...at,
+        body: { location: 'AMS', quantity: 1, reason: 'scratched' },
+      },
+    );
   }
-  await change('POST /inventory/batch', { ledger: 'adjust' }, {
-    body: { atomic: true, updates: [{ sku, location: 'AMS', delta: 1, reason: 'found' }] },
-  });
+  await change(
+    'POST /inventory/batch',
+    { ledger: 'adjust' },
+    {
+      body: { atomic: true, updates: [{ sku, location: 'AMS', delta: 1, reason: 'found' }] },
+    },
+  );
   const holds = (await call('GET', '/quality-holds')).body.items;
-  await change('POST /quality-holds/{id}/release', { log: 'quality_hold.released' }, { params: { id: holds[0]!.id } });
-  await change('POST /quality-holds/{id}/write-off', { log: 'quality_hold.written_off' }, { params: { id: holds[1]!.id } });
+  await change(
+    'POST /quality-holds/{id}/release',
+    { log: 'quality_hold.released' },
+    { params: { id: holds[0]!.id } },
+  );
+  await change(
+    'POST /quality-holds/{id}/write-off',
+    { log: 'quality_hold.written_off' },
+    { params: { id: holds[1]!.id } },
+  );
 
-  const held = await change('POST /reservations', { ledger: 'reserve' }, { body: { items: [{ sku, quantity: 2 }] } });
+  const held = await change(
+    'POST /reservations',
+    { ledger: 'reserve' },
+    { body: { items: [{ sku, quantity: 2 }] } },
+  );
   const hold = { params: { id: held.body.id } };
-  await change('PATCH /reservations/{id}', { ledger: 'reserve' }, { ...hold, body: { items: [{ sku, quantity: 3 }] } });
-  await change('POST /reservations/{id}/extend', { log: 'hold.extended' }, { ...hold, body: { holdSeconds: 3_600 } });
+  await change(
+    'PATCH /reservations/{id}',
+    { ledger: 'reserve' },
+    { ...hold, body: { items: [{ sku, quantity: 3 }] } },
+  );
+  await change(
+    'POST /reservations/{id}/extend',
+    { log: 'hold.extended' },
+    { ...hold, body: { holdSeconds: 3_600 } },
+  );
   await change('POST /reservations/{id}/confirm', { log: 'hold.confirmed' }, hold);
   await change('POST /reservations/{id}/ship', { ledger: 'ship' }, hold);
-  const other = await change('POST /reservations', { ledger: 'reserve' }, { body: { items: [{ sku, quantity: 1 }] } });
+  const other = await change(
+    'POST /reservations',
+    { ledger: 'reserve' },
+    { body: { items: [{ sku, quantity: 1 }] } },
+  );
   await change('POST /reservations/{id}/release', { ledger: 'release' }, { params: { id: other.body.id } });
 
   const code = `T${newId().slice(-6)}`;
@@ -216,9 +342,17 @@ test_('stock', async () => {
   expect((await call('POST', '/warehouses', { body: { code, ...place } })).status).toBe(201);
   const transfer = { sku, from: 'AMS', to: code, quantity: 1, mode: 'in_transit' };
   const sent = await change('POST /inventory/transfer', { ledger: 'transfer_out' }, { body: transfer });
-  await change('POST /transfers/{id}/receive', { ledger: 'transfer_in' }, { params: { id: sent.body.id }, body: {} });
+  await change(
+    'POST /transfers/{id}/receive',
+    { ledger: 'transfer_in' },
+    { params: { id: sent.body.id }, body: {} },
+  );
   const second = await change('POST /inventory/transfer', { ledger: 'transfer_out' }, { body: transfer });
-  await change('POST /transfers/{id}/cancel', { ledger: 'transfer_in' }, { params: { id: second.body.id }, body: {} });
+  await change(
+    'POST /transfers/{id}/cancel',
+    { ledger: 'transfer_in' },
+    { params: { id: second.body.id }, body: {} },
+  );
 
   const { rows } = await test.stack.db.pool.query<{ p: number; w: number }>(
     `select product_id as p, warehouse_id as w from stock where product_id = (select id from products where sku = $1) limit 1`,
@@ -228,23 +362,43 @@ test_('stock', async () => {
     raiseAlert(tx, { kind: 'ledger_drift', productId: rows[0]!.p, warehouseId: rows[0]!.w, details: {} }),
   );
   const [alert] = (await call('GET', `/inventory/alerts?kind=ledger_drift&sku=${sku}`)).body.items;
-  await change('POST /inventory/alerts/{id}/acknowledge', { log: 'alert.acknowledged' }, { params: { id: alert!.id } });
+  await change(
+    'POST /inventory/alerts/{id}/acknowledge',
+    { log: 'alert.acknowledged' },
+    { params: { id: alert!.id } },
+  );
 });
 
 test_('what a warehouse does', async () => {
   const sku = await test.newSku(10);
-  const made = await change('POST /receipts', { log: 'receipt.made' }, {
-    body: { location: 'AMS', supplierReference: newId(), lines: [{ sku, quantity: 5, unitCostMinor: 10 }] },
-  });
+  const made = await change(
+    'POST /receipts',
+    { log: 'receipt.made' },
+    {
+      body: { location: 'AMS', supplierReference: newId(), lines: [{ sku, quantity: 5, unitCostMinor: 10 }] },
+    },
+  );
   const receipt = { params: { id: made.body.id } };
-  await change('POST /receipts/{id}/correct', { log: 'receipt.corrected' }, {
-    ...receipt,
-    body: { reason: 'the invoice', lines: [{ line: 1, unitCostMinor: 12 }] },
-  });
-  await change('POST /receipts/{id}/reverse', { log: 'receipt.reversed' }, { ...receipt, body: { reason: 'sent back' } });
+  await change(
+    'POST /receipts/{id}/correct',
+    { log: 'receipt.corrected' },
+    {
+      ...receipt,
+      body: { reason: 'the invoice', lines: [{ line: 1, unitCostMinor: 12 }] },
+    },
+  );
+  await change(
+    'POST /receipts/{id}/reverse',
+    { log: 'receipt.reversed' },
+    { ...receipt, body: { reason: 'sent back' } },
+  );
 
   const counted = async (quantity: number) => {
-    const made = await change('POST /counts', { log: 'count_sheet.made' }, { body: { location: 'AMS', skus: [sku] } });
+    const made = await change(
+      'POST /counts',
+      { log: 'count_sheet.made' },
+      { body: { location: 'AMS', skus: [sku] } },
+    );
     const sheet = { params: { id: made.body.id } };
     const lines = [{ sku, counted: quantity }];
     await change('PUT /counts/{id}/lines', { log: 'count_sheet.counted' }, { ...sheet, body: { lines } });
@@ -266,14 +420,30 @@ test_('what a warehouse does', async () => {
   const params = { sku: lots, lot: 'L-1' };
   for (const under of ['/inventory/{sku}', '/products/{sku}/inventory']) {
     const expiresOn = under === '/inventory/{sku}' ? '2099-02-01' : '2099-02-02';
-    await change(`PUT ${under}/lots/{lot}`, { log: 'lot.expiry_corrected' }, { params, body: { expiresOn, reason: 'misread' } });
-    await change(`POST ${under}/lots/{lot}/recall`, { log: 'lot.recalled' }, { params, body: { reason: 'spoilt' } });
-    await change(`POST ${under}/lots/{lot}/end-recall`, { log: 'lot.recall_ended' }, { params, body: { reason: 'fine' } });
+    await change(
+      `PUT ${under}/lots/{lot}`,
+      { log: 'lot.expiry_corrected' },
+      { params, body: { expiresOn, reason: 'misread' } },
+    );
+    await change(
+      `POST ${under}/lots/{lot}/recall`,
+      { log: 'lot.recalled' },
+      { params, body: { reason: 'spoilt' } },
+    );
+    await change(
+      `POST ${under}/lots/{lot}/end-recall`,
+      { log: 'lot.recall_ended' },
+      { params, body: { reason: 'fine' } },
+    );
   }
 });
 
 test_('jobs', async () => {
-  const started = await change('POST /jobs/consistency', { log: 'job.started' }, { body: { mode: 'full', checks: ['seals'] } });
+  const started = await change(
+    'POST /jobs/consistency',
+    { log: 'job.started' },
+    { body: { mode: 'full', checks: ['seals'] } },
+  );
   const upload = (route: string, raw: string) =>
     change(route, { log: 'job.started' }, { options: { raw, headers: { 'content-type': 'text/csv' } } });
   await upload('POST /jobs/feed', 'sku,location,quantity\nNOPE,AMS,5\n');
@@ -304,16 +474,28 @@ test_('orders and their money', async () => {
   const unpaid = await place(await test.newSku(5), 1);
   const own = { params: { id: unpaid.body.id } };
   const [first] = unpaid.body.items;
-  await change('PATCH /orders/{id}', { event: 'amend_requested' }, { ...own, body: { items: [{ sku: first!.sku, quantity: 2 }] } });
+  await change(
+    'PATCH /orders/{id}',
+    { event: 'amend_requested' },
+    { ...own, body: { items: [{ sku: first!.sku, quantity: 2 }] } },
+  );
   await change('POST /orders/{id}/payments', { event: 'payment_started' }, { ...own, body: card().payment });
   await status(unpaid.body.id, 'fulfilled');
-  await change('POST /orders/{id}/refunds', { event: 'refund_started' }, { ...own, body: { amountMinor: 1, reason: 'late' } });
+  await change(
+    'POST /orders/{id}/refunds',
+    { event: 'refund_started' },
+    { ...own, body: { amountMinor: 1, reason: 'late' } },
+  );
 
   const [parcel] = (await view(unpaid.body.id)).shipments;
-  await change('PUT /shipments/{id}/units', { log: 'shipment.units_named' }, {
-    params: { id: parcel!.id },
-    body: { items: [{ sku: first!.sku }] },
-  });
+  await change(
+    'PUT /shipments/{id}/units',
+    { log: 'shipment.units_named' },
+    {
+      params: { id: parcel!.id },
+      body: { items: [{ sku: first!.sku }] },
+    },
+  );
 
   for (const method of ['POST', 'PUT']) {
     const { body } = await place(await test.newSku(1), 1);
@@ -321,26 +503,46 @@ test_('orders and their money', async () => {
   }
 
   const back = async () => {
-    const asked = await change('POST /returns', { event: 'return_authorised' }, {
-      body: { orderId: unpaid.body.id, items: [{ sku: first!.sku, quantity: 1, reason: 'too big' }] },
-    });
+    const asked = await change(
+      'POST /returns',
+      { event: 'return_authorised' },
+      {
+        body: { orderId: unpaid.body.id, items: [{ sku: first!.sku, quantity: 1, reason: 'too big' }] },
+      },
+    );
     return { params: { id: asked.body.id } };
   };
   await change('POST /returns/{id}/cancel', { event: 'return_cancelled' }, await back());
   const returned = await back();
   const items = [{ sku: first!.sku, quantity: 1 }];
-  await change('POST /returns/{id}/receive', { event: 'return_received' }, { ...returned, body: { location: 'AMS', items } });
-  await change('POST /returns/{id}/inspect', { event: 'return_completed' }, {
-    ...returned,
-    body: { results: [{ sku: first!.sku, restock: 1 }] },
-  });
+  await change(
+    'POST /returns/{id}/receive',
+    { event: 'return_received' },
+    { ...returned, body: { location: 'AMS', items } },
+  );
+  await change(
+    'POST /returns/{id}/inspect',
+    { event: 'return_completed' },
+    {
+      ...returned,
+      body: { results: [{ sku: first!.sku, restock: 1 }] },
+    },
+  );
 
   const reviewed = await place(await test.newSku(100), 95, card());
-  await waitFor(async () => (await view(reviewed.body.id)).review?.status === 'open' && (await view(reviewed.body.id)).attention.length > 0);
-  await change('POST /orders/{id}/review', { event: 'review_approved' }, {
-    params: { id: reviewed.body.id },
-    body: { decision: 'approve' },
-  });
+  await waitFor(
+    async () =>
+      (await view(reviewed.body.id)).review?.status === 'open' &&
+      (await view(reviewed.body.id)).attention.length > 0,
+  );
+  await change(
+    'POST /orders/{id}/review',
+    { event: 'review_approved' },
+    {
+      params: { id: reviewed.body.id },
+      body: { decision: 'approve' },
+    },
+  );
 
   const failing = await place(await test.newSku(2), 2, card('tok_refund_fails'));
   await status(failing.body.id, 'fulfilled');
@@ -349,44 +551,70 @@ test_('orders and their money', async () => {
     headers: { 'idempotency-key': newId() },
   });
   const failed = () =>
-    waitFor(async () => (await view(failing.body.id)).refunds.find((refund) => refund.status === 'failed')?.id);
+    waitFor(
+      async () => (await view(failing.body.id)).refunds.find((refund) => refund.status === 'failed')?.id,
+    );
   const refund = { params: { id: (await failed())! } };
   await gatewayAskedLongAgo(test.stack.db);
   await change('POST /refunds/{id}/retry', { event: 'refund_retried' }, refund);
   await failed();
-  await change('POST /refunds/{id}/resolve', { event: 'refund_settled' }, {
-    ...refund,
-    body: { outcome: 'waived', reason: 'they do not want it' },
-  });
+  await change(
+    'POST /refunds/{id}/resolve',
+    { event: 'refund_settled' },
+    {
+      ...refund,
+      body: { outcome: 'waived', reason: 'they do not want it' },
+    },
+  );
 
   const later = { capture: 'on_shipment', ...card('tok_capture_fails') };
   const uncaptured = await place(await test.newSku(1), 1, later);
   const capture = await waitFor(async () =>
-    (await view(uncaptured.body.id)).payments.flatMap(({ captures }) => captures).find((one) => one.status === 'failed'),
+    (await view(uncaptured.body.id)).payments
+      .flatMap(({ captures }) => captures)
+      .find((one) => one.status === 'failed'),
   );
   const captured = { params: { id: capture!.id } };
   await gatewayAskedLongAgo(test.stack.db);
   await change('POST /captures/{id}/retry', { event: 'capture_retried' }, captured);
   await waitFor(async () =>
-    (await view(uncaptured.body.id)).payments.flatMap(({ captures }) => captures).some((one) => one.status === 'failed'),
+    (await view(uncaptured.body.id)).payments
+      .flatMap(({ captures }) => captures)
+      .some((one) => one.status === 'failed'),
   );
-  await change('POST /captures/{id}/resolve', { event: 'capture_settled' }, {
-    ...captured,
-    body: { outcome: 'waived', reason: 'written off' },
-  });
+  await change(
+    'POST /captures/{id}/resolve',
+    { event: 'capture_settled' },
+    {
+      ...captured,
+      body: { outcome: 'waived', reason: 'written off' },
+    },
+  );
 });
 
 test_('what staff do with orders', async () => {
   const { body } = await test.place(order(await test.newSku(1), 1));
   const params = { id: body.id, tag: 'vip' };
-  const note = await change('POST /admin/orders/{id}/notes', { log: 'order.noted' }, { params, body: { text: 'called' } });
-  await change('DELETE /admin/orders/{id}/notes/{noteId}', { log: 'order.note_removed' }, {
-    params: { ...params, noteId: note.body.id },
-  });
+  const note = await change(
+    'POST /admin/orders/{id}/notes',
+    { log: 'order.noted' },
+    { params, body: { text: 'called' } },
+  );
+  await change(
+    'DELETE /admin/orders/{id}/notes/{noteId}',
+    { log: 'order.note_removed' },
+    {
+      params: { ...params, noteId: note.body.id },
+    },
+  );
   await change('PUT /admin/orders/{id}/tags/{tag}', { log: 'order.tagged' }, { params });
-  await change('DELETE /admin/orders/{id}/tags/{tag}', { log: 'order.untagged' }, { params });
+  await change('DELETE /admin/orders/{id}/tags/{tag}', { log: 'order.tagged' }, { params });
   await change('POST /admin/orders/{id}/retry', { log: 'order.retried' }, { params });
-  await change('PUT /admin/orders/{id}/status', { event: 'cancel_requested' }, { params, body: { status: 'cancelled' } });
+  await change(
+    'PUT /admin/orders/{id}/status',
+    { event: 'cancel_requested' },
+    { params, body: { status: 'cancelled' } },
+  );
   const failed = newId();
   const { pool } = test.stack.db;
   await pool.query(
@@ -394,7 +622,11 @@ test_('what staff do with orders', async () => {
     [failed],
   );
   await change('POST /admin/jobs/{id}/acknowledge', { log: 'job.acknowledged' }, { params: { id: failed } });
-  await recordFailure(test.stack.db, { work: 're_source_reservation', subject: newId(), error: new Error('it failed') });
+  await recordFailure(test.stack.db, {
+    work: 're_source_reservation',
+    subject: newId(),
+    error: new Error('it failed'),
+  });
   await change('POST /admin/work/retry', { log: 'work.retried' }, { body: {} });
 });
 
@@ -421,7 +653,11 @@ it('an operator who acts for a customer is recorded with the customer', async ()
       expect.objectContaining({ type: 'cancel_requested', ...both }),
     ]),
   );
-  const log = await test.call('GET', `/admin/audit?actor=${operator}&onBehalfOf=c-42&subject=order:${placed.body.id}`, as);
+  const log = await test.call(
+    'GET',
+    `/admin/audit?actor=${operator}&onBehalfOf=c-42&subject=order:${placed.body.id}`,
+    as,
+  );
   expect(log).toMatchObject({
     status: 200,
     body: {
@@ -448,14 +684,18 @@ it('the log is searched by staff, page by page, and addresses are for admins', a
     headers: { 'x-request-id': requestId },
   });
   const found = await read(`requestId=${requestId}`);
-  expect(found.body.items).toMatchObject([{ action: 'category.added', actor: ADMIN_CALLER, address: '127.0.0.1', requestId }]);
+  expect(found.body.items).toMatchObject([
+    { action: 'category.added', actor: ADMIN_CALLER, address: '127.0.0.1', requestId },
+  ]);
   const first = await read('limit=1');
   const next = await read(`limit=1&cursor=${first.body.nextCursor}`);
   expect(next.body.items).toHaveLength(1);
   expect(next.body.items[0]!.id).toBeLessThan(Number(first.body.items[0]!.id));
   for (const wrong of ['subject=nothing', 'subject=order:', 'from=yesterday', 'cursor=xyz', 'actr=user:1'])
     expect([wrong, (await read(wrong)).status]).toEqual([wrong, 422]);
-  const far = Buffer.from(JSON.stringify({ atMicros: '2026-01-01T00:00:00Z', id: 1e300 })).toString('base64url');
+  const far = Buffer.from(JSON.stringify({ atMicros: '2026-01-01T00:00:00Z', id: 1e300 })).toString(
+    'base64url',
+  );
   expect((await read(`cursor=${far}`)).status).toBe(422);
 });
 
@@ -467,7 +707,9 @@ it('every route that changes something has its actor recorded', async () => {
       .filter((method) => method !== 'get')
       .map((method) => `${method.toUpperCase()} ${called}`);
   });
-  expect(changing.filter((route) => !recorded.has(route) && !(route in NOTHING) && !(route in ELSEWHERE))).toEqual([]);
+  expect(
+    changing.filter((route) => !recorded.has(route) && !(route in NOTHING) && !(route in ELSEWHERE)),
+  ).toEqual([]);
   const excused = [...Object.keys(NOTHING), ...Object.keys(ELSEWHERE)];
   expect(excused.filter((route) => !changing.includes(route) || recorded.has(route))).toEqual([]);
   expect(Object.values(ELSEWHERE).filter((file) => !existsSync(join(__dirname, '../..', file)))).toEqual([]);

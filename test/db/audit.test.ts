@@ -31,7 +31,8 @@ const change = (given: Partial<Change> = {}): Change => ({
   ...given,
 });
 const write = (given: Partial<Change> = {}) => shop.db.transaction((tx) => recordChange(tx, change(given)));
-const entries = async (filter: Parameters<typeof listAudit>[1] = page) => (await listAudit(shop.db, filter)).items;
+const entries = async (filter: Parameters<typeof listAudit>[1] = page) =>
+  (await listAudit(shop.db, filter)).items;
 
 /** Once the transactions of other tests on the server, which delay seals, have ended. */
 async function seal(rows: number): Promise<void> {
@@ -81,7 +82,12 @@ test('an entry goes with the transaction of its change', async () => {
 
 test('personal values are apart: without them the entry stays, and so does its seal', async () => {
   const renamed = { person: 'user:2', before: { name: 'Ada' }, after: { name: 'Grace' } };
-  const of = { action: 'user.renamed', subject: { type: 'user', id: '2' }, before: null, after: null } as const;
+  const of = {
+    action: 'user.renamed',
+    subject: { type: 'user', id: '2' },
+    before: null,
+    after: null,
+  } as const;
   const origin = { requestId: 'request-1', address: '203.0.113.7' };
   await shop.db.runFor(origin, () => write({ ...of, personal: renamed }));
   await shop.db.runFor(origin, () => write({ ...of, actor: 'user:2', personal: renamed }));
@@ -95,14 +101,20 @@ test('personal values are apart: without them the entry stays, and so does its s
     { ...byOther, personal: null },
   ]);
   expect(await verify()).toEqual([]);
-  const { rows } = await shop.db.pool.query<{ text: string }>('select audit_log::text as text from audit_log');
+  const { rows } = await shop.db.pool.query<{ text: string }>(
+    'select audit_log::text as text from audit_log',
+  );
   expect(rows.some(({ text }) => /Ada|Grace|203\.0/.test(text))).toBe(false);
 });
 
 test('entries are found by what they have, page by page, each once', async () => {
   for (let n = 0; n < 7; n++)
     await shop.db.runFor({ requestId: `request-${n % 2}`, address: null }, () =>
-      write({ actor: `user:${n % 3}`, subject: { type: 'product', id: `S${n}` }, onBehalfOf: n === 5 ? 'c-5' : null }),
+      write({
+        actor: `user:${n % 3}`,
+        subject: { type: 'product', id: `S${n}` },
+        onBehalfOf: n === 5 ? 'c-5' : null,
+      }),
     );
   const subjects = async (filter: Partial<Parameters<typeof listAudit>[1]>) =>
     (await entries({ ...page, ...filter })).map(({ subject }) => subject.id);
@@ -116,7 +128,7 @@ test('entries are found by what they have, page by page, each once', async () =>
   expect(await subjects({ from: fourth?.at })).toEqual(['S6', 'S5', 'S4']);
   expect(await subjects({ to: fourth?.at })).toEqual(['S3', 'S2', 'S1', 'S0']);
   const paged: string[] = [];
-  for (let after; ; ) {
+  for (let after; ;) {
     const { items, next } = await listAudit(shop.db, { limit: 3, offset: 0, after });
     paged.push(...items.map(({ subject }) => subject.id));
     if (!next) break;
@@ -210,7 +222,8 @@ describe('seals', () => {
     const [last] = await entries({ ...page, limit: 1 });
     await tamper(shop.url, `update audit_log set request_id = 'other' where id = ${last?.id}`);
     const found: string[] = [];
-    for (let run = 0; run < 2; run++) found.push(...(await verify('incremental')).map(({ subject }) => subject));
+    for (let run = 0; run < 2; run++)
+      found.push(...(await verify('incremental')).map(({ subject }) => subject));
     expect(found).toEqual([`audit-entry:${last?.id}`]);
   });
 
@@ -224,7 +237,11 @@ describe('seals', () => {
     expect((await verify()).map(({ subject }) => subject)).toContain('audit-seal:1');
     await tamper(shop.url, 'delete from audit_seals where seq = 2');
     expect((await verify()).map(({ details }) => details['what'])).toContain('seal_missing');
-    await tamper(shop.url, 'delete from audit_seals', `update audit_verified set seals_seq = 0, seals_hash = null`);
+    await tamper(
+      shop.url,
+      'delete from audit_seals',
+      `update audit_verified set seals_seq = 0, seals_hash = null`,
+    );
     await seal(6);
     expect(await verify()).toEqual([]);
     expect((await verifyHead(shop.db, head)).findings).toEqual([
@@ -269,6 +286,10 @@ test('the runtime role adds entries, and can neither change, remove nor back-dat
     await runtime.end();
   }
   const owner = (statement: string) => shop.db.pool.query(statement);
-  for (const statement of [`update audit_log set actor = '${newId()}'`, 'delete from audit_log', 'truncate audit_seals'])
+  for (const statement of [
+    `update audit_log set actor = '${newId()}'`,
+    'delete from audit_log',
+    'truncate audit_seals',
+  ])
     await expect(owner(statement)).rejects.toMatchObject({ constraint: 'append_only' });
 });

@@ -85,7 +85,7 @@ async function count(sku: string, counted: Record<Lot, number>, countedAt: strin
     actor: 'test',
     countId: newId(),
   });
-  await submitCount(access, sheetId);
+  await submitCount(access, { sheetId, actor: 'test' });
   await approveCount(access, { sheetId, skus: undefined, actor: 'boss' });
   return (await readSheet(shop.db, sheetId))?.lines[0]?.status;
 }

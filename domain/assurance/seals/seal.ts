@@ -4,7 +4,6 @@ import { prepareLongReading } from '../../stock/ledger/long-reading';
 import { keepBlockRanges } from './block-ranges';
 import { insertSeals, selectSealBound, trySealerLock, type SealBound } from './queries';
 
-
 export interface SealOptions {
   /** Rows of one seal at most: what has to be read again to verify it. */
   rowsPerSeal?: number;
