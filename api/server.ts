@@ -15,8 +15,11 @@ import { openListener, type Listener } from '../platform/database/listener';
 import { migrationFiles } from '../platform/database/migrations';
 import { openDatabaseProbe, type DatabaseProbe } from '../platform/health/database-probe';
 import { createProcessHealth } from '../platform/health/process-health';
+import { createObservability, type Observability } from '../platform/observability';
 import type { Logger } from '../platform/telemetry/log';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import type { EngineNames } from '../workflows/contract/names';
+import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
@@ -75,10 +78,14 @@ export interface ApiOptions {
   names: EngineNames;
   /** True where a worker of this process shares the client's native connection. */
   eagerStart: boolean;
+  /** Measures and traces this process; one that only measures unless given. */
+  observability?: Observability;
   /** Of a worker in this process: `/metrics` shows them too. */
   workerMetrics?: Registry;
   log: Logger;
 }
+
+type ObservedOptions = ApiOptions & { observability: Observability };
 
 export interface Api {
   /** Where it listens. */
@@ -112,7 +119,9 @@ const TIMEOUT_CHECK_MS = 1_000;
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
  */
-export async function startApi(options: ApiOptions): Promise<Api> {
+export async function startApi(given: ApiOptions): Promise<Api> {
+  const own = createObservability({ registry: createMetricsRegistry('api') });
+  const options = { ...given, observability: given.observability ?? own };
   const { settings, log } = options;
   const listener = openListener({
     url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
@@ -178,17 +187,20 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
+    await own.close();
   }
   let closing: Promise<void> | undefined;
   return { url: urlOf(server), close: () => (closing ??= close()) };
 }
 
-function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
+function openReports({ settings, databaseUrl, observability, log }: ObservedOptions): Database {
   return openDatabase({
     url: databaseUrl,
     directUrl: settings.DATABASE_DIRECT_URL,
     poolSize: settings.REPORT_POOL_SIZE,
     applicationName: 'holdfast-reports',
+    metrics: observability.poolMetrics('reports'),
+    tracer: observability.tracer,
     log,
   });
 }
@@ -241,7 +253,7 @@ function mainRoutes(context: ApiContext): Route[] {
 }
 
 function createContext(
-  options: ApiOptions,
+  options: ObservedOptions,
   {
     listener,
     reports,
@@ -257,7 +269,7 @@ function createContext(
   },
 ): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
-  const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
+  const { settings, db, client, names, eagerStart, observability, workerMetrics, log } = options;
   const orderOutcomes = createOrderOutcomes({
     feed: orderChanges,
     log,
@@ -277,7 +289,13 @@ function createContext(
   });
   const keys = createKeyReader({ db, log });
   const accounts = createAccounts({ db, settings });
-  const reservations = createReservationService({ db, stock, settings, log });
+  const reservations = createReservationService({
+    db,
+    stock,
+    settings,
+    log,
+    observer: observability.batches,
+  });
   const engine = createEngine({ client, names, settings, eagerStart, log });
   return {
     settings,
@@ -300,9 +318,11 @@ function createContext(
       reservations,
       orderOutcomes,
       db,
-      reports,
+      registry: observability.registry,
       others: workerMetrics ? [workerMetrics] : [],
     }),
+    tracer: observability.tracer,
+    accessLog: createAccessLog(log),
     health: createProcessHealth({
       database: probe,
       askTemporal: () => engine.health.probe(),

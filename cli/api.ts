@@ -1,9 +1,16 @@
 import { createLogger } from '../platform/telemetry/log';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import type { Settings } from '../platform/config';
 import { engineNames } from '../workflows/contract/names';
 import { withHomeSecrets } from './home-secrets';
 import type { Output } from './output';
-import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './service-parts';
+import {
+  lazyTemporalPart,
+  openDatabasePart,
+  openObservabilityPart,
+  startApiPart,
+  stopSeconds,
+} from './service-parts';
 import { logSettingWarnings } from './setting-warnings';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
@@ -17,14 +24,17 @@ export async function runApi(given: Settings, output: Output): Promise<number> {
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
     logSettingWarnings(settings, log);
     const around = { service, settings, log };
-    const db = openDatabasePart(around, databaseUrl);
-    const { client } = lazyTemporalPart(around, target);
+    const registry = createMetricsRegistry('api');
+    const observability = await openObservabilityPart(around, { part: 'api', registry });
+    const db = openDatabasePart(around, { url: databaseUrl, observability });
+    const { client } = lazyTemporalPart(around, observability, target);
     const url = await startApiPart(around, {
       db,
       databaseUrl,
       client,
       names: engineNames(),
       eagerStart: false,
+      observability,
     });
     log.info({ url }, 'the API listens');
     output.json({ url });

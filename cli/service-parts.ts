@@ -2,15 +2,21 @@ import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { startApi } from '../api/server';
 import { logFailures } from '../domain/stock/alerts/failed-work';
+import { COUNTED_ORDER_EVENTS } from '../domain/orders/types';
+import { LEDGER_KINDS } from '../domain/stock/ledger/types';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { migrationFiles } from '../platform/database/migrations';
 import { serveAdmin } from '../platform/health/admin-server';
 import { openDatabaseProbe } from '../platform/health/database-probe';
 import { createProcessHealth } from '../platform/health/process-health';
+import { createObservability, type Observability } from '../platform/observability';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
+import { openTracer } from '../platform/telemetry/open-telemetry';
+import { createCoreMetrics } from '../platform/temporal/core-metrics';
 import { createEngineClient } from '../platform/temporal/engine-client';
+import { VERSION } from '../platform/version';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -38,9 +44,33 @@ export function stopSeconds(settings: Settings): number {
   return settings.SHUTDOWN_DELAY_SECONDS + settings.SHUTDOWN_GRACE_SECONDS + 10;
 }
 
-export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
-  const { DATABASE_POOL_SIZE: poolSize, DATABASE_DIRECT_URL: directUrl } = settings;
-  const db = openDatabase({ url, directUrl, poolSize, log });
+/** What measures and traces this process. Stopped last of all, since what stops before it is still seen. */
+export async function openObservabilityPart(
+  { service, settings, log }: PartContext,
+  { part, registry }: { part: string; registry: Registry },
+): Promise<Observability> {
+  const tracer = await openTracer(settings, { service: `holdfast-${part}`, version: VERSION, log });
+  const observability = createObservability({
+    registry,
+    tracer,
+    known: { order_event: COUNTED_ORDER_EVENTS, ledger_entry: LEDGER_KINDS },
+  });
+  service.onStop({ name: 'metrics and traces', stop: () => observability.close() });
+  return observability;
+}
+
+export function openDatabasePart(
+  { service, settings, log }: PartContext,
+  { url, observability }: { url: string; observability: Observability },
+): Database {
+  const db = openDatabase({
+    url,
+    directUrl: settings.DATABASE_DIRECT_URL,
+    poolSize: settings.DATABASE_POOL_SIZE,
+    metrics: observability.poolMetrics('main'),
+    tracer: observability.tracer,
+    log,
+  });
   service.onStop({ name: 'database', stop: () => db.close() });
   const stopLogging = logFailures(log);
   service.onStop({
@@ -56,10 +86,19 @@ export function openDatabasePart({ service, settings, log }: PartContext, url: s
 /** For a process with a worker: fails when Temporal is away. */
 export async function connectTemporalPart(
   { service, settings, log }: PartContext,
+  { registry, tracer }: Observability,
   target: TemporalTarget,
 ): Promise<TemporalLink> {
-  installTemporalRuntime(log);
-  const link = await connectTemporal(settings, { ...target, log });
+  const metrics = createCoreMetrics(registry);
+  service.onStop({
+    name: "metrics of Temporal's SDK",
+    stop: async () => {
+      metrics.stop();
+      await Promise.resolve();
+    },
+  });
+  installTemporalRuntime(log, metrics.buffer);
+  const link = await connectTemporal(settings, { ...target, tracer, log });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
 }
@@ -81,9 +120,10 @@ export async function prepareNamespace(
 /** For a process without a worker: Temporal may be away. */
 export function lazyTemporalPart(
   { service, settings }: PartContext,
+  { tracer }: Observability,
   target: TemporalTarget,
 ): LazyTemporalLink {
-  const link = lazyTemporalClient(settings, target);
+  const link = lazyTemporalClient(settings, { ...target, tracer });
   service.onStop({ name: 'temporal connection', stop: () => link.close() });
   return link;
 }
@@ -95,6 +135,7 @@ export interface WorkerParts {
   names: EngineNames;
   /** Its metrics are added here. */
   metrics: Registry;
+  observability: Observability;
 }
 
 export async function startWorkerPart(context: PartContext, parts: WorkerParts): Promise<void> {
@@ -147,6 +188,7 @@ export interface ApiParts {
   names: EngineNames;
   /** True where a worker of this process shares the client's connection. */
   eagerStart: boolean;
+  observability: Observability;
   /** Of a worker in this process. */
   workerMetrics?: Registry;
 }

@@ -24,6 +24,7 @@ import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
+  openObservabilityPart,
   prepareNamespace,
   startApiPart,
   startWorkerPart,
@@ -91,13 +92,17 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await provideRuntimeRole(postgres, log, { setPassword: postgres.isOwn });
   await provideTimeouts(settings);
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
-  const db = openDatabasePart(around, databaseUrl);
+  const observability = await openObservabilityPart(around, {
+    part: 'up',
+    registry: createMetricsRegistry('api'),
+  });
+  const db = openDatabasePart(around, { url: databaseUrl, observability });
   // A database of the user keeps its own catalogue, unless the demo is wanted there.
   const seeds = options.demo || settings.DATABASE_URL === undefined;
   output.item('Catalogue', seeds ? describeSeed(await seedCatalogue(db)) : 'as it is');
   service.stopping.throwIfAborted();
 
-  const temporal = await connectTemporalPart(around, servers);
+  const temporal = await connectTemporalPart(around, observability, servers);
   await prepareNamespace(around, temporal);
   const names = engineNames();
   service.stopping.throwIfAborted();
@@ -107,14 +112,22 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   // Shown by the API, which is in the same process.
   const metrics = createMetricsRegistry('worker');
   const client = temporal.client;
-  const parts: ApiParts = { db, databaseUrl, client, names, eagerStart, workerMetrics: metrics };
+  const parts: ApiParts = {
+    db,
+    databaseUrl,
+    client,
+    names,
+    eagerStart,
+    observability,
+    workerMetrics: metrics,
+  };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
   service.stopping.throwIfAborted();
   // After the API, since only now its port is known, which the sandbox carrier reports to.
   await startWorkerPart(
     { ...around, settings: { ...settings, PORT: Number(new URL(baseUrl).port) } },
-    { db, databaseUrl, temporal, names, metrics },
+    { db, databaseUrl, temporal, names, metrics, observability },
   );
   await useOwnBuild(versions, isOwnServer, output);
   output.item('Worker', `runs orders of namespace ${temporal.namespace}`);

@@ -8,6 +8,7 @@ import type { Output } from './output';
 import {
   connectTemporalPart,
   openDatabasePart,
+  openObservabilityPart,
   prepareNamespace,
   serveAdminPart,
   startWorkerPart,
@@ -27,15 +28,16 @@ export async function runWorker(given: Settings, output: Output): Promise<number
     // Stripe's webhook comes to the API, and its secret is set there.
     logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'MAIL_FOLDER']);
     const around = { service, settings, log };
-    const db = openDatabasePart(around, databaseUrl);
-    const temporal = await connectTemporalPart(around, target);
-    await prepareNamespace(around, temporal);
-    service.stopping.throwIfAborted();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
+    const observability = await openObservabilityPart(around, { part: 'worker', registry: metrics });
+    const db = openDatabasePart(around, { url: databaseUrl, observability });
+    const temporal = await connectTemporalPart(around, observability, target);
+    await prepareNamespace(around, temporal);
+    service.stopping.throwIfAborted();
     const admin = await serveAdminPart(around, { databaseUrl, temporal, metrics });
     const names = engineNames();
-    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics, observability });
     admin.started();
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');

@@ -13,6 +13,11 @@ export interface GatewayMetrics {
   call(labels: { gateway: string; call: string; outcome: string }, seconds?: number): void;
 }
 
+/** The calls of a gateway that are counted. */
+const GATEWAY_CALLS = ['prepare', 'charge', 'find', 'abandon', 'capture', 'void', 'refund', 'findRefund'];
+/** Outcomes that begin at zero: those that somebody is told of. */
+const FAILED = ['no_response', 'not_asked', 'refused'];
+
 /** Seconds, from the sandbox's few milliseconds to a call that has timed out. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
@@ -40,6 +45,8 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   });
   return {
     state(gateway, now) {
+      for (const call of GATEWAY_CALLS)
+        for (const outcome of FAILED) calls.inc({ gateway, call, outcome }, 0);
       for (const state of BREAKER_STATES) states.set({ gateway, state }, state === now ? 1 : 0);
     },
     call({ gateway, call, outcome }, seconds) {

@@ -152,6 +152,8 @@ export const settingsSchema = z.object({
   LIMIT_REGISTRATIONS: limit.default(120),
   LIMIT_BAD_CREDENTIALS: limit.default(6_000),
   WORKER_ADMIN_PORT: port.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),

@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from './database/database';
 import { isLockTimeout, isRetryable, translateDatabaseError } from './errors';
 import { runInHalves } from './halves';
+import { currentTrace, runApart } from './telemetry/context';
 import type { Logger } from './telemetry/log';
+import { NO_TRACER, tracedWithin, type Tracer } from './telemetry/tracer';
 
 export interface RequestBatcher<Request, Result> {
   /**
@@ -28,7 +30,25 @@ export interface RequestBatcherOptions<Request, Result> {
   /** Which requests of a batch wait for a row that somebody else has locked. Never waits itself. */
   busy(batch: readonly Request[]): Promise<ReadonlySet<string>>;
   log: Logger;
+  /** Of this batcher among those of the process: in metrics and traces. */
+  name: string;
+  observer?: BatchObserver;
 }
+
+/** Who measures and traces what batchers do. */
+export interface BatchObserver {
+  /** A request has waited so many seconds until its batch began. */
+  waited(batcher: string, seconds: number): void;
+  /** A batch of so many requests has begun. */
+  began(batcher: string, size: number): void;
+  tracer: Tracer;
+}
+
+export const NO_BATCH_OBSERVER: BatchObserver = {
+  waited: () => undefined,
+  began: () => undefined,
+  tracer: NO_TRACER,
+};
 
 interface Entry<Request, Result> {
   request: Request;
@@ -36,6 +56,10 @@ interface Entry<Request, Result> {
   signal: AbortSignal | undefined;
   /** How often it was set aside for a busy row. */
   aside: number;
+  /** When it was submitted, milliseconds of this process. */
+  since: number;
+  /** Traceparent of who has submitted it. */
+  trace: string | undefined;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
@@ -59,6 +83,7 @@ export function createRequestBatcher<Request, Result>(
   options: RequestBatcherOptions<Request, Result>,
 ): RequestBatcher<Request, Result> {
   type LaneEntry = Entry<Request, Result>;
+  const { name, observer = NO_BATCH_OBSERVER } = options;
   /** Keys of the batches in flight. */
   const taken = new Set<string>();
   let queue: LaneEntry[] = [];
@@ -76,13 +101,25 @@ export function createRequestBatcher<Request, Result>(
     idleLanes -= 1;
     for (let batch = take(); batch.length > 0; batch = take()) {
       wakeIdleLane();
-      await runEntries(batch);
+      await begin(batch);
       // Callers of this batch can submit again before the next one is taken: batches are then twice as large, and the
       // throughput on one hot SKU is a quarter higher.
       await new Promise(setImmediate);
       for (const { key } of batch) taken.delete(key);
     }
     idleLanes += 1;
+  }
+
+  /** A batch is part of the trace of its first request that is traced, with links to those of the others. */
+  async function begin(batch: readonly LaneEntry[]): Promise<void> {
+    const now = performance.now();
+    observer.began(name, batch.length);
+    for (const { since } of batch) observer.waited(name, (now - since) / 1_000);
+    const [parent, ...links] = batch.flatMap(({ trace }) => trace ?? []);
+    const attributes = { 'holdfast.batch_size': batch.length };
+    await tracedWithin(observer.tracer, `batch ${name}`, { parent, links, attributes }, () =>
+      runEntries(batch),
+    );
   }
 
   /** Takes a lane's share of what waits, oldest first; and whatever is for the same things, which no other lane may take. */
@@ -110,12 +147,13 @@ export function createRequestBatcher<Request, Result>(
   }
 
   function wakeIdleLane(): void {
-    if (idleLanes > 0 && queue.some((entry) => !taken.has(entry.key))) void drain();
+    if (idleLanes > 0 && queue.some((entry) => !taken.has(entry.key))) void runApart(drain);
   }
 
   function enqueue(entry: LaneEntry): void {
     queue.push(entry);
-    if (idleLanes > 0 && !taken.has(entry.key)) void drain();
+    // A lane goes on for others than who woke it.
+    if (idleLanes > 0 && !taken.has(entry.key)) void runApart(drain);
   }
 
   async function runEntries(entries: readonly LaneEntry[]): Promise<void> {
@@ -190,7 +228,16 @@ export function createRequestBatcher<Request, Result>(
       if (closed) return Promise.reject(new Error('the request batcher is closed'));
       pending += 1;
       return new Promise<Result>((resolve, reject) => {
-        enqueue({ request, key: options.laneKey(request), signal, aside: 0, resolve, reject });
+        enqueue({
+          request,
+          key: options.laneKey(request),
+          signal,
+          aside: 0,
+          since: performance.now(),
+          trace: currentTrace(),
+          resolve,
+          reject,
+        });
       }).finally(settled);
     },
     get pending() {

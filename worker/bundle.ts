@@ -7,6 +7,9 @@ import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@t
 /** Where `npm run build` puts the workflows' bundle: beside the compiled folders. */
 const BUILT_BUNDLE = join(__dirname, '..', 'workflow-bundle.js');
 
+/** What every workflow runs within. */
+export const WORKFLOW_INTERCEPTORS: readonly string[] = [require.resolve('../workflows/trace')];
+
 /** All workflows as one script. Made by the build; made now where the worker runs from sources. */
 export async function workflowBundle(): Promise<WorkflowBundleOption> {
   return existsSync(BUILT_BUNDLE) ? { codePath: BUILT_BUNDLE } : makeBundle();
@@ -15,6 +18,7 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
 export function makeBundle(): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: require.resolve('../workflows'),
+    workflowInterceptorModules: [...WORKFLOW_INTERCEPTORS],
     logger: new DefaultLogger('WARN'),
   });
 }

@@ -1,9 +1,12 @@
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { asError } from '../platform/errors';
 import type { Settings } from '../platform/config';
+import type { Tracer } from '../platform/telemetry/tracer';
+import { activityInterceptors } from '../platform/temporal/trace-interceptors';
 import { dataConverterOf } from '../platform/temporal/payload-codec';
 import type { EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
+import { workflowSpans } from './workflow-spans';
 
 export interface TaskQueueOptions {
   settings: Settings;
@@ -11,6 +14,7 @@ export interface TaskQueueOptions {
   namespace: string;
   names: EngineNames;
   activities: { orders: object; payments: object; jobs: object };
+  tracer: Tracer;
   /** For tests: a bundle made before, and whatever else is to differ. */
   workerOptions?: Partial<WorkerOptions>;
 }
@@ -25,7 +29,7 @@ export function orderSlots(settings: Pick<Settings, 'ADMISSION_LIMIT'>): number 
 
 /** One of Temporal's workers for each task queue. They poll once they are run. */
 export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise<Worker[]> {
-  const { settings, connection, namespace, names, activities, workerOptions } = options;
+  const { settings, connection, namespace, names, activities, tracer, workerOptions } = options;
   const shared = {
     connection,
     namespace,
@@ -34,6 +38,8 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
     // Without shutdownForceTime: a worker that it cuts off waits for ever for tasks that nothing polls any more.
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
     ...workerOptions,
+    interceptors: { activity: [activityInterceptors(tracer)] },
+    sinks: { ...workflowSpans(tracer), ...workerOptions?.sinks },
   };
   const slots = orderSlots(settings);
   return [

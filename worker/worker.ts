@@ -13,7 +13,9 @@ import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { unpaidLimitsOf, type Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
+import type { Observability } from '../platform/observability';
 import type { Logger } from '../platform/telemetry/log';
+import { NO_TRACER } from '../platform/telemetry/tracer';
 import { createEngineClient } from '../platform/temporal/engine-client';
 import { withTimeout } from '../platform/with-timeout';
 import type { EngineNames } from '../workflows/contract/names';
@@ -40,6 +42,8 @@ export interface WorkerDeps {
   log: Logger;
   /** Its metrics are added here. */
   metrics: Registry;
+  /** Measures and traces what it does; nobody unless given. */
+  observability?: Pick<Observability, 'tracer' | 'batches'>;
   /** Instead of those that the settings ask for. Closed with the worker. */
   integrations?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
@@ -63,6 +67,7 @@ const CANCELLED_SECONDS = 5;
 /** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
+  const tracer = deps.observability?.tracer ?? NO_TRACER;
   const { gateways, carriers } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
@@ -99,11 +104,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     lanes: settings.RESERVE_LANES,
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
+    ...(deps.observability ? { observer: deps.observability.batches } : {}),
   });
   const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS, unpaidLimits });
   const activities = createActivities({ ...context, reserver, amender });
   const workerOptions = await deploymentOptions(deps);
-  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
+  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
@@ -114,7 +120,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     bookAtOnce: () => booking.book(),
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
-  const relay = startRelay({ db, databaseUrl, receivers, log });
+  const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;

@@ -12,12 +12,14 @@ import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
+import type { Tracer } from '../../platform/telemetry/tracer';
 import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
+import type { AccessLog } from './access-log';
 import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
-import { problem, notFound } from './problems';
+import { isProblemCode, problem, notFound, type ProblemCode } from './problems';
 import { addressOf, contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
@@ -48,7 +50,11 @@ export interface AppContext {
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
     request(labels: { method: string; route: string; status: number }, seconds: number): void;
+    /** Counts a response that is a problem. */
+    problem(code: ProblemCode): void;
   };
+  tracer: Tracer;
+  accessLog: AccessLog;
 }
 
 /** The HTTP application over these routes: the same table is mounted and described. */
@@ -61,7 +67,13 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   app.disable('etag');
   const { TRUSTED_PROXIES: proxies } = context.settings;
   app.set('trust proxy', proxies.length > 0 ? proxies : false);
-  app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
+  app.use(
+    requestContext(
+      context.log,
+      (of, req, res, seconds) => observe(context, of, req, res, seconds),
+      context.tracer,
+    ),
+  );
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
@@ -153,7 +165,9 @@ function mount(
 ): void {
   const handle: RequestHandler = async (req, res) => {
     const response = await mounted.handle(req, res);
-    if (response) send(res, response);
+    if (!response) return;
+    if (response.status >= 400) noteProblem(res, response.body);
+    send(res, response);
   };
   const steps = [
     nameRoute(mounted.path),
@@ -315,6 +329,13 @@ function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
   return byPath;
 }
 
+/** What the response of a request says is wrong, for its metrics, line and span. */
+function noteProblem(res: Response, body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('code' in body)) return;
+  const { code } = body;
+  if (typeof code === 'string' && isProblemCode(code)) contextOf(res).problem = code;
+}
+
 function refuseMethod(allowed: readonly string[]): RequestHandler {
   return (req, res) => {
     res.setHeader('allow', [...allowed, 'OPTIONS'].join(', '));
@@ -328,6 +349,7 @@ const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) =
   const { log, requestId, signal } = contextOf(res);
   if (signal.aborted) return;
   const response = problemResponse(error, requestId);
+  noteProblem(res, response.body);
   if (response.status === 500) log.error({ err: error }, 'a request failed');
   // Whoever calls can cause it as often as they like; `webhook-authentication.ts` warns of it once a minute.
   else if (response.body.code === 'WEBHOOK_NOT_SET_UP')
@@ -339,14 +361,24 @@ const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) =
 };
 
 function observe(
-  { metrics, log }: AppContext,
+  { metrics, accessLog }: AppContext,
   context: RequestContext,
   req: Request,
   res: Response,
   seconds: number,
 ): void {
   const status = res.writableFinished ? res.statusCode : CLIENT_GONE;
-  metrics.request({ method: req.method, route: context.route, status }, seconds);
-  if (log.isLevelEnabled('debug'))
-    context.log.debug({ method: req.method, url: req.originalUrl, status, seconds }, 'request');
+  const { method } = req;
+  const { route, problem: code, principal } = context;
+  metrics.request({ method, route, status }, seconds);
+  if (code !== null) metrics.problem(code);
+  accessLog.line(context.log, {
+    method,
+    route,
+    path: req.originalUrl.split('?', 1)[0] ?? '',
+    status,
+    ...(code === null ? {} : { code }),
+    milliseconds: Math.round(seconds * 10_000) / 10,
+    caller: principal.caller,
+  });
 }

@@ -7,7 +7,14 @@ import { problem, type ProblemCode } from './problems';
 import { problemResponse } from './response';
 
 /** Why a connection was refused before there was a request. */
-export type RefusedConnection = 'malformed' | 'headers_too_large' | 'body_malformed' | 'timeout' | 'too_many';
+export const REFUSED_CONNECTIONS = [
+  'malformed',
+  'headers_too_large',
+  'body_malformed',
+  'timeout',
+  'too_many',
+] as const;
+export type RefusedConnection = (typeof REFUSED_CONNECTIONS)[number];
 
 export interface ConnectionOptions {
   /** Sockets that are open at once. */

@@ -177,6 +177,9 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** The keys of `PROBLEMS`. */
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+
 /** Problems of naming the units that leave. */
 export const NAMING_PROBLEMS = [
   'NOT_TRACKED',
@@ -298,7 +301,8 @@ function asKnown(error: unknown): KnownProblem {
 const REFUSED_VALUE =
   'A value of the request is out of the range that can be stored, or has characters that cannot.';
 
-function isProblemCode(code: string): code is ProblemCode {
+/** Whether a text is the code of a problem of this API. */
+export function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(PROBLEMS, code);
 }
 

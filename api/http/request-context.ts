@@ -3,7 +3,10 @@ import type { Request, RequestHandler, Response } from 'express';
 import { ANONYMOUS, type Principal } from '../../domain/identity/types';
 import type { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import type { Logger } from '../../platform/telemetry/log';
+import { formatTraceparent, parseTraceparent, runIn } from '../../platform/telemetry/context';
+import { loggerOf, type Logger } from '../../platform/telemetry/log';
+import { NO_TRACER, type Span, type Tracer } from '../../platform/telemetry/tracer';
+import type { ProblemCode } from './problems';
 
 /** What goes with a request from its arrival to its last log line. */
 export interface RequestContext {
@@ -19,6 +22,8 @@ export interface RequestContext {
   principal: Principal;
   /** What is wrong with the credentials; null: nothing. Told once the request is counted. */
   failedSignIn: AppError | null;
+  /** The code of the problem that it got as its response; null: none. */
+  problem: ProblemCode | null;
   /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
   keyCaller: string;
   /** Asks again whether they may: of responses that go on for long. @throws AppError as the first time */
@@ -26,18 +31,20 @@ export interface RequestContext {
 }
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** Gives every request its context; `observe` is called once, when the exchange is over. */
+/** Gives every request its context, and a span where there is a tracer; `observe` is called once, when the exchange is over. */
 export function requestContext(
   log: Logger,
   observe: (context: RequestContext, req: Request, res: Response, seconds: number) => void,
+  tracer: Tracer = NO_TRACER,
 ): RequestHandler {
   const randomHex = createRandomHex();
   return (req, res, next) => {
     const started = process.hrtime.bigint();
     const requestId = validRequestId(req.get('x-request-id')) ?? newId();
-    const traceparent = continueTrace(req.get('traceparent'), randomHex);
+    const given = req.get('traceparent');
+    const span = tracer.isOn ? beginSpan(tracer, given, req) : null;
+    const traceparent = span?.traceparent ?? continueTrace(given, randomHex);
     const exchange = lazyContext(log, requestId, traceparent);
     res.locals['context'] = exchange.context;
     res.setHeader('x-request-id', requestId);
@@ -46,9 +53,40 @@ export function requestContext(
     res.once('close', () => {
       if (!res.writableFinished) exchange.abort();
       observe(exchange.context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
+      if (span) endSpan(span, exchange.context, req, res);
     });
-    next();
+    runIn({ trace: span?.traceparent, fields: fieldsOf(requestId, traceparent) }, next);
   };
+}
+
+function beginSpan(tracer: Tracer, given: string | undefined, req: Request): Span {
+  // One that is not valid begins a new trace.
+  const parent = parseTraceparent(given) && given;
+  return tracer.begin(req.method, {
+    kind: 'server',
+    parent,
+    attributes: { 'http.request.method': req.method },
+  });
+}
+
+function endSpan(
+  span: Span,
+  { route, requestId, problem }: RequestContext,
+  req: Request,
+  res: Response,
+): void {
+  span.rename(`${req.method} ${route}`);
+  const attributes = {
+    'http.route': route,
+    'http.response.status_code': res.statusCode,
+    requestId,
+    ...(problem === null ? {} : { 'holdfast.code': problem }),
+  };
+  span.end(attributes, res.statusCode >= 500 ? (problem ?? 'failed') : undefined);
+}
+
+function fieldsOf(requestId: string, traceparent: string): Readonly<Record<string, string>> {
+  return { requestId, traceId: traceparent.slice(3, 35) };
 }
 
 /** The context of a request that came through `requestContext`, which is the first handler of the app. */
@@ -72,8 +110,8 @@ function validRequestId(given: string | undefined): string | undefined {
 
 /** The caller's trace with a span of our own, or a new trace where none, or an invalid one, came in. */
 function continueTrace(given: string | undefined, randomHex: (bytes: number) => string): string {
-  const [, traceId, flags] = given === undefined ? [] : (TRACEPARENT.exec(given) ?? []);
-  return `00-${traceId ?? randomHex(16)}-${randomHex(8)}-${flags ?? '00'}`;
+  const { traceId = randomHex(16), flags = 0 } = parseTraceparent(given) ?? {};
+  return formatTraceparent({ traceId, spanId: randomHex(8), flags });
 }
 
 /** The logger and the signal are made when they are first asked for: most requests never do, and together they cost 10 µs. */
@@ -92,10 +130,11 @@ function lazyContext(
       route: 'unmatched',
       principal: ANONYMOUS,
       failedSignIn: null,
+      problem: null,
       keyCaller: ANONYMOUS.caller,
       admitAgain: () => Promise.resolve(),
       get log() {
-        return (child ??= log.child({ requestId, traceparent }));
+        return (child ??= loggerOf(log, fieldsOf(requestId, traceparent)));
       },
       get signal() {
         gone ??= new AbortController();

@@ -66,7 +66,7 @@ export interface RouteSchemas {
 }
 
 /** A request whose every part was validated by the schemas that also describe it. */
-export interface Call<S extends RouteSchemas> extends Omit<RequestContext, 'failedSignIn'> {
+export interface Call<S extends RouteSchemas> extends Omit<RequestContext, 'failedSignIn' | 'problem'> {
   params: z.output<S['params']>;
   query: z.output<S['query']>;
   body: z.output<S['body']>;

@@ -55,7 +55,9 @@ export const inventoryHealth = z
     }),
     partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
     driftAlerts: count,
-    tamperAlerts: count.meta({ description: 'Open alerts that the ledger or the audit log is not as it was sealed' }),
+    tamperAlerts: count.meta({
+      description: 'Open alerts that the ledger or the audit log is not as it was sealed',
+    }),
     failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
     attention: count.meta({ description: 'Alerts that an order needs a person' }),
   })

@@ -89,15 +89,10 @@ export const newOrder = z
         'How warehouses are chosen: `nearest` first; `fewest_shipments`; `balanced`, the fewest of those that are not much farther than the nearest; `priority`. Default: as the settings say',
     }),
     fulfilment: z.enum(FULFILMENTS).default('complete'),
-    holdSeconds: z
-      .int()
-      .min(1)
-      .max(86_400)
-      .optional()
-      .meta({
-        description: 'Default 900. Of customers at most what the settings say',
-        default: HOLD_SECONDS,
-      }),
+    holdSeconds: z.int().min(1).max(86_400).optional().meta({
+      description: 'Default 900. Of customers at most what the settings say',
+      default: HOLD_SECONDS,
+    }),
     backorderSeconds: z
       .int()
       .min(1)

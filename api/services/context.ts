@@ -6,7 +6,9 @@ import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { ProcessHealth } from '../../platform/health/process-health';
 import type { Logger } from '../../platform/telemetry/log';
+import type { Tracer } from '../../platform/telemetry/tracer';
 import type { AccessControl } from '../http/access';
+import type { AccessLog } from '../http/access-log';
 import type { ChangeFeed } from '../streams/change-feed';
 import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
@@ -36,6 +38,8 @@ export interface ApiContext {
   searches: Admission;
   reservations: ReservationService;
   metrics: ApiMetrics;
+  tracer: Tracer;
+  accessLog: AccessLog;
   health: ProcessHealth;
   log: Logger;
   /** Aborted when the API stops accepting: streams end. */

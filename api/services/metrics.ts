@@ -1,15 +1,17 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { countAttention } from '../../domain/orders/attention';
-import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import type { Database } from '../../platform/database/database';
-import { addProcessMetrics, createMetricsRegistry } from '../../platform/telemetry/metrics';
-import type { RefusedConnection } from '../http/connections';
+import { addProcessMetrics, zeroed } from '../../platform/telemetry/metrics';
+import { REFUSED_CONNECTIONS, type RefusedConnection } from '../http/connections';
+import { PROBLEM_CODES, type ProblemCode } from '../http/problems';
 import type { Admission } from './admission';
+import { addCountedMetrics } from './counted-metrics';
 
 export interface ApiMetrics {
   /** Everything that this process shows: the API's own, and other parts' that it was given. */
   registries: readonly Registry[];
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
+  /** Counts a response that is a problem. */
+  problem(code: ProblemCode): void;
   /** Counts a `POST /orders` by how it ended: one of a few words. */
   placed(outcome: string): void;
   /** From the start of the saga until the order's outcome is known. */
@@ -24,16 +26,30 @@ export interface ApiMetrics {
 /** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
+/** How a `POST /orders` may end. */
+const PLACEMENTS = [
+  'reserved',
+  'rejected',
+  'out_of_stock',
+  'unknown_sku',
+  'backorder_limit',
+  'unpaid_limit',
+  'failed',
+  'undecided',
+  'replayed',
+];
+
 /** Labels are few by design: route templates, never paths, ids or SKUs. */
 export function createApiMetrics(parts: {
   admission: Admission;
   reservations: { readonly pending: number };
   orderOutcomes: { readonly waiting: number };
   db: Database;
-  reports: Database;
+  /** Of the process, where its own metrics go. */
+  registry: Registry;
   others: readonly Registry[];
 }): ApiMetrics {
-  const registry = createMetricsRegistry('api');
+  const { registry } = parts;
   addProcessMetrics(registry);
   const registers = [registry];
   const requests = new Histogram({
@@ -43,30 +59,56 @@ export function createApiMetrics(parts: {
     buckets: BUCKETS,
     registers,
   });
-  const placements = new Counter({
-    name: 'holdfast_order_placements_total',
-    help: 'Orders placed, by how the request ended.',
-    labelNames: ['outcome'],
-    registers,
-  });
+  const responses = zeroed(
+    new Counter({
+      name: 'holdfast_http_responses_total',
+      help: 'Responses, by class of status.',
+      labelNames: ['class'],
+      registers,
+    }),
+    ['1xx', '2xx', '3xx', '4xx', '5xx'],
+  );
+  const problems = zeroed(
+    new Counter({
+      name: 'holdfast_http_problems_total',
+      help: 'Responses that are problems, by code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    PROBLEM_CODES,
+  );
+  const placements = zeroed(
+    new Counter({
+      name: 'holdfast_order_placements_total',
+      help: 'Orders placed, by how the request ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    PLACEMENTS,
+  );
   const outcomeWaits = new Histogram({
     name: 'holdfast_order_outcome_wait_seconds',
     help: 'From the start of a saga until the outcome of its order is known.',
     buckets: BUCKETS,
     registers,
   });
-  const refusedConnections = new Counter({
-    name: 'holdfast_http_refused_connections_total',
-    help: 'Connections that were refused before there was a request, by reason.',
-    labelNames: ['reason'],
-    registers,
-  });
+  const refusedConnections = zeroed(
+    new Counter({
+      name: 'holdfast_http_refused_connections_total',
+      help: 'Connections that were refused before there was a request, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    REFUSED_CONNECTIONS,
+  );
   const gatewayEvents = new Counter({
     name: 'holdfast_gateway_events_total',
     help: 'Events that gateways sent, by what became of them.',
     labelNames: ['gateway', 'result'],
     registers,
   });
+  for (const result of ['applied', 'duplicate', 'stale', 'unknown', 'ignored', 'refused'])
+    gatewayEvents.inc({ gateway: 'stripe', result }, 0);
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -88,43 +130,16 @@ export function createApiMetrics(parts: {
     'Orders whose outcome is awaited.',
     () => parts.orderOutcomes.waiting,
   );
-  gauge('holdfast_db_pool_connections', 'Open database connections.', () => parts.db.pool.totalCount);
-  gauge('holdfast_db_pool_idle', 'Database connections without work.', () => parts.db.pool.idleCount);
-  gauge(
-    'holdfast_db_pool_waiting',
-    'Statements that wait for a connection.',
-    () => parts.db.pool.waitingCount,
-  );
-  gauge(
-    'holdfast_report_pool_waiting',
-    'Reports and lists that wait for a connection of their pool.',
-    () => parts.reports.pool.waitingCount,
-  );
 
-  /** Counted in the database at each scrape: every process of the API shows the same. Nothing while the database is away. */
-  const counted = (name: string, help: string, label: string, count: () => Promise<Record<string, number>>) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      async collect() {
-        const counts = await count().catch(() => ({}));
-        this.reset();
-        for (const [value, n] of Object.entries(counts)) this.set({ [label]: value }, n);
-      },
-    });
-  counted('holdfast_attention', 'How often an order needs a person now, by reason.', 'reason', () =>
-    countAttention(parts.db),
-  );
-  counted('holdfast_failed_work', 'Subjects on which work failed and is tried again, by work.', 'work', () =>
-    countFailedWork(parts.db),
-  );
+  addCountedMetrics(registry, parts.db);
 
   return {
     registries: [registry, ...parts.others],
-    request: ({ method, route, status }, seconds) =>
-      requests.observe({ method, route, status: String(status) }, seconds),
+    request({ method, route, status }, seconds) {
+      requests.observe({ method, route, status: String(status) }, seconds);
+      responses.inc({ class: `${Math.floor(status / 100)}xx` });
+    },
+    problem: (code) => problems.inc({ code }),
     placed: (outcome) => placements.inc({ outcome }),
     outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
     refusedConnection: (reason) => refusedConnections.inc({ reason }),

@@ -9,7 +9,7 @@ import type { StockAccess } from '../../domain/stock/ledger/stock-ledger';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { readReservations } from '../../domain/stock/reservations/views';
 import { reclaimExpired } from '../../domain/ordering/expire';
-import { createRequestBatcher } from '../../platform/request-batcher';
+import { createRequestBatcher, type BatchObserver } from '../../platform/request-batcher';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
@@ -38,6 +38,7 @@ export interface ReservationServiceOptions extends StockAccess {
   db: Database;
   settings: Pick<Settings, 'SOURCING_STRATEGY' | 'RESERVE_LANES' | 'RESERVE_MAX_BATCH' | 'RESERVATION_QUEUE'>;
   log: Logger;
+  observer?: BatchObserver;
 }
 
 export function createReservationService({
@@ -45,11 +46,17 @@ export function createReservationService({
   stock,
   settings,
   log,
+  observer,
 }: ReservationServiceOptions): ReservationService {
   const warehouses = createWarehouseDirectory(db);
   const strategy = settings.SOURCING_STRATEGY;
   const reclaim = (productIds: readonly number[]) => reclaimExpired(db, productIds);
-  const size = { lanes: settings.RESERVE_LANES, maxBatch: settings.RESERVE_MAX_BATCH, log };
+  const size = {
+    lanes: settings.RESERVE_LANES,
+    maxBatch: settings.RESERVE_MAX_BATCH,
+    log,
+    ...(observer ? { observer } : {}),
+  };
   const reserver = createStandaloneReserver({
     ...size,
     db,
@@ -59,6 +66,7 @@ export function createReservationService({
   });
   const reader = createRequestBatcher<string, ReservationDetails | null>({
     ...size,
+    name: 'reservation_reads',
     idOf: (id) => id,
     laneKey: (id) => id,
     async run(ids) {

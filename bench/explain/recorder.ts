@@ -30,6 +30,7 @@ export async function recordStatements(
         origin: null,
         query,
         notice: () => undefined,
+        afterCommit: () => undefined,
         transaction: (inner) => inner(on, () => undefined),
         retrying: (inner) => inner(on),
         async list<Row>(built: Parameters<Database['list']>[0]) {

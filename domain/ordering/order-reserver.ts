@@ -1,5 +1,9 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
+import {
+  createRequestBatcher,
+  type BatchObserver,
+  type RequestBatcher,
+} from '../../platform/request-batcher';
 import type { Logger } from '../../platform/telemetry/log';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { createOrders, readPlaced, type PlacedOrder } from '../orders/create';
@@ -44,6 +48,7 @@ export interface OrderReserverOptions {
   lanes: number;
   maxBatch: number;
   log: Logger;
+  observer?: BatchObserver;
 }
 
 /**
@@ -66,6 +71,8 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
+    name: 'orders',
+    ...(options.observer ? { observer: options.observer } : {}),
     lanes: options.lanes,
     maxBatch: options.maxBatch,
     log: options.log,

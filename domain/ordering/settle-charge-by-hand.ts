@@ -64,7 +64,12 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     await appendEvents(tx, [
-      { orderId, type: 'payment_settled_by_hand', actor, data: { paymentId, outcome, reference, reason, actor } },
+      {
+        orderId,
+        type: 'payment_settled_by_hand',
+        actor,
+        data: { paymentId, outcome, reference, reason, actor },
+      },
     ]);
     return readPaymentView(tx, paymentId);
   });

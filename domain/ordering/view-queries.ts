@@ -4,7 +4,7 @@ import { many, type Database, type Queryable } from '../../platform/database/dat
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
-import { selectProductId } from '../catalog/product-queries';
+import { selectProductId } from '../catalog/product-ids';
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { AttentionKind, Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';

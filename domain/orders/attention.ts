@@ -78,7 +78,9 @@ export async function endAttentionAbout(
 ): Promise<NewEvent[]> {
   const subject = subjectOf({ kind, about });
   const ended = await endOrderAlertOn(tx, { orderId, subject, by, resolution: note });
-  return ended > 0 ? [{ orderId, type: 'attention_resolved', actor: by, data: { kind, about, by, note } }] : [];
+  return ended > 0
+    ? [{ orderId, type: 'attention_resolved', actor: by, data: { kind, about, by, note } }]
+    : [];
 }
 
 /** Orders that need a person for this reason, and still do. */
@@ -114,7 +116,12 @@ export function endAttention(
     if (ended?.orderId) {
       const { reason, about } = alert.details;
       await appendEvents(tx, [
-        { orderId: ended.orderId, type: 'attention_resolved', actor: by, data: { kind: reason, about, by, note } },
+        {
+          orderId: ended.orderId,
+          type: 'attention_resolved',
+          actor: by,
+          data: { kind: reason, about, by, note },
+        },
       ]);
     } else if (alert.status === 'resolved') {
       if (alert.resolvedBy === null)

@@ -1,4 +1,5 @@
 import type { Transaction } from '../../platform/database/database';
+import { countEffects } from '../../platform/database/effects';
 import type { NewEvent } from './types';
 import { insertEvents } from './queries';
 
@@ -10,6 +11,7 @@ import { insertEvents } from './queries';
 export async function appendEvents(tx: Transaction, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   await insertEvents(tx, events);
+  countEffects(tx, { kind: 'order_event', labels: events.map(({ type }) => type) });
   announceOrders(
     tx,
     events.map((event) => event.orderId),

@@ -55,7 +55,9 @@ async function tellDecision(
   tx: Transaction,
   { orderId, outcome, actor, note }: Omit<ReviewDecision, 'actor'> & { actor: string | null },
 ): Promise<void> {
-  await appendEvents(tx, [{ orderId, type: `review_${outcome}`, actor: actor ?? undefined, data: { actor, note } }]);
+  await appendEvents(tx, [
+    { orderId, type: `review_${outcome}`, actor: actor ?? undefined, data: { actor, note } },
+  ]);
   await resolveReviewAttention(tx, [orderId]);
 }
 

@@ -99,6 +99,32 @@ export interface OrderInput {
   fingerprint: string | null;
 }
 
+/** Types of events that say how orders go on and end, of money and parcels too: each is counted from zero on. */
+export const COUNTED_ORDER_EVENTS = [
+  'order_placed',
+  'order_rejected',
+  'order_fulfilled',
+  'order_expired',
+  'order_cancelled',
+  'order_failed',
+  'stock_reserved',
+  'hold_expired',
+  'hold_released',
+  'payment_started',
+  'payment_captured',
+  'payment_declined',
+  'payment_unknown',
+  'capture_succeeded',
+  'capture_failed',
+  'refund_started',
+  'refund_succeeded',
+  'refund_failed',
+  'shipment_booked',
+  'shipment_picked_up',
+  'shipment_delivered',
+  'shipment_failed',
+] as const;
+
 export interface OrderEvent {
   seq: number;
   type: string;

@@ -6,7 +6,10 @@ import { copyIn } from './copy-in';
 import { asError, isLockTimeout, isRetryable } from '../errors';
 import type { Logger } from '../telemetry/log';
 import { exact } from '../exact';
+import { NO_TRACER, type Tracer } from '../telemetry/tracer';
+import { NO_POOL_METRICS, type PoolMetrics } from './metrics';
 import { createNotifier, type Channel, type Notice } from './notifier';
+import { createStatementObserver, type ObserveStatement } from './observe-statements';
 
 // int8 as number, and as it is where a number would round it: a sum of money or units may grow beyond 2^53.
 types.setTypeParser(types.builtins.INT8, exact);
@@ -37,6 +40,8 @@ export interface Transaction extends Queryable {
   readonly origin: Origin | null;
   /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
   notice(channel: Channel, key: string): void;
+  /** Calls `act`, which must not throw, once this transaction has committed, and never if it does not. */
+  afterCommit(act: () => void): void;
 }
 
 /**
@@ -99,6 +104,10 @@ export interface DatabaseOptions {
   /** Milliseconds a statement may wait for a row lock. */
   lockTimeoutMs?: number;
   statementTimeoutMs?: number;
+  /** Measures its pool; nobody unless given. */
+  metrics?: PoolMetrics;
+  /** Traces statements; nobody unless given. */
+  tracer?: Tracer;
 }
 
 /** Milliseconds, unless a database is opened with others. */
@@ -108,6 +117,9 @@ export const TIMEOUTS_MS = {
   // A process that is paused (or a debugger) must not keep hot rows locked.
   idle_in_transaction_session_timeout: 10_000,
 } as const;
+
+/** Lists are built, so that their texts are many. */
+const LIST = 'list';
 
 const ATTEMPTS = 8;
 const BACKOFF_BASE_MS = 10;
@@ -140,6 +152,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
   // just then, in one packet with the response that the previous holder had waited for, would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
+  const { metrics = NO_POOL_METRICS, tracer = NO_TRACER } = options;
+  metrics.watch(pool);
+  const observed = createStatementObserver(metrics, tracer);
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
 
@@ -158,7 +173,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   const query: Queryable['query'] = async (statement) => {
     refuseInsideTransaction(`the statement ${statement.name}`);
-    return pool.query(statement);
+    return observed(statement.name, () => pool.query(statement));
   };
 
   async function transaction<T>(
@@ -166,7 +181,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     lockTimeoutMs?: number,
   ): Promise<T> {
     refuseInsideTransaction('a transaction');
+    const began = performance.now();
     const client = await pool.connect();
+    metrics.waited((performance.now() - began) / 1_000);
     let broken: Error | undefined;
     try {
       return await run(client, work, (error) => (broken = error), lockTimeoutMs);
@@ -210,7 +227,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   ): Promise<T> {
     client.on('error', onBroken);
     const notices: Notice[] = [];
-    const running = asTransaction(client, notices, requestOrigin.getStore() ?? null);
+    const effects: (() => void)[] = [];
+    const origin = requestOrigin.getStore() ?? null;
+    const running = asTransaction(client, { notices, effects, observed, origin });
     const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
@@ -225,6 +244,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
       if (command !== 'COMMIT') throw new Error('a transaction that had failed was not committed');
       notifier.send(notices);
+      for (const act of effects) act();
       return result;
     } catch (error) {
       running.end();
@@ -264,7 +284,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
       refuseInsideTransaction('a list');
       const { sql, bindings } = built.toSQL().toNative();
-      const result = await pool.query<Row>(sql, [...bindings]);
+      const result = await observed(LIST, () => pool.query<Row>(sql, [...bindings]));
       return result.rows;
     },
     async close() {
@@ -286,8 +306,12 @@ interface RunningTransaction {
 /** A branch of `work` that goes on after the transaction has failed must not write outside it. */
 function asTransaction(
   client: ClientBase,
-  notices: Notice[],
-  origin: Origin | null,
+  {
+    notices,
+    effects,
+    observed,
+    origin,
+  }: { notices: Notice[]; effects: (() => void)[]; observed: ObserveStatement; origin: Origin | null },
 ): RunningTransaction {
   let open = true;
   let committed: Promise<string> | undefined;
@@ -307,9 +331,10 @@ function asTransaction(
     origin,
     query: (statement) =>
       open
-        ? client.query(statement).catch(asFirstFailure)
+        ? observed(statement.name, () => client.query(statement)).catch(asFirstFailure)
         : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
+    afterCommit: (act) => effects.push(act),
   };
   return {
     tx,

@@ -1,3 +1,4 @@
+import { currentTrace } from '../telemetry/context';
 import { execute, many, type Queryable, type Transaction } from './database';
 
 /**
@@ -21,6 +22,8 @@ export interface OutboxMessage extends Claim {
   /** Any text: it may have been sent by another version of the program. */
   topic: string;
   key: string;
+  /** W3C traceparent of the work that has left it; null: it was not traced. */
+  trace: string | null;
 }
 
 /**
@@ -36,9 +39,10 @@ export async function enqueue(
   await execute(
     tx,
     'outbox.enqueue',
-    `insert into outbox (topic, key, available_at)
-     select topic, key, clock_timestamp() + make_interval(secs => $3) from unnest($1::text[], $2::text[]) as m (topic, key)`,
-    [messages.map((m) => m.topic), messages.map((m) => m.key), afterSeconds],
+    `insert into outbox (topic, key, available_at, trace)
+     select topic, key, clock_timestamp() + make_interval(secs => $3), $4
+     from unnest($1::text[], $2::text[]) as m (topic, key)`,
+    [messages.map((m) => m.topic), messages.map((m) => m.key), afterSeconds, currentTrace() ?? null],
   );
   if (afterSeconds === 0) tx.notice('holdfast_outbox', '');
 }
@@ -75,7 +79,7 @@ export function claim(on: Queryable, limit: number, leaseSeconds: number): Promi
      where id = any (array(
        select id from outbox where available_at <= statement_timestamp()
        order by available_at, id limit $1 for update skip locked))
-     returning id, topic, key, attempts - 1 as attempts`,
+     returning id, topic, key, attempts - 1 as attempts, trace`,
     [limit, leaseSeconds],
   );
 }

@@ -3,6 +3,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import {
   NativeConnection,
   Runtime,
+  type MetricsBuffer,
   type GrpcCompressionConfig,
   type Logger as TemporalLogger,
   type LogLevel,
@@ -12,9 +13,11 @@ import type { Settings } from '../config';
 import { AppError, configError, messageOf } from '../errors';
 import { isLoopback } from '../loopback';
 import type { Logger } from '../telemetry/log';
+import type { Tracer } from '../telemetry/tracer';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isNotFound } from './call-failure';
 import { dataConverterOf } from './payload-codec';
+import { clientInterceptors } from './trace-interceptors';
 
 /** The connection of a process that runs a worker. Client and worker share it: without that no start is eager. */
 export interface TemporalLink {
@@ -40,17 +43,27 @@ export interface TemporalTarget {
   namespace?: string;
 }
 
+interface TracedBy {
+  /** Traces what the client asks for; nobody unless given. */
+  tracer?: Tracer;
+}
+
 type Access = Pick<ConnectionOptions, 'address' | 'tls'> & { apiKey?: string };
 
 /**
  * Makes Temporal's native half log through `log` and leave signals to us: a worker that stops by itself on SIGINT would
  * stop before HTTP has. Once per process, before the first connection.
+ *
+ * @param metrics where its own metrics go; nowhere unless given
  */
-export function installTemporalRuntime(log: Logger): void {
+export function installTemporalRuntime(log: Logger, metrics?: MetricsBuffer): void {
   Runtime.install({
     logger: temporalLogger(log.child({ part: 'temporal' })),
     shutdownSignals: [],
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      ...(metrics ? { metrics: { buffer: metrics } } : {}),
+    },
   });
 }
 
@@ -62,7 +75,7 @@ export function installTemporalRuntime(log: Logger): void {
  */
 export async function connectTemporal(
   settings: Settings,
-  target: TemporalTarget & { log: Logger },
+  target: TemporalTarget & TracedBy & { log: Logger },
 ): Promise<TemporalLink> {
   const options = access(settings, target);
   const grpcCompression = compressionTo(options.address);
@@ -80,7 +93,12 @@ export async function connectTemporal(
   }
   target.log.info({ address: options.address, namespace }, 'connected to Temporal');
   return {
-    client: new Client({ connection, namespace, dataConverter: dataConverterOf(settings) }),
+    client: new Client({
+      connection,
+      namespace,
+      dataConverter: dataConverterOf(settings),
+      interceptors: clientInterceptors(target.tracer),
+    }),
     connection,
     namespace,
     close: () => connection.close(),
@@ -93,7 +111,7 @@ export async function connectTemporal(
  *
  * @throws AppError `CONFIG_INVALID` for a TLS file that can't be read.
  */
-export function lazyTemporalClient(settings: Settings, target: TemporalTarget): LazyTemporalLink {
+export function lazyTemporalClient(settings: Settings, target: TemporalTarget & TracedBy): LazyTemporalLink {
   const connection = Connection.lazy({
     ...access(settings, target),
     // gRPC's own backoff grows to two minutes: that long the API would go on answering 503 after Temporal is back.
@@ -101,7 +119,12 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget): 
   });
   const namespace = target.namespace ?? settings.TEMPORAL_NAMESPACE;
   return {
-    client: new Client({ connection, namespace, dataConverter: dataConverterOf(settings) }),
+    client: new Client({
+      connection,
+      namespace,
+      dataConverter: dataConverterOf(settings),
+      interceptors: clientInterceptors(target.tracer),
+    }),
     connection,
     namespace,
     close: () => connection.close(),

@@ -102,7 +102,12 @@ test('more on hand than its threshold is too much', async () => {
 test('a margin of its own is kept, and a change of the threshold is decided without one', async () => {
   const sku = await shop.product({ AMS: 20 });
   const set = (lowStock: number, clearMargin: number | null) =>
-    setThresholds(shop.db, { actor: 'test', sku, location: 'AMS', thresholds: { lowStock, overstock: null, clearMargin } });
+    setThresholds(shop.db, {
+      actor: 'test',
+      sku,
+      location: 'AMS',
+      thresholds: { lowStock, overstock: null, clearMargin },
+    });
   await set(10, 5);
   await setTo(sku, 10);
   await setTo(sku, 15);

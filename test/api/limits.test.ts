@@ -305,7 +305,7 @@ it('lists and reports that are slow keep no other request from the database', as
   const reports = Array.from({ length: 30 }, () => slow.call('GET', '/receipts'));
   await waitFor(async () => {
     const { text } = await slow.call('GET', '//metrics');
-    return /holdfast_report_pool_waiting\{part="api"\} 28/.test(text);
+    return /holdfast_db_pool_waiting\{pool="reports",part="api"\} 28/.test(text);
   });
   for (let n = 0; n < 5; n++) expect((await slow.call('GET', '/products/A')).status).toBe(200);
   const reserved = await slow.call('POST', '/inventory/A/reserve', { body: { quantity: 1 } });

@@ -296,7 +296,11 @@ test('counts, submissions and approvals of crossing sheets at once leave what th
 });
 
 test.each([
-  ['a sheet that is not there', () => submitCount(withStock(shop.db), { sheetId: newId(), actor: 'test' }), 'NOT_FOUND'],
+  [
+    'a sheet that is not there',
+    () => submitCount(withStock(shop.db), { sheetId: newId(), actor: 'test' }),
+    'NOT_FOUND',
+  ],
   [
     'a count for a sheet that is not there',
     () =>

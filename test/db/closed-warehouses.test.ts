@@ -48,7 +48,13 @@ function open(code: string) {
   return openWarehouse(withStock(shop.db), { ...change, code, reason: null });
 }
 const reSource = (after: PromisedPosition | null = null) =>
-  reSourceWarehouse(shop.db, { actor: 'test', code: 'AMS', after, withinMs: after === null ? 0 : 20_000, page: 2 });
+  reSourceWarehouse(shop.db, {
+    actor: 'test',
+    code: 'AMS',
+    after,
+    withinMs: after === null ? 0 : 20_000,
+    page: 2,
+  });
 const backorderOf = (sku: string, quantity: number) =>
   orderOf({ [sku]: quantity }, { fulfilment: 'backorder' });
 

@@ -216,8 +216,12 @@ it('exactly one service has what anonymous made', async () => {
   expect(adopted.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   const [winner, loser] = adopted[0]?.status === 'fulfilled' ? [one, other] : [other, one];
   await adoptAnonymous(shop.db, { name: winner.service, actor: 'test' });
-  await expect(adoptAnonymous(shop.db, { name: loser.service, actor: 'test' })).rejects.toMatchObject({ code: 'ADOPTED_BY_ANOTHER' });
-  await expect(adoptAnonymous(shop.db, { name: 'nobody', actor: 'test' })).rejects.toMatchObject({ code: 'UNKNOWN_SERVICE' });
+  await expect(adoptAnonymous(shop.db, { name: loser.service, actor: 'test' })).rejects.toMatchObject({
+    code: 'ADOPTED_BY_ANOTHER',
+  });
+  await expect(adoptAnonymous(shop.db, { name: 'nobody', actor: 'test' })).rejects.toMatchObject({
+    code: 'UNKNOWN_SERVICE',
+  });
   expect(await reader.principalOf(winner.key)).toMatchObject({ adoptsAnonymous: true });
   expect(await reader.principalOf(loser.key)).not.toHaveProperty('adoptsAnonymous');
 });

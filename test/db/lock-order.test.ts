@@ -183,7 +183,13 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
       skus.map((sku) => `${sku},${code}`),
     );
     await imported();
-    return () => setCategoryThresholds(shop.db, code, { actor: 'test', lowStock: 4, overstock: null, clearMargin: null });
+    return () =>
+      setCategoryThresholds(shop.db, code, {
+        actor: 'test',
+        lowStock: 4,
+        overstock: null,
+        clearMargin: null,
+      });
   },
   async 'the opening of a warehouse'(skus) {
     const change = { code: 'AMS', actor: 'tester', reason: null, withinMs: 20_000 };
@@ -267,7 +273,9 @@ const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
 /** The same, brought there first. */
 const PREPARED: Record<string, (sku: string) => Promise<Locker>> = {
   'the safety stock of a product': (sku) =>
-    Promise.resolve(() => setSafetyStock(withStock(shop.db), { actor: 'test', sku, location: null, units: 1 })),
+    Promise.resolve(() =>
+      setSafetyStock(withStock(shop.db), { actor: 'test', sku, location: null, units: 1 }),
+    ),
   'the thresholds of a product': (sku) => {
     const thresholds = { lowStock: 2, overstock: null, clearMargin: null };
     return Promise.resolve(() => setThresholds(shop.db, { actor: 'test', sku, location: null, thresholds }));

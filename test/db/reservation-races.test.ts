@@ -42,7 +42,8 @@ async function contend(contender: Contender, id: string): Promise<string> {
   const act: Record<Contender, () => Promise<unknown>> = {
     confirm: () => confirmReservation({ db: shop.db, actor: 'test' }, id),
     release: () => releaseReservation(withStock(shop.db), id),
-    extend: () => extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 3_600 }),
+    extend: () =>
+      extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 3_600 }),
     ship: () => shipReservation(withStock(shop.db), id),
     expire: round,
   };

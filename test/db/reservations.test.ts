@@ -37,7 +37,8 @@ type PlainAction = Exclude<ReservationAction, 'ship-part' | 'change'>;
 const act: Record<PlainAction, (id: string) => Promise<void>> = {
   confirm: (id) => confirmReservation({ db: shop.db, actor: 'test' }, id),
   release: (id) => releaseReservation(withStock(shop.db), id),
-  extend: (id) => extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 3_600 }),
+  extend: (id) =>
+    extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 3_600 }),
   ship: (id) => shipReservation(withStock(shop.db), id),
 };
 const ACTIONS = Object.keys(act) as PlainAction[];
@@ -204,9 +205,12 @@ describe('an action', () => {
     const sku = await shop.product({ AMS: 1 });
     const id = await shop.reserve({ [sku]: 1 }, { holdSeconds: 600 });
     const { expiresAt } = await viewOfReservation(shop.db, id);
-    const extend = (until: Date) => extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: until, holdSeconds: 1 });
+    const extend = (until: Date) =>
+      extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: until, holdSeconds: 1 });
     await expect(extend(new Date(Date.now() + 60_000))).rejects.toMatchObject({ code: 'NOT_LATER' });
-    await expect(extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 60 })).rejects.toMatchObject({
+    await expect(
+      extendReservation({ db: shop.db, actor: 'test' }, id, { expiresAt: null, holdSeconds: 60 }),
+    ).rejects.toMatchObject({
       code: 'NOT_LATER',
     });
     expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(expiresAt);

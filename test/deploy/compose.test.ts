@@ -77,13 +77,14 @@ describe('docker-compose.yml', () => {
       ...Object.keys(settingsSchema.shape),
       'POSTGRES_PASSWORD',
       'POSTGRES_RUNTIME_PASSWORD',
+      'GRAFANA_ADMIN_PASSWORD',
     ]);
     expect(used.filter((name) => !known.has(name))).toEqual([]);
   });
 
   it('has no password of its own: without one it does not start', () => {
     const text = read('docker-compose.yml');
-    const uses = text.match(/POSTGRES_(RUNTIME_)?PASSWORD[^}\n]*\}/g) ?? [];
+    const uses = text.match(/(POSTGRES_(RUNTIME_)?|GRAFANA_ADMIN_)PASSWORD[^}\n]*\}/g) ?? [];
     expect(uses.length).toBeGreaterThan(2);
     expect(uses.filter((use) => !use.includes(':?'))).toEqual([]);
   });
@@ -105,7 +106,7 @@ describe('docker-compose.yml', () => {
 
   it('pins the version of every image that it does not build', () => {
     const foreign = Object.values(services).filter(({ build }) => build === undefined);
-    expect(foreign.map(({ image }) => image).filter((image) => !/:\d+\.\d+/.test(image))).toEqual([]);
+    expect(foreign.map(({ image }) => image).filter((image) => !/:v?\d+\.\d+/.test(image))).toEqual([]);
   });
 
   it('waits for health and for completed steps, and restarts what fails', () => {
@@ -114,6 +115,8 @@ describe('docker-compose.yml', () => {
       for (const [dependency, { condition }] of Object.entries(service.depends_on ?? {})) {
         const awaited = services[dependency];
         if (condition === 'service_healthy') expect(awaited?.healthcheck).toBeDefined();
+        // It shows what the other has, and is of use without it.
+        else if (condition === 'service_started') expect(name).toBe('grafana');
         // One that is started again for ever is never completed.
         else expect(awaited?.restart).toMatch(/^on-failure/);
       }

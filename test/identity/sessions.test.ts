@@ -1,11 +1,6 @@
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights } from '../../domain/identity/accounts/users';
-import {
-  beginSession,
-  logOut,
-  logOutOfAll,
-  refreshSession,
-} from '../../domain/identity/sessions/sessions';
+import { beginSession, logOut, logOutOfAll, refreshSession } from '../../domain/identity/sessions/sessions';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';

@@ -114,7 +114,10 @@ test('a request to cancel is kept until the job ends, and is refused once it is 
   expect(await requestCancel(shop.db, id, 'test')).toMatchObject({ cancelRequested: true });
   expect(await isCancelRequested(shop.db, id)).toBe(true);
   await cancelJob(shop.db, id, { result: { applied: 1 } });
-  expect(await requestCancel(shop.db, id, 'test')).toMatchObject({ status: 'cancelled', result: { applied: 1 } });
+  expect(await requestCancel(shop.db, id, 'test')).toMatchObject({
+    status: 'cancelled',
+    result: { applied: 1 },
+  });
   const failed = await newJob();
   await failJob(shop.db, failed, { code: 'BROKEN', detail: '' });
   await expect(requestCancel(shop.db, failed, 'test')).rejects.toMatchObject({ code: 'JOB_ENDED' });

@@ -16,6 +16,7 @@ function gated(options: Partial<Options> = {}) {
   let running = 0;
   let mostAtOnce = 0;
   const batcher = createRequestBatcher<Ask, string>({
+    name: 'asks',
     lanes: 1,
     maxBatch: 100,
     idOf: (ask) => ask.id,

@@ -4,7 +4,9 @@ import type { HistoryAndWorkflowId } from '@temporalio/common';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
+import { NO_TRACER } from '../../platform/telemetry/tracer';
 import { installTemporalRuntime } from '../../platform/temporal/connection';
+import { workflowSpans } from '../../worker/workflow-spans';
 import { scratchFolder, testLogger } from '../support/servers';
 import { buildWorkflowBundle, withWorkflowBundle } from '../support/workflow-bundle';
 import {
@@ -87,4 +89,46 @@ test('in a frozen edition a history that is changed, removed or added is found, 
     'partial.json was added',
     'rejected.json was removed',
   ]);
+});
+
+/** A history as it would be had its workflow been started, and each of its messages been sent, as part of a trace. */
+function asTraced(history: History): History {
+  const payload = {
+    metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+    data: Buffer.from('"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"').toString('base64'),
+  };
+  const text = JSON.stringify(history, (key, value: unknown) =>
+    ['workflowExecutionStartedEventAttributes', 'workflowExecutionSignaledEventAttributes'].includes(key)
+      ? { ...(value as object), header: { fields: { traceparent: payload } } }
+      : value,
+  );
+  return JSON.parse(text) as History;
+}
+
+test('workflows whose messages are part of a trace make the same commands', async () => {
+  async function* traced(): AsyncGenerator<HistoryAndWorkflowId> {
+    for await (const { workflowId, history } of historiesOf(PRESENT_EDITION, pathsOf(PRESENT_EDITION)))
+      yield { workflowId, history: asTraced(history as History) };
+  }
+  const options = withWorkflowBundle({ taskQueue: 'replay', sinks: workflowSpans(NO_TRACER) });
+  const failures: unknown[] = [];
+  let replayed = 0;
+  for await (const { workflowId, error } of Worker.runReplayHistories(options, traced())) {
+    replayed += 1;
+    if (error) failures.push([workflowId, error]);
+  }
+  expect(failures).toEqual([]);
+  expect(replayed).toBe(pathsOf(PRESENT_EDITION).length);
+});
+
+test('workflows make the same commands without what hands traces on', async () => {
+  const codePath = await buildWorkflowBundle(await scratchFolder('untraced-workflows'), false, {
+    workflowInterceptorModules: [],
+  });
+  const failures = await replay(PRESENT_EDITION, pathsOf(PRESENT_EDITION), {
+    taskQueue: 'replay',
+    workflowBundle: { codePath },
+  });
+  expect([...failures].filter(([, error]) => error)).toEqual([]);
+  expect(failures.size).toBe(pathsOf(PRESENT_EDITION).length);
 });

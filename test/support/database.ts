@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { productDatabase } from './pooler';
 import { fromSetup } from './run';
-import { openDatabase, type Database } from '../../platform/database/database';
+import { openDatabase, type Database, type DatabaseOptions } from '../../platform/database/database';
 import { provideRoleTimeouts } from '../../platform/database/role-timeouts';
 import { postgresRuntimeUrl, postgresUrl, testLogger } from './servers';
 
@@ -48,9 +48,10 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
 export function openTestDatabase(
   { url, runtimeUrl }: Omit<TestDatabase, 'drop'>,
   poolSize: number,
+  observed: Pick<DatabaseOptions, 'metrics' | 'tracer'> = {},
 ): Database {
   const { DATABASE_URL, DATABASE_DIRECT_URL: directUrl } = productDatabase(runtimeUrl);
-  const product = openDatabase({ url: DATABASE_URL, directUrl, poolSize, log: testLogger() });
+  const product = openDatabase({ url: DATABASE_URL, directUrl, poolSize, log: testLogger(), ...observed });
   const owner = openDatabase({ url, poolSize, log: testLogger() });
   return {
     ...product,

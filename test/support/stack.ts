@@ -11,6 +11,7 @@ import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
+import type { Observability } from '../../platform/observability';
 import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
@@ -46,6 +47,8 @@ export interface StackOptions {
   /** Changes the gateway before it is put behind its circuit breaker. */
   gateway?: (sandbox: ClosableGateway) => ClosableGateway;
   integrations?: (made: Integrations) => Integrations;
+  /** Measures and traces everything that runs. The caller closes it. */
+  observability?: Observability;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -96,11 +99,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...options.settings,
   };
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
-  const db = openTestDatabase({ url: ownerUrl, runtimeUrl }, settings.DATABASE_POOL_SIZE);
+  const { observability } = options;
+  const db = openTestDatabase(
+    { url: ownerUrl, runtimeUrl },
+    settings.DATABASE_POOL_SIZE,
+    observability && { metrics: observability.poolMetrics('main'), tracer: observability.tracer },
+  );
   // A database that is no copy of the run's template.
   if (options.databaseUrl) await insertAdminKey(db.pool);
   const temporal = await connectTemporal(settings, {
     address: options.temporalAddress ?? temporalAddress(),
+    ...(observability && { tracer: observability.tracer }),
     log,
   });
   let workers: RunningWorker[] = [];
@@ -161,6 +170,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         names,
         log,
         metrics,
+        ...(observability && { observability }),
         integrations: openIntegrations(metrics),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),
@@ -194,6 +204,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       client: temporal.client,
       names,
       eagerStart: true,
+      ...(observability && { observability }),
       workerMetrics: stack.workerMetrics,
       log,
     });

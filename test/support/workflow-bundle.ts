@@ -9,6 +9,7 @@ import {
   type InjectedSinks,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { WORKFLOW_INTERCEPTORS } from '../../worker/bundle';
 import { ENV, fromSetup } from './run';
 
 const COUNTING_INTERCEPTOR = join(__dirname, 'count-workflow-lines.cjs');
@@ -32,7 +33,12 @@ export async function buildWorkflowBundle(
   coverage: boolean,
   options?: Partial<BundleOptions>,
 ): Promise<string> {
-  const plain = { workflowsPath: WORKFLOWS_ENTRY, logger: new DefaultLogger('ERROR'), ...options };
+  const plain = {
+    workflowsPath: WORKFLOWS_ENTRY,
+    workflowInterceptorModules: [...WORKFLOW_INTERCEPTORS],
+    logger: new DefaultLogger('ERROR'),
+    ...options,
+  };
   const { code } = await bundleWorkflowCode(coverage ? instrumented(plain) : plain);
   const file = join(folder, coverage ? 'counting-workflow-bundle.js' : 'workflow-bundle.js');
   await writeFile(file, code);

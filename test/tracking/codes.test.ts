@@ -260,13 +260,19 @@ describe('a transfer', () => {
     const off = { sku, lots: false, serials: false };
     const refused = { code: 'PRODUCT_HAS_STOCK' };
     const id = await start(sku, 2);
-    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({ ...refused, details: { inTransit: 2 } });
+    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+      ...refused,
+      details: { inTransit: 2 },
+    });
     await arrives(id, { lost: 2 });
     await deliver(shop.db, [{ sku, quantity: 1, lot: { code: 'L' } }]);
     const orderId = await shippedOrder(shop, { [sku]: 1 });
     const { id: returnId } = await authorise(shop.db, orderId, { [sku]: 1 });
     await comesIn(shop.db, returnId, { [sku]: 1 });
-    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({ ...refused, details: { toInspect: 1 } });
+    await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+      ...refused,
+      details: { toInspect: 1 },
+    });
     const result = { sku, restock: 0, writeOff: 1, writeOffLots: [{ code: 'L', quantity: 1 }] };
     await expect(
       inspect(shop.db, returnId, [{ ...result, writeOffLots: [{ code: 'NO', quantity: 1 }] }]),

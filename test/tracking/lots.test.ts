@@ -139,7 +139,9 @@ test('what a product keeps is changed only while none is on hand, also while del
   const sku = await threeLots();
   expect(await readTracking(shop.db, sku)).toEqual({ sku, lots: true, serials: false });
   const off = { sku, lots: false, serials: false };
-  await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({ code: 'PRODUCT_HAS_STOCK' });
+  await expect(setTracking(shop.db, { actor: 'test', ...off })).rejects.toMatchObject({
+    code: 'PRODUCT_HAS_STOCK',
+  });
   await adjust(sku, -12);
   await twice(shop.db, () => setTracking(shop.db, { actor: 'test', ...off }));
   for (let round = 0; round < 10; round++) {

@@ -9,7 +9,12 @@ import { withStock } from '../support/stock';
 /** A product that keeps lots, serial numbers or both, with nothing on hand. */
 export async function trackedProduct(shop: OrderShop, keep: { lots?: boolean; serials?: boolean }) {
   const sku = await shop.product({});
-  await setTracking(shop.db, { actor: 'test', sku, lots: keep.lots ?? false, serials: keep.serials ?? false });
+  await setTracking(shop.db, {
+    actor: 'test',
+    sku,
+    lots: keep.lots ?? false,
+    serials: keep.serials ?? false,
+  });
   return sku;
 }
 

@@ -6,6 +6,7 @@ import { claim, type Claim, type OutboxMessage } from '../../platform/database/o
 import { isRetryable } from '../../platform/errors';
 import { callFailure } from '../../platform/temporal/call-failure';
 import type { Logger } from '../../platform/telemetry/log';
+import { NO_TRACER, tracedWithin, type Tracer } from '../../platform/telemetry/tracer';
 import { createAcknowledgementBatcher } from './acknowledgement-batcher';
 import { createCoalescingTrigger } from './coalescing-trigger';
 import { createLeases } from './leases';
@@ -17,6 +18,8 @@ export interface RelayOptions {
   /** For the listening connection: of the server itself. */
   databaseUrl: string;
   receivers: Receivers;
+  /** Traces deliveries; nobody unless given. */
+  tracer?: Tracer;
   /** How long a claimed message is left to this relay alone, seconds; extended while it is being delivered. */
   leaseSeconds?: number;
   /** How long an idle relay waits for a notice before it looks by itself, milliseconds. */
@@ -47,6 +50,8 @@ interface Delivery {
   claims: Claim[];
   /** The most of any of them. */
   attempts: number;
+  /** Of the messages that are traced: W3C traceparents. */
+  traces: readonly string[];
 }
 
 /** How messages of one topic are delivered. */
@@ -64,7 +69,7 @@ interface Route {
  * delivers it, and what one relay claims of a key is delivered one after the other.
  */
 export function startRelay(options: RelayOptions): Relay {
-  const { db, log, leaseSeconds = LEASE_SECONDS, pollMs = POLL_MS } = options;
+  const { db, log, tracer = NO_TRACER, leaseSeconds = LEASE_SECONDS, pollMs = POLL_MS } = options;
   const routes = new Map(
     Object.entries<Receiver>(options.receivers).map(([topic, receiver]) => [
       topic,
@@ -103,13 +108,16 @@ export function startRelay(options: RelayOptions): Relay {
   }
 
   async function deliver(
-    { topic, key, claims, attempts }: Delivery,
+    { topic, key, claims, attempts, traces }: Delivery,
     route: Route | undefined,
   ): Promise<void> {
     try {
       // It may be of another version of the program, whose relay takes it.
       if (!route) throw new Error(`no receiver is known for the topic ${topic}`);
-      await route.deliver(key);
+      const [parent, ...links] = traces;
+      await tracedWithin(tracer, `deliver ${topic}`, { kind: 'consumer', parent, links }, () =>
+        route.deliver(key),
+      );
       leases.release(claims);
       outcomes.acknowledge(claims);
       if (attempts >= ALERT_AFTER_ATTEMPTS)
@@ -204,9 +212,9 @@ function routeTo(topic: string, receiver: Receiver, log: Logger): Route {
 /** One delivery for all messages that ask for the same: of a topic that is coalesced, or with the same key. */
 function merge(messages: readonly OutboxMessage[], isCoalesced: (topic: string) => boolean): Delivery[] {
   const deliveries = new Map<string, Delivery>();
-  for (const { id, topic, key, attempts } of messages) {
+  for (const { id, topic, key, attempts, trace } of messages) {
     const about = isCoalesced(topic) ? topic : `${topic} ${key}`;
-    const one = { topic, key, claims: [{ id, attempts }], attempts };
+    const one = { topic, key, claims: [{ id, attempts }], attempts, traces: trace === null ? [] : [trace] };
     const known = deliveries.get(about);
     deliveries.set(about, known ? joined(known, one) : one);
   }
@@ -215,7 +223,8 @@ function merge(messages: readonly OutboxMessage[], isCoalesced: (topic: string) 
 
 function joined(one: Delivery, other: Delivery): Delivery {
   const claims = [...one.claims, ...other.claims];
-  return { ...one, claims, attempts: Math.max(one.attempts, other.attempts) };
+  const traces = [...one.traces, ...other.traces];
+  return { ...one, claims, attempts: Math.max(one.attempts, other.attempts), traces };
 }
 
 /** True when PostgreSQL or the engine was away or busy: nothing is wrong with what was asked. */

@@ -1,5 +1,5 @@
 import type { Database } from '../../../platform/database/database';
-import { selectProductId } from '../../catalog/product-queries';
+import { selectProductId } from '../../catalog/product-ids';
 import {
   selectLedgerPage,
   type LedgerFilter,

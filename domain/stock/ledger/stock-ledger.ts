@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
+import { countEffects } from '../../../platform/database/effects';
 import { AppError } from '../../../platform/errors';
 import { readServing } from '../../catalog/warehouse-state';
 import {
@@ -174,6 +175,7 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     released: readonly Allocation[] = [],
   ): Promise<Taken<Effects> | null> {
     if (entries.length === 0 && released.length === 0) return null;
+    countEffects(tx, { kind: 'ledger_entry', labels: entries.map(({ kind }) => kind) });
     const changes = foldChanges(entries);
     const freed = freedUnits(
       released.length > 0 ? foldChanges([...changes, ...asChanges(released)]) : changes,
@@ -300,6 +302,8 @@ export async function reserve(
 ): Promise<ReadonlyMap<string, Date | null>> {
   if (batch.reservations.length === 0) return new Map();
   const made = await insertReservationBatch(tx, batch);
+  const entries = batch.reservations.flatMap(({ allocations }) => allocations.map(() => batch.kind));
+  countEffects(tx, { kind: 'ledger_entry', labels: entries });
   if (made.some(({ wakesExpiry }) => wakesExpiry)) tx.notice('holdfast_outbox', '');
   return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
 }

@@ -1,4 +1,8 @@
-import { createRequestBatcher, type RequestBatcher } from '../../../platform/request-batcher';
+import {
+  createRequestBatcher,
+  type BatchObserver,
+  type RequestBatcher,
+} from '../../../platform/request-batcher';
 import type { Database, Transaction } from '../../../platform/database/database';
 import type { Logger } from '../../../platform/telemetry/log';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
@@ -22,6 +26,7 @@ export interface StandaloneReserverOptions {
   maxBatch: number;
   reclaim: (productIds: readonly number[]) => Promise<void>;
   log: Logger;
+  observer?: BatchObserver;
 }
 
 /** Reserves stock without an order, on the same path as orders; concurrent ones share transactions. */
@@ -34,6 +39,8 @@ export function createStandaloneReserver(
     commitWithWrites: true,
   });
   return createRequestBatcher<ReservationRequest, ReservationOutcome>({
+    name: 'reservations',
+    ...(options.observer ? { observer: options.observer } : {}),
     lanes: options.lanes,
     maxBatch: options.maxBatch,
     log: options.log,

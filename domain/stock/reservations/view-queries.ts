@@ -1,6 +1,6 @@
 import { many, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import { selectProductId } from '../../catalog/product-queries';
+import { selectProductId } from '../../catalog/product-ids';
 import type { ReservationStatus } from './types';
 import type { ReservationDetails } from './types';
 

@@ -8,7 +8,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import { selectProductId } from '../../catalog/product-queries';
+import { selectProductId } from '../../catalog/product-ids';
 import type { CorrectableLine } from './rules';
 import type { ReceiptChangeView, ReceiptView } from './types';
 

@@ -24,7 +24,9 @@ export function cancelReturn(
     if (status === null) throw new AppError('RETURN_NOT_CANCELLABLE', `The return is ${goods.status}.`);
     await updateReturn(tx, returnId, { status });
     await enqueue(tx, [{ topic: 'return.wake', key: returnId }]);
-    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_cancelled', actor, data: { returnId, actor } }]);
+    await appendEvents(tx, [
+      { orderId: goods.orderId, type: 'return_cancelled', actor, data: { returnId, actor } },
+    ]);
     return returnIn(tx, returnId);
   });
 }

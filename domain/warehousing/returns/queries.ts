@@ -44,12 +44,9 @@ export function selectReturn(on: Queryable, id: string): Promise<ReturnRow | und
 
 /** The order that a return is of. */
 export function selectReturnOrder(on: Queryable, id: string): Promise<{ orderId: string } | undefined> {
-  return maybeOne(
-    on,
-    'returns.order',
-    'select order_id as "orderId" from customer_returns where id = $1',
-    [id],
-  );
+  return maybeOne(on, 'returns.order', 'select order_id as "orderId" from customer_returns where id = $1', [
+    id,
+  ]);
 }
 
 export interface ReturnFilter extends PageRequest {

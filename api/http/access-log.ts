@@ -1,0 +1,63 @@
+import type { Logger } from '../../platform/telemetry/log';
+
+/** One exchange, as its line shows it. */
+export interface AccessLine {
+  method: string;
+  /** The route's template. */
+  route: string;
+  /** Without the query, which may have values that are nobody's business. */
+  path: string;
+  status: number;
+  /** Of the problem document, where the response is one. */
+  code?: string | undefined;
+  milliseconds: number;
+  caller: string;
+}
+
+/** Lines a second of responses of one kind; a flood of them says no more than these do. */
+const LINES = 100;
+const WINDOW_MS = 1_000;
+
+export interface AccessLog {
+  line(log: Logger, line: AccessLine): void;
+}
+
+/**
+ * A line for each exchange: at `info`, or `debug` for what is asked again and again by machines (health, readiness, metrics). Of a
+ * flood the first 100 lines a second are written, of successes, refusals and failures each; then one line that says how many there
+ * were besides.
+ *
+ * @param later calls a function when so many milliseconds have passed
+ */
+export function createAccessLog(
+  log: Logger,
+  later: (act: () => void, ms: number) => void = (act, ms) => setTimeout(act, ms).unref(),
+): AccessLog {
+  let written: Record<string, number> = {};
+  let omitted: Record<string, number> = {};
+  let isOpen = false;
+
+  function endWindow(): void {
+    isOpen = false;
+    written = {};
+    if (Object.keys(omitted).length === 0) return;
+    log.info({ omitted }, 'more requests were served');
+    omitted = {};
+  }
+
+  return {
+    line(own, line) {
+      const level = QUIET.has(line.route) ? 'debug' : 'info';
+      if (!own.isLevelEnabled(level)) return;
+      if (!isOpen) later(endWindow, WINDOW_MS);
+      isOpen = true;
+      const kind = line.status < 400 ? 'successes' : line.status < 500 ? 'refusals' : 'failures';
+      const count = (written[kind] ?? 0) + 1;
+      written[kind] = count;
+      if (count > LINES) omitted[kind] = (omitted[kind] ?? 0) + 1;
+      else own[level](line, 'request');
+    },
+  };
+}
+
+const QUIET: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);

@@ -1,0 +1,65 @@
+import { many, one, type Queryable } from '../../platform/database/database';
+import type { JobStatus, JobType } from '../jobs/types';
+
+/** How much waits to be done, and since when: ages in seconds, 0 where nothing waits. */
+export interface Backlog {
+  outboxMessages: number;
+  outboxSeconds: number;
+  /** Of the reservation that has been past due for longest. */
+  expiryLagSeconds: number;
+  /** Of the charge without an outcome that was first asked for longest ago. */
+  chargeSeconds: number;
+  /** Of the planned refund that waits for longest, without those behind an open dispute. */
+  refundSeconds: number;
+  shipmentsToBook: number;
+  shipmentSeconds: number;
+  /** Months to come that the ledger has a partition for. */
+  partitionsAhead: number;
+}
+
+/** By partial indexes of what is open. */
+export function selectBacklog(on: Queryable): Promise<Backlog> {
+  return one<Backlog>(
+    on,
+    'backlog.read',
+    `select o.messages as "outboxMessages", o.seconds as "outboxSeconds",
+       coalesce((select extract(epoch from clock_timestamp() - min(expires_at)) from reservations
+                 where status = 'pending' and expires_at < statement_timestamp()), 0)::float8 as "expiryLagSeconds",
+       coalesce((select extract(epoch from clock_timestamp() - min(first_asked_at)) from payments
+                 where status in ('pending', 'unknown')), 0)::float8 as "chargeSeconds",
+       coalesce((select extract(epoch from clock_timestamp() - min(r.created_at)) from refunds r
+                 where r.status = 'planned'
+                   and not exists (select from disputes d where d.payment_id = r.payment_id
+                                   and d.status in ('needs_response', 'under_review'))), 0)::float8 as "refundSeconds",
+       s.waiting as "shipmentsToBook", s.seconds as "shipmentSeconds",
+       (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead"
+     from (select count(*) as messages,
+             coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds from outbox) o,
+          (select count(*) as waiting,
+             coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds
+           from shipments where status in ('pending', 'booking')) s`,
+  );
+}
+
+/** Jobs that have not ended, by type and status; those of which there is none are left out. */
+export function selectOpenJobs(
+  on: Queryable,
+): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+  return many(
+    on,
+    'backlog.open_jobs',
+    `select type, status, count(*) as count from jobs where status in ('queued', 'running') group by type, status`,
+  );
+}
+
+/** Jobs that ended within the last day, by type and how; those of which there is none are left out. */
+export function selectEndedJobs(
+  on: Queryable,
+): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+  return many(
+    on,
+    'backlog.ended_jobs',
+    `select type, status, count(*) as count from jobs
+     where finished_at > statement_timestamp() - interval '1 day' group by type, status`,
+  );
+}

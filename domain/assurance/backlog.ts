@@ -1,0 +1,34 @@
+import type { Queryable } from '../../platform/database/database';
+import {
+  JOB_TYPES,
+  ENDED_JOB_STATUSES,
+  OPEN_JOB_STATUSES,
+  type JobStatus,
+  type JobType,
+} from '../jobs/types';
+import { selectBacklog, selectEndedJobs, selectOpenJobs, type Backlog } from './backlog-queries';
+
+export type { Backlog };
+
+export interface JobCount {
+  type: JobType;
+  status: JobStatus;
+  count: number;
+}
+
+/** How much waits to be done, and since when. */
+export function readBacklog(on: Queryable): Promise<Backlog> {
+  return selectBacklog(on);
+}
+
+/** Jobs that are open, and those that ended within the last day: every type and status there is, with 0 where there are none. */
+export async function countJobs(on: Queryable): Promise<JobCount[]> {
+  const found = [...(await selectOpenJobs(on)), ...(await selectEndedJobs(on))];
+  return JOB_TYPES.flatMap((type) =>
+    [...OPEN_JOB_STATUSES, ...ENDED_JOB_STATUSES].map((status) => ({
+      type,
+      status,
+      count: found.find((one) => one.type === type && one.status === status)?.count ?? 0,
+    })),
+  );
+}

@@ -1,0 +1,1 @@
+export { selectProductId } from './product-queries';

@@ -1,0 +1,78 @@
+import { Writable } from 'node:stream';
+import { createAccessLog, type AccessLine } from '../../api/http/access-log';
+import { runIn } from '../../platform/telemetry/context';
+import { createLogger, loggerOf } from '../../platform/telemetry/log';
+
+function record(level = 'info') {
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(line: Buffer, _encoding, done) {
+      lines.push(line.toString('utf8'));
+      done();
+    },
+  });
+  return { log: createLogger(level, 'test', sink), lines };
+}
+
+const LINE: AccessLine = {
+  method: 'GET',
+  route: '/api/v1/orders/{id}',
+  path: '/api/v1/orders/1',
+  status: 200,
+  milliseconds: 1,
+  caller: 'service:1',
+};
+
+test.each([
+  ['an API key', 'hf_live_0b0d6a64000040008000000000000002_hunter2hunter2'],
+  ['a signing secret', 'whsec_aHVudGVyMmh1bnRlcjI='],
+  ['the key of a gateway', 'sk_live_hunter2'],
+  ['an access token', 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJodW50ZXIyIn0.c2lnbmF0dXJl'],
+  ['the password of an address', 'postgresql://user:hunter2@host/db'],
+])('%s is not shown, wherever it is', (_what, secret) => {
+  const { log, lines } = record();
+  log.info({ a: { b: secret }, err: new Error(`refused ${secret}`) }, `about ${secret}`);
+  log.info({ password: 'hunter2', request: { authorization: 'hunter2' } });
+  expect(lines).toHaveLength(2);
+  expect(lines.join('')).toContain('[secret]');
+  expect(lines.join('')).not.toMatch(/hunter2|aHVudGVy|eyJzdWIi|c2lnbmF0dXJl/);
+  for (const line of lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
+});
+
+test('lines carry the ids of the work that runs, once each, and a logger of its own keeps its own', async () => {
+  const { log, lines } = record();
+  await runIn({ fields: { requestId: 'r-1' } }, async () => {
+    await Promise.resolve();
+    runIn({ fields: { workflowId: 'order:1' } }, () => log.info('inside'));
+    loggerOf(log, { requestId: 'r-2' }).info('apart');
+  });
+  log.info('outside');
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { requestId: 'r-1', workflowId: 'order:1' },
+    { requestId: 'r-2' },
+    {},
+  ]);
+  expect(lines.map((line) => line.match(/requestId/g)?.length ?? 0)).toEqual([1, 1, 0]);
+});
+
+describe('lines of requests', () => {
+  test('of a flood are few, failures beside it are all shown, and how many there were besides is said', () => {
+    const { log, lines } = record();
+    const windows: (() => void)[] = [];
+    const access = createAccessLog(log, (end) => windows.push(end));
+    for (let n = 0; n < 1_000; n++) access.line(log, { ...LINE, status: 404, code: 'NOT_FOUND' });
+    access.line(log, { ...LINE, status: 500, code: 'INTERNAL' });
+    expect(lines).toHaveLength(101);
+    expect(windows).toHaveLength(1);
+    for (const end of windows) end();
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ omitted: { refusals: 900 } });
+    access.line(log, LINE);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'request', status: 200 });
+  });
+
+  test('are not written for what machines ask all the time', () => {
+    const { log, lines } = record();
+    createAccessLog(log).line(log, { ...LINE, route: '/metrics' });
+    expect(lines).toEqual([]);
+  });
+});

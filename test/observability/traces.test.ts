@@ -1,0 +1,84 @@
+import { Registry } from 'prom-client';
+import { createObservability, type Observability } from '../../platform/observability';
+import { openTracer } from '../../platform/telemetry/open-telemetry';
+import { openStackApi, type StackApi } from '../api/stack-api';
+import { expectInvariants } from '../support/invariants';
+import { testLogger } from '../support/servers';
+import { openOtlpReceiver, pathOf, type OtlpReceiver } from './otlp-receiver';
+
+const ORDERS = 'POST /api/v1/orders';
+
+let receiver: OtlpReceiver;
+let observability: Observability;
+let test_: StackApi;
+beforeAll(async () => {
+  // Read by OpenTelemetry's SDK: spans are sent at once and not every five seconds.
+  process.env['OTEL_BSP_SCHEDULE_DELAY'] = '100';
+  receiver = await openOtlpReceiver();
+  const tracer = await openTracer(
+    { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    { service: 'holdfast-test', version: '0', log: testLogger() },
+  );
+  observability = createObservability({ registry: new Registry(), tracer });
+  test_ = await openStackApi({ observability });
+});
+afterAll(async () => {
+  await expectInvariants(test_.stack.db);
+  await test_.stack.stop();
+  await observability.close();
+  await receiver.close();
+});
+
+test('one trace leads from a request, which continues its caller’s, to the statements of the order and of what the outbox carries on', async () => {
+  const sku = await test_.newSku(5);
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const placed = await test_.call('POST', '/orders', {
+    body: {
+      customerId: 'c-1',
+      items: [{ sku, quantity: 1 }],
+      payment: { method: 'card', token: 'tok_ok' },
+    },
+    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+  });
+  expect(placed.status).toBe(201);
+  expect(placed.headers.get('traceparent')).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+
+  const has = (name: string) => (spans: { name: string }[]) => spans.some((span) => span.name === name);
+  const spans = await receiver.traceWith(
+    traceId,
+    (all) => has('workflow orderSaga')(all) && has(ORDERS)(all) && has('deliver shipments.ready')(all),
+  );
+  const paths = spans.map((span) => pathOf(span, spans).join(' > '));
+  expect(paths).toContain(
+    `${ORDERS} > start orderSaga > workflow orderSaga > activity reserveOrder > batch orders > ledger.insert_reservations`,
+  );
+  const booked = paths.filter((path) => path.includes('deliver shipments.ready'));
+  expect(
+    booked.some((path) => path.startsWith(`${ORDERS} > start orderSaga > workflow orderSaga > activity `)),
+  ).toBe(true);
+  expect(spans.find(({ name }) => name === ORDERS)?.parentSpanId).toBe('00f067aa0ba902b7');
+  expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
+});
+
+test('a span says nothing of what a statement was about, and of a request only its template', async () => {
+  const sku = await test_.newSku(1);
+  const traceId = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+  await test_.call('GET', `/inventory/${sku}?secret=hunter2`, {
+    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+  });
+  const spans = await receiver.traceWith(traceId, (all) => all.some(({ kind }) => kind === 2));
+  expect(spans.length).toBeGreaterThan(1);
+  expect(JSON.stringify(spans)).not.toContain('hunter2');
+  expect(JSON.stringify(spans)).not.toContain(sku);
+});
+
+test('what a caller does not want recorded is not recorded, nor is what nobody has asked for', async () => {
+  const traceId = 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb';
+  await test_.call('GET', '/warehouses', { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-00` } });
+  const later = 'cccccccccccccccccccccccccccccccc';
+  await test_.call('GET', '/warehouses', { headers: { traceparent: `00-${later}-00f067aa0ba902b7-01` } });
+  await receiver.traceWith(later, (all) => all.some(({ kind }) => kind === 2));
+  expect(receiver.spans.filter((span) => span.traceId === traceId)).toEqual([]);
+  // The relay looks for messages all the time.
+  expect(receiver.spans.filter(({ name }) => name === 'outbox.claim')).toEqual([]);
+});
