@@ -47,8 +47,8 @@ test('an entry has what differs, and the request that asked for it', async () =>
   await shop.db.runFor(origin, () => write({ onBehalfOf: 'c-42' }));
   expect(await entries()).toEqual([
     {
-      id: expect.any(Number),
-      at: expect.stringMatching(/^\d{4}-.*Z$/),
+      id: expect.any(Number) as number,
+      at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       actor: OPERATOR,
       onBehalfOf: 'c-42',
       action: 'product.changed',
