@@ -1,6 +1,8 @@
-import { listFailedWork, retryFailedWork } from '../domain/stock/alerts/failed-work';
+import { retryWork as retryFailedWork } from '../domain/administration/retry';
+import { listFailedWork } from '../domain/stock/alerts/failed-work';
 import { WORK, type Work } from '../domain/stock/alerts/types';
 import type { Settings } from '../platform/config';
+import { operator } from './operator';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -26,7 +28,7 @@ export function retryWork(
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const retried = await retryFailedWork(db, which);
+    const retried = await retryFailedWork(db, { ...which, actor: operator() });
     output.json(retried);
     for (const { work, subject } of retried) {
       output.line(`${work}  ${subject}  is tried again ${WORK[work].nextAttempt}.`);

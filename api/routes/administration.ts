@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { listWaiting } from '../../domain/administration/attention';
 import { listLowStock } from '../../domain/administration/low-stock';
 import { acknowledgeJob } from '../../domain/jobs/jobs';
-import { retryFailedWork } from '../../domain/stock/alerts/failed-work';
+import { retryWork } from '../../domain/administration/retry';
 import { WORK } from '../../domain/stock/alerts/types';
 import { OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
@@ -80,8 +80,8 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
         responses: { 200: { description: 'What is tried again', schema: retriedWork } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ body }) => {
-        const found = await retryFailedWork(db, body);
+      async ({ body, caller: actor }) => {
+        const found = await retryWork(db, { ...body, actor });
         return ok({ items: found.map((one) => ({ ...one, nextAttempt: WORK[one.work].nextAttempt })) });
       },
     ),

@@ -1,10 +1,12 @@
 import type { Database } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { AppError, isAppError } from '../../platform/errors';
+import { recordChange } from '../audit/record';
 import { lockOrders } from '../orders/lock';
 import { retryCapture } from '../payments/captures-by-hand';
 import { retryRefund } from '../payments/refunds-by-hand';
 import { retryFailedWork } from '../stock/alerts/failed-work';
+import type { FailedWork, Work } from '../stock/alerts/types';
 import { selectRetriable, type RetriableRow } from './retry-queries';
 
 /** What is tried again of an order. `saga`: its workflow reads the rows again, and is started where it is gone. */
@@ -35,8 +37,26 @@ export async function retryOrder(
     const [order] = await lockOrders(tx, [orderId]);
     if (!order) throw new AppError('UNKNOWN_ORDER', 'There is no such order.');
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    await recordChange(tx, { actor, action: 'order.retried', subject: { type: 'order', id: orderId } });
   });
   return [...retried, { what: 'saga', id: orderId, status: 'due' }];
+}
+
+/** As `retryFailedWork`, with who asks for it in the audit log. */
+export function retryWork(
+  db: Database,
+  { actor, ...of }: { work?: Work | undefined; subject?: string | undefined; actor: string },
+): Promise<Pick<FailedWork, 'work' | 'subject'>[]> {
+  return db.retrying(async (tx) => {
+    const found = await retryFailedWork(tx, of);
+    for (const { work, subject } of found)
+      await recordChange(tx, {
+        actor,
+        action: 'work.retried',
+        subject: { type: 'work', id: `${work}:${subject}` },
+      });
+    return found;
+  });
 }
 
 /** Null: it was settled by hand, or succeeded, meanwhile. */
@@ -57,6 +77,6 @@ async function retryOne(
       },
     );
   }
-  const found = await retryFailedWork(db, { work: what, subject: id });
+  const found = await retryWork(db, { work: what, subject: id, actor: by.actor });
   return found.length > 0 ? 'due' : null;
 }

@@ -47,8 +47,8 @@ test('an entry has what differs, and the request that asked for it', async () =>
   await shop.db.runFor(origin, () => write({ onBehalfOf: 'c-42' }));
   expect(await entries()).toEqual([
     {
-      id: expect.any(Number),
-      at: expect.stringMatching(/^\d{4}-.*Z$/),
+      id: expect.any(Number) as number,
+      at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       actor: OPERATOR,
       onBehalfOf: 'c-42',
       action: 'product.changed',
@@ -185,8 +185,8 @@ describe('seals', () => {
     const ids = (await entries()).map(({ id }) => id).reverse();
     await tamper(
       shop.url,
-      `update audit_log set actor = 'user:9' where id = ${ids[1]}`,
       'create table gone as table audit_log',
+      `update audit_log set actor = 'user:9' where id = ${ids[1]}`,
       `delete from audit_log where id = ${ids[3]}`,
       `insert into audit_log (id, actor, action, subject_type, subject_id, xid) overriding system value
        select 9999, 'user:9', 'product.changed', 'product', 'X', xid from audit_log where id = ${ids[5]}`,
