@@ -141,6 +141,7 @@ describe('setting up a database', () => {
         findings: [
           { name: 'PostgreSQL', ok: true },
           { name: 'Migrations', ok: true },
+          { name: 'Role', ok: true },
         ],
       },
     ],
