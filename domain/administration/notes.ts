@@ -117,17 +117,20 @@ export async function readStaffViews(
   return new Map(rows.map(({ orderId, owner, tags, notes }) => [orderId, { owner, tags, noteCount: notes }]));
 }
 
-function recordTags(
+/** How many tags there are; their text, which may name people, is among the personal values of who has the order. */
+async function recordTags(
   tx: Transaction,
   { orderId, actor }: OrderChange,
   { before, after }: { before: string[]; after: string[] },
 ): Promise<void> {
-  return recordChange(tx, {
+  const person = (await readStaffViews(tx, [orderId])).get(orderId)?.owner;
+  await recordChange(tx, {
     actor,
     action: 'order.tagged',
     subject: { type: 'order', id: orderId },
-    before: { tags: before },
-    after: { tags: after },
+    before: { tags: before.length },
+    after: { tags: after.length },
+    ...(person && { personal: { person, before: { tags: before }, after: { tags: after } } }),
   });
 }
 

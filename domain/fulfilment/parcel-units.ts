@@ -105,16 +105,18 @@ async function nameUnits(
     refuse(namingFault(item, item.quantity, units));
     return { item, units };
   });
+  const before = await readParcelUnits(tx, shipmentId);
   if (hasLeft(status)) await exchange(tx, stock, { ...parcel, actor }, named);
   else await replacePacked(tx, shipmentId, await toPack(tx, parcel, named));
+  const units = await readParcelUnits(tx, shipmentId);
+  if (!before || !units) throw new Error('a shipment disappeared');
   await recordChange(tx, {
     actor,
     action: 'shipment.units_named',
     subject: { type: 'shipment', id: shipmentId },
-    after: { items: named.map(({ item, units }) => ({ sku: item.sku, ...units })) },
+    before: { items: before.items },
+    after: { items: units.items },
   });
-  const units = await readParcelUnits(tx, shipmentId);
-  if (!units) throw new Error('a shipment disappeared');
   return units;
 }
 

@@ -151,11 +151,11 @@ it('what staff note about an order is in the audit log, once, without its text',
   );
   expect(rows).toMatchObject([
     { action: 'order.noted', actor: ADMIN_CALLER, after: { noteId: noted.body.id } },
-    { action: 'order.tagged', before: { tags: [] }, after: { tags: ['vip'] } },
-    { action: 'order.tagged', before: { tags: ['vip'] }, after: { tags: [] } },
+    { action: 'order.tagged', before: { tags: 0 }, after: { tags: 1 } },
+    { action: 'order.tagged', before: { tags: 1 }, after: { tags: 0 } },
     { action: 'order.note_removed', before: { noteId: noted.body.id } },
   ]);
-  expect(JSON.stringify(rows)).not.toContain('Lovelace');
+  expect(JSON.stringify(rows)).not.toMatch(/Lovelace|vip/);
 });
 
 describe('the list of orders', () => {

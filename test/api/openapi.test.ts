@@ -39,6 +39,7 @@ const PROMISED: Record<string, string> = {
   'PUT /api/v1/admin/orders/{id}/tags/{tag}': '200',
   'DELETE /api/v1/admin/orders/{id}/tags/{tag}': '200',
   'GET /api/v1/admin/attention': '200',
+  'GET /api/v1/admin/audit': '200',
   'GET /api/v1/admin/inventory/low-stock': '200',
   'POST /api/v1/admin/work/retry': '200',
   'POST /api/v1/admin/jobs/{id}/acknowledge': '200',
