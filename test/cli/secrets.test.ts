@@ -26,6 +26,7 @@ const VALUES: Record<SecretName, { value: string; secret: string }> = {
 /** What each is when it is wrong. */
 const WRONG: Partial<Record<SecretName, string>> = {
   DATABASE_URL: 'mysql://app:hunter2@db/holdfast',
+  DATABASE_DIRECT_URL: 'mysql://app:hunter2@db/holdfast',
   DATABASE_OWNER_URL: 'mysql://app:hunter2@db/holdfast',
   PAYLOAD_KEYS: 'first=hunter2',
   SIGNING_KEYS_SECRET: 'hunter2',
@@ -39,9 +40,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** The owner's URL goes with the other. */
+/** The other URLs of a database go with this one. */
 const around = (name: SecretName) =>
-  name === 'DATABASE_OWNER_URL' ? { DATABASE_URL: VALUES.DATABASE_URL.value } : {};
+  name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
+    ? { DATABASE_URL: VALUES.DATABASE_URL.value }
+    : {};
 
 test('every setting that is named like a secret is known as one, or known as none', () => {
   const named = Object.keys(settingsSchema.shape).filter(
