@@ -6,6 +6,7 @@ import { CHECK_IDS } from '../../domain/assurance/types';
 import { sealAuditLog } from '../../domain/assurance/seals/audit-log';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
+import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
@@ -83,6 +84,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     behalf: 'Behalfstreet 7',
     noted: 'Philomena called about it',
     tagged: 'tag-of-philomena',
+    carried: 'left with Mr. Wintergreen junior',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -145,6 +147,9 @@ it('of a person who was erased nothing is left in the database or among the mail
     return rows.length === 0;
   });
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
+  await db().transaction((tx) =>
+    appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
+  );
   await sealLedger(db());
   await sealAuditLog(db());
 
@@ -175,6 +180,14 @@ it('of a person who was erased nothing is left in the database or among the mail
     shipTo: null,
   });
   expect((await test.call('GET', `/orders/${orderId}/events`)).status).toBe(200);
+  // Nothing that is written about it now would be erased.
+  const notes = `/admin/orders/${orderId}/notes`;
+  const late = { body: { text: words.noted }, headers: { 'idempotency-key': newId() } };
+  for (const refused of [
+    await test.call('POST', notes, late),
+    await test.call('PUT', `/admin/orders/${orderId}/tags/${words.tagged}`),
+  ])
+    expect(refused).toMatchObject({ status: 409, body: { code: 'ORDER_ERASED' } });
 });
 
 it('one erases oneself with the password, others as an admin; nobody signs in as who was erased, and again it changes nothing', async () => {
@@ -250,6 +263,19 @@ it('a run that breaks off is gone on with by the next, from where it came', asyn
   expect(await tablesWith(db(), 'Brokenham')).toEqual([]);
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
   await test.stack.startWorker();
+});
+
+it('finds stored responses about orders by an index', async () => {
+  const plan = await db().transaction(async (tx) => {
+    await tx.query({ name: '', text: 'set local enable_seqscan = off', values: [] });
+    const { rows } = await tx.query<{ 'QUERY PLAN': string }>({
+      name: '',
+      text: `explain select from idempotency_keys where coalesce(body ->> 'orderId', body ->> 'id') = any ($1::text[])`,
+      values: [[newId()]],
+    });
+    return rows.map((row) => row['QUERY PLAN']).join('\n');
+  });
+  expect(plan).toContain('idempotency_keys_about');
 });
 
 it('the events of an order that was not erased are append-only also for what erases', async () => {
