@@ -14,6 +14,8 @@ create table erasures (
   orders       int not null default 0 check (orders >= 0),
   finished_at  timestamptz
 );
+-- GET /admin/attention: those that are not finished
+create index erasures_unfinished on erasures (requested_at, user_id) where finished_at is null;
 
 -- People of another provider whose account was disabled before it was erased: they stay out. A hash, since who they are was erased.
 create table refused_identities (

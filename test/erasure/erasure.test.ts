@@ -230,10 +230,20 @@ it('what comes late of a token that was still good is erased too, once it has en
   // It is open: its address is needed.
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(202);
   expect(await tablesWith(db(), 'Lateham')).not.toEqual([]);
+  const waiting = async () => (await test.call('GET', '/admin/attention?kind=erasure_waits')).body.items;
+  expect(await waiting()).toEqual([]);
+  await db().pool.query(
+    `update erasures set requested_at = requested_at - interval '61 minutes' where user_id = $1`,
+    [person.id],
+  );
+  expect(await waiting()).toMatchObject([
+    { subject: { type: 'user', id: person.id }, actions: [`holdfast why order ${late.body.id}`] },
+  ]);
   await test.call('POST', `/orders/${late.body.id}/cancel`, { body: {} });
   await waitFor(async () => (await test.status(late.body.id)) === 'cancelled');
   await eraseLate(person.id);
   expect(await tablesWith(db(), 'Lateham')).toEqual([]);
+  expect(await waiting()).toEqual([]);
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
 });
 
@@ -268,12 +278,12 @@ it('a run that breaks off is gone on with by the next, from where it came', asyn
 it('finds stored responses about orders by an index', async () => {
   const plan = await db().transaction(async (tx) => {
     await tx.query({ name: '', text: 'set local enable_seqscan = off', values: [] });
-    const { rows } = await tx.query<{ 'QUERY PLAN': string }>({
+    const { rows } = await tx.query({
       name: '',
       text: `explain select from idempotency_keys where coalesce(body ->> 'orderId', body ->> 'id') = any ($1::text[])`,
       values: [[newId()]],
     });
-    return rows.map((row) => row['QUERY PLAN']).join('\n');
+    return JSON.stringify(rows);
   });
   expect(plan).toContain('idempotency_keys_about');
 });
