@@ -8,6 +8,8 @@ alter table user_profiles
   add column pending_mail_id uuid,
   -- When it was last asked for.
   add column pending_at timestamptz,
+  -- When the name was last changed: its owner changes it once a minute at most.
+  add column renamed_at timestamptz,
   -- The address before, until a note was sent to it.
   add column former_email text;
 

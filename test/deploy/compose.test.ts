@@ -213,6 +213,7 @@ const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   STREAMS_PER_CUSTOMER: 'api',
   LIMIT_READS: 'api',
   LIMIT_WRITES: 'api',
+  LIMIT_CUSTOMER_WRITES: 'api',
   LIMIT_REPORTS: 'api',
   LIMIT_UPLOADS: 'api',
   LIMIT_WEBHOOKS: 'api',
