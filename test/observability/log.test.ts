@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { DatabaseError } from 'pg';
 import { createAccessLog, type AccessLine } from '../../api/http/access-log';
 import { runIn } from '../../platform/telemetry/context';
 import { createLogger, loggerOf } from '../../platform/telemetry/log';
@@ -37,6 +38,39 @@ test.each([
   expect(lines.join('')).toContain('[secret]');
   expect(lines.join('')).not.toMatch(/hunter2|aHVudGVy|eyJzdWIi|c2lnbmF0dXJl/);
   for (const line of lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
+});
+
+test('no value of a row is shown of an error of PostgreSQL, alone, as a cause or among others', () => {
+  const { log, lines } = record();
+  const violation = Object.assign(new DatabaseError('duplicate key value violates', 0, 'error'), {
+    code: '23505',
+    constraint: 'user_profiles_email',
+    detail: 'Key (lower(email))=(jane@example.com) already exists.',
+    where: 'SQL statement of jane@example.com',
+    internalQuery: "select 'jane@example.com'",
+    query: "select 'jane@example.com'",
+    parameters: ['jane@example.com'],
+  });
+  const unread = Object.assign(
+    new DatabaseError('invalid input syntax for type uuid: "jane@example.com"', 0, 'error'),
+    { code: '22P02' },
+  );
+  log.error({ err: violation }, 'alone');
+  log.error({ err: unread }, 'unread');
+  log.error({ err: new Error('failed', { cause: violation }) }, 'as a cause');
+  log.error({ err: new AggregateError([violation, unread], 'failed') }, 'among others');
+  log.error({ err: Object.assign(new Error('failed'), { inner: violation }) }, 'inside');
+  expect(lines).toHaveLength(5);
+  expect(lines.join('')).not.toContain('jane');
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    err: {
+      type: 'DatabaseError',
+      code: '23505',
+      constraint: 'user_profiles_email',
+      stack: expect.any(String),
+    },
+  });
+  expect(lines[1]).toContain('invalid input syntax for type uuid');
 });
 
 test('lines carry the ids of the work that runs, once each, and a logger of its own keeps its own', async () => {
