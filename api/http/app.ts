@@ -14,7 +14,7 @@ import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import type { Tracer } from '../../platform/telemetry/tracer';
 import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
-import type { AccessLog } from './access-log';
+import { pathOf, type AccessLog } from './access-log';
 import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
@@ -372,10 +372,11 @@ function observe(
   const { route, problem: code, principal } = context;
   metrics.request({ method, route, status }, seconds);
   if (code !== null) metrics.problem(code);
+  const path = pathOf(route, req.originalUrl);
   accessLog.line(context.log, {
     method,
     route,
-    path: req.originalUrl.split('?', 1)[0] ?? '',
+    ...(path === undefined ? {} : { path }),
     status,
     ...(code === null ? {} : { code }),
     milliseconds: Math.round(seconds * 10_000) / 10,

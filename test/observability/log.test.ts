@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { DatabaseError } from 'pg';
-import { createAccessLog, type AccessLine } from '../../api/http/access-log';
+import { createAccessLog, pathOf, type AccessLine } from '../../api/http/access-log';
 import { runIn } from '../../platform/telemetry/context';
 import { createLogger, loggerOf } from '../../platform/telemetry/log';
 
@@ -67,7 +67,7 @@ test('no value of a row is shown of an error of PostgreSQL, alone, as a cause or
       type: 'DatabaseError',
       code: '23505',
       constraint: 'user_profiles_email',
-      stack: expect.any(String),
+      stack: expect.any(String) as string,
     },
   });
   expect(lines[1]).toContain('invalid input syntax for type uuid');
@@ -102,6 +102,19 @@ describe('lines of requests', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ omitted: { refusals: 900 } });
     access.line(log, LINE);
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'request', status: 200 });
+  });
+
+  test.each([
+    [
+      '/api/v1/orders/{id}/notes/{noteId}',
+      '/api/v1/orders/0190c2a4-0000-7000-8000-000000000001/notes/7?x=jane',
+      '/api/v1/orders/0190c2a4-0000-7000-8000-000000000001/notes/{noteId}',
+    ],
+    ['/api/v1/users/{id}', '/api/v1/users/jane%40example.com', '/api/v1/users/{id}'],
+    ['/api/v1/tags/{tag}', '/API/v1/tags/free%20text/', '/api/v1/tags/{tag}'],
+    ['unmatched', `/${'a'.repeat(15_000)}`, undefined],
+  ])('of %s show ids of a path and nothing else of it', (route, url, shown) => {
+    expect(pathOf(route, url)).toBe(shown);
   });
 
   test('are not written for what machines ask all the time', () => {
