@@ -25,6 +25,7 @@ import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
 import { cutUnreadBody, hasBody } from './unread-body';
+import { untrustedProxyWarning } from './untrusted-proxy';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -74,6 +75,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
       context.tracer,
     ),
   );
+  app.use(untrustedProxyWarning(context.log, trustOf(app)));
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
@@ -104,6 +106,12 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   });
   app.use(respondToError);
   return app;
+}
+
+/** Whether Express believes what a peer with this address says of its client. */
+function trustOf(app: Express): (address: string) => boolean {
+  const isTrusted: unknown = app.get('trust proxy fn');
+  return (address) => typeof isTrusted === 'function' && isTrusted(address, 0) === true;
 }
 
 function descriptionRoute(document: () => unknown): Route {
