@@ -75,7 +75,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
       context.tracer,
     ),
   );
-  app.use(untrustedProxyWarning(context.log, trustOf(app)));
+  app.use(untrustedProxyWarning(context.log));
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
@@ -106,12 +106,6 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   });
   app.use(respondToError);
   return app;
-}
-
-/** Whether Express believes what a peer with this address says of its client. */
-function trustOf(app: Express): (address: string) => boolean {
-  const isTrusted: unknown = app.get('trust proxy fn');
-  return (address) => typeof isTrusted === 'function' && isTrusted(address, 0) === true;
 }
 
 function descriptionRoute(document: () => unknown): Route {

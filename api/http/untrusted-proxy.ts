@@ -2,16 +2,17 @@ import type { RequestHandler } from 'express';
 import type { Logger } from '../../platform/telemetry/log';
 
 /**
- * Warns, once in a process, of an `X-Forwarded-For` that is not believed. Where a proxy sends it, all its clients are one caller to
- * limits: bad credentials of one of them keep everybody out.
- *
- * @param isTrusted whether a peer with this address is one of `TRUSTED_PROXIES`
+ * Warns, once in a process, of an `X-Forwarded-For` that is not believed: of a peer that is none of `TRUSTED_PROXIES`. Where that is a
+ * proxy, all its clients are one caller to limits: bad credentials of one of them keep everybody out.
  */
-export function untrustedProxyWarning(log: Logger, isTrusted: (address: string) => boolean): RequestHandler {
+export function untrustedProxyWarning(log: Logger): RequestHandler {
   let warned = false;
   return (req, _res, next) => {
+    const forwarded = req.get('x-forwarded-for');
     const { remoteAddress: peer } = req.socket;
-    if (!warned && peer !== undefined && req.headers['x-forwarded-for'] !== undefined && !isTrusted(peer)) {
+    // Of a proxy that is trusted Express takes the client's address out of it, which may be that of the proxy itself.
+    const isBelieved = peer === undefined || req.ip !== peer || forwarded?.includes(peer) === true;
+    if (!warned && forwarded !== undefined && !isBelieved) {
       warned = true;
       log.warn(
         { peer },

@@ -100,7 +100,7 @@ function add(
       const samples = await read().catch(() => []);
       this.reset();
       // Without labels a reset sets 0, which would say that nothing waits.
-      if (samples.length === 0) this.remove();
+      if (samples.length === 0 && about.labelNames.length === 0) this.remove();
       for (const { labels, value } of samples) this.set(labels, value);
     },
   });
