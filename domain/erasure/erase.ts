@@ -20,6 +20,7 @@ import { eraseReturnsOf } from '../warehousing/returns/erase';
 import {
   countErased,
   findErasure,
+  hasOrdersLeft,
   insertErasure,
   secondsSince,
   selectErasable,
@@ -36,6 +37,8 @@ import type { Erasure } from './types';
 const LATE_SECONDS = ACCESS_TOKEN_SECONDS + 300;
 /** How long is waited where an order that came late is still open. */
 const OPEN_AGAIN_SECONDS = 3_600;
+/** And where one has ended meanwhile. */
+const AGAIN_SECONDS = 1;
 /** Orders of one transaction. */
 const ORDERS_AT_ONCE = 100;
 /** Orders that a refusal names. */
@@ -99,8 +102,8 @@ export async function continueErasure(
   { db, mailer, lateSeconds = LATE_SECONDS }: { db: Database; mailer: Mailer | null; lateSeconds?: number },
   userId: string,
 ): Promise<void> {
-  const seconds = await secondsSince(db, userId);
-  if (seconds === null) return;
+  const since = await secondsSince(db, userId);
+  if (since === null) return;
   while (await erasePart(db, userId));
   await forgetKeysOf(db, `user:${userId}`);
   const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
@@ -108,16 +111,17 @@ export async function continueErasure(
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);
-    const isOver = seconds > lateSeconds;
-    if (isOver && (await selectUnfinished(tx, userId, 1)).length === 0) {
+    const isOver = since > lateSeconds;
+    if (isOver && !(await hasOrdersLeft(tx, userId))) {
       await forgetMails(tx, userId);
       await setFinished(tx, userId);
-    } else
-      await enqueue(
-        tx,
-        [{ topic: 'user.erase', key: userId }],
-        isOver ? OPEN_AGAIN_SECONDS : lateSeconds - seconds + 1,
-      );
+      return;
+    }
+    // What has ended while this run went on is erased by the next one.
+    const hasEnded = (await selectErasable(tx, userId, 1)).length > 0;
+    const whileOpen = hasEnded ? AGAIN_SECONDS : OPEN_AGAIN_SECONDS;
+    const seconds = isOver ? whileOpen : lateSeconds - since + 1;
+    await enqueue(tx, [{ topic: 'user.erase', key: userId }], seconds);
   });
 }
 
