@@ -163,7 +163,7 @@ export async function serveAdminPart(
 ): Promise<{ started(): void }> {
   let hasStarted = false;
   const started = () => void (hasStarted = true);
-  const { HOST: host, WORKER_ADMIN_PORT: port } = settings;
+  const { HOST: host, WORKER_ADMIN_PORT: port, ALLOWED_HOSTS: allowedHosts } = settings;
   if (port === undefined) return { started };
   const probe = openDatabaseProbe({ url: databaseUrl, migrations: await migrationFiles() });
   service.onStop({ name: 'database probe', stop: () => probe.close() });
@@ -175,7 +175,7 @@ export async function serveAdminPart(
     needsTemporal: true,
     phase: () => (service.stopping.aborted ? 'stopping' : hasStarted ? 'running' : 'starting'),
   });
-  const server = await serveAdmin({ host, port, registry, health, log });
+  const server = await serveAdmin({ host, port, allowedHosts, registry, health, log });
   service.onStop({ name: 'admin port', stop: () => server.close() });
   log.info({ host, port: server.port }, 'health and metrics are served');
   return { started };

@@ -5,13 +5,33 @@ export interface AccessLine {
   method: string;
   /** The route's template. */
   route: string;
-  /** Without the query, which may have values that are nobody's business. */
-  path: string;
+  /** As `pathOf` shows it; of a request that no route serves none. */
+  path?: string | undefined;
   status: number;
   /** Of the problem document, where the response is one. */
   code?: string | undefined;
   milliseconds: number;
   caller: string;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * The route's template with the ids that the path has in it. Parameters that are no UUID, such as addresses of people and free texts, keep
+ * their name; the query is left out.
+ *
+ * @returns undefined where no route serves the path: it may say anything, at any length
+ */
+export function pathOf(route: string, url: string): string | undefined {
+  if (!route.startsWith('/')) return undefined;
+  const given = (url.split('?', 1)[0] ?? '').split('/');
+  return route
+    .split('/')
+    .map((segment, at) => {
+      const value = given[at] ?? '';
+      return segment.startsWith('{') && UUID.test(value) ? value : segment;
+    })
+    .join('/');
 }
 
 /** Lines a second of responses of one kind; a flood of them says no more than these do. */

@@ -14,7 +14,7 @@ import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import type { Tracer } from '../../platform/telemetry/tracer';
 import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
-import type { AccessLog } from './access-log';
+import { pathOf, type AccessLog } from './access-log';
 import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
@@ -25,6 +25,7 @@ import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
 import { cutUnreadBody, hasBody } from './unread-body';
+import { untrustedProxyWarning } from './untrusted-proxy';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -74,6 +75,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
       context.tracer,
     ),
   );
+  app.use(untrustedProxyWarning(context.log));
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
@@ -372,10 +374,11 @@ function observe(
   const { route, problem: code, principal } = context;
   metrics.request({ method, route, status }, seconds);
   if (code !== null) metrics.problem(code);
+  const path = pathOf(route, req.originalUrl);
   accessLog.line(context.log, {
     method,
     route,
-    path: req.originalUrl.split('?', 1)[0] ?? '',
+    ...(path === undefined ? {} : { path }),
     status,
     ...(code === null ? {} : { code }),
     milliseconds: Math.round(seconds * 10_000) / 10,

@@ -60,8 +60,9 @@ export function addCountedMetrics(registry: Registry, db: Queryable): void {
       help: 'Jobs that are open, and those that ended within a day, by type and status.',
       labelNames: ['type', 'status'],
     },
-    async () =>
+    briefly(async () =>
       (await countJobs(db)).map(({ type, status, count }) => ({ labels: { type, status }, value: count })),
+    ),
   );
   add(
     registry,
@@ -70,7 +71,7 @@ export function addCountedMetrics(registry: Registry, db: Queryable): void {
       help: 'How often an order needs a person now, by reason.',
       labelNames: ['reason'],
     },
-    async () => samplesOf('reason', await countAttention(db)),
+    briefly(async () => samplesOf('reason', await countAttention(db))),
   );
   add(
     registry,
@@ -79,7 +80,7 @@ export function addCountedMetrics(registry: Registry, db: Queryable): void {
       help: 'Subjects on which work failed and is tried again, by work.',
       labelNames: ['work'],
     },
-    async () => samplesOf('work', await countFailedWork(db)),
+    briefly(async () => samplesOf('work', await countFailedWork(db))),
   );
 }
 
@@ -99,12 +100,13 @@ function add(
       const samples = await read().catch(() => []);
       this.reset();
       // Without labels a reset sets 0, which would say that nothing waits.
-      if (samples.length === 0) this.remove();
+      if (samples.length === 0 && about.labelNames.length === 0) this.remove();
       for (const { labels, value } of samples) this.set(labels, value);
     },
   });
 }
 
+/** `read`, asked once for all who ask within a second: whoever reaches the port can scrape as often as they like. */
 function briefly<T>(read: () => Promise<T>): () => Promise<T> {
   let latest: { at: number; value: Promise<T> } | undefined;
   return () => {

@@ -130,6 +130,20 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
         next: 'See that a worker runs and reaches Temporal. They are delivered by themselves then.',
         actions: ['holdfast doctor'],
       };
+    case 'erasure_waits': {
+      const orders = text(details, 'orders');
+      return orders === ''
+        ? {
+            why: `The erasure of the user ${id} is not finished after more than an hour. None of their orders holds it up.`,
+            next: 'See that a worker runs and that the folder of mails is there. It goes on by itself then.',
+            actions: ['holdfast doctor'],
+          }
+        : {
+            why: `The erasure of the user ${id} waits for orders that are not ended: ${orders}.`,
+            next: 'Cancel the orders, or do what they wait for. The erasure goes on by itself within an hour after that.',
+            actions: orders.split(', ').map((order) => `holdfast why order ${order}`),
+          };
+    }
     case 'work_failed': {
       const work = text(details, 'work');
       const subject = text(details, 'id');

@@ -57,12 +57,12 @@ export async function beginErasure(db: Database, userId: string, requestedBy: st
   return db.retrying(async (tx) => {
     const before = await findErasure(tx, userId);
     if (before) return before;
-    await eraseAccount(tx, userId);
+    const { wasDisabled } = await eraseAccount(tx, userId);
     // Of another request, which had the account's lock until now.
     const meanwhile = await findErasure(tx, userId);
     if (meanwhile) return meanwhile;
     await expectNoneOpen(tx, userId);
-    await unlink(tx, userId);
+    await unlink(tx, userId, { refuse: wasDisabled });
     await forgetSessions(tx, userId);
     await insertErasure(tx, userId, requestedBy);
     await enqueue(tx, [{ topic: 'user.erase', key: userId }]);
@@ -104,11 +104,7 @@ export async function continueErasure(
   while (await erasePart(db, userId));
   await forgetKeysOf(db, `user:${userId}`);
   const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
-  await eraseResponses(db, [
-    { member: 'customerId', values: [userId] },
-    { member: 'orderId', values: ids },
-    { member: 'id', values: ids },
-  ]);
+  await eraseResponses(db, ids);
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);

@@ -15,19 +15,21 @@ export interface AdminServer {
 const PROBES = ['/health', '/ready'];
 
 /**
- * Serves `GET /health`, `/ready` and `/metrics` and nothing else, for a process without an HTTP API. On loopback metrics only under names
- * of this machine.
+ * Serves `GET /health`, `/ready` and `/metrics` and nothing else, for a process without an HTTP API. Metrics only under names that
+ * `isHostServed` lets through.
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen there
  */
 export async function serveAdmin(options: {
   host: string;
   port: number;
+  /** Host names that are served besides those of this machine; empty: any, where `host` is no loopback. */
+  allowedHosts?: readonly string[];
   registry: Registry;
   health: ProcessHealth;
   log: Logger;
 }): Promise<AdminServer> {
-  const { host, port, registry, health, log } = options;
+  const { host, port, allowedHosts = [], registry, health, log } = options;
 
   async function respond(path: string | undefined, response: ServerResponse): Promise<void> {
     if (path === '/health') {
@@ -46,7 +48,8 @@ export async function serveAdmin(options: {
   const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0];
     // Probes call by an address.
-    if (!PROBES.includes(path ?? '') && !isHostServed(request.headers.host, { listensOn: host })) {
+    const served = { listensOn: host, allowed: allowedHosts };
+    if (!PROBES.includes(path ?? '') && !isHostServed(request.headers.host, served)) {
       response.writeHead(421).end();
       return;
     }

@@ -25,7 +25,7 @@ export function createLogger(
       level,
       name,
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: withoutClient },
+      serializers: { err: serialiseError },
       redact: { paths: SECRET_MEMBERS.flatMap((member) => [member, `*.${member}`]), censor: CENSOR },
       mixin: (_line, _level, logger) => (OWN_FIELDS in logger ? {} : currentFields()),
       hooks: { streamWrite: (line) => line.replace(SECRET_TEXTS, CENSOR) },
@@ -41,9 +41,30 @@ export function loggerOf(log: Logger, fields: Readonly<Record<string, string>>):
   return Object.assign(log.child(fields), { [OWN_FIELDS]: true });
 }
 
-/** A connection's error carries the whole connection as `client`: pages of it, settings included. */
-function withoutClient(error: unknown): unknown {
-  const plain: unknown = error instanceof Error ? pino.stdSerializers.err(error) : error;
-  if (typeof plain !== 'object' || plain === null || !('client' in plain)) return plain;
-  return { ...plain, client: undefined };
+/**
+ * Members of errors that no line shows: PostgreSQL's errors have values of rows in them, and a connection's error carries the whole
+ * connection as `client`, settings included.
+ */
+const UNSHOWN_MEMBERS = new Set(['detail', 'where', 'internalQuery', 'query', 'parameters', 'client']);
+/** Values in PostgreSQL's messages about values that it cannot read. */
+const READ_VALUES =
+  /(?<=invalid input (?:syntax|value) for [\w ]+: |out of range: )"[^]*?"(?=\n|$)|(?<=value )"[^"]*"(?= is out of range)/g;
+/** Errors in errors: as deep as anything of ours has them. */
+const ERROR_DEPTH = 5;
+
+/** An error as a line shows it: without values of rows. */
+function serialiseError(error: unknown): unknown {
+  return error instanceof Error ? shownOf(pino.stdSerializers.err(error), ERROR_DEPTH) : error;
+}
+
+function shownOf(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.replace(READ_VALUES, '"…"');
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (depth === 0) return undefined;
+  if (Array.isArray(value)) return value.map((each) => shownOf(each, depth - 1));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([member]) => !UNSHOWN_MEMBERS.has(member))
+      .map(([member, each]) => [member, shownOf(each, depth - 1)]),
+  );
 }

@@ -98,7 +98,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('opens ports on this host only, since there is no sign-in', () => {
+  it('opens ports on this host only', () => {
     const ports = Object.values(services).flatMap((service) => service.ports ?? []);
     expect(ports.length).toBeGreaterThan(0);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);

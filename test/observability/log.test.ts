@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
-import { createAccessLog, type AccessLine } from '../../api/http/access-log';
+import { DatabaseError } from 'pg';
+import { createAccessLog, pathOf, type AccessLine } from '../../api/http/access-log';
 import { runIn } from '../../platform/telemetry/context';
 import { createLogger, loggerOf } from '../../platform/telemetry/log';
 
@@ -39,6 +40,39 @@ test.each([
   for (const line of lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
 });
 
+test('no value of a row is shown of an error of PostgreSQL, alone, as a cause or among others', () => {
+  const { log, lines } = record();
+  const violation = Object.assign(new DatabaseError('duplicate key value violates', 0, 'error'), {
+    code: '23505',
+    constraint: 'user_profiles_email',
+    detail: 'Key (lower(email))=(jane@example.com) already exists.',
+    where: 'SQL statement of jane@example.com',
+    internalQuery: "select 'jane@example.com'",
+    query: "select 'jane@example.com'",
+    parameters: ['jane@example.com'],
+  });
+  const unread = Object.assign(
+    new DatabaseError('invalid input syntax for type uuid: "jane@example.com"', 0, 'error'),
+    { code: '22P02' },
+  );
+  log.error({ err: violation }, 'alone');
+  log.error({ err: unread }, 'unread');
+  log.error({ err: new Error('failed', { cause: violation }) }, 'as a cause');
+  log.error({ err: new AggregateError([violation, unread], 'failed') }, 'among others');
+  log.error({ err: Object.assign(new Error('failed'), { inner: violation }) }, 'inside');
+  expect(lines).toHaveLength(5);
+  expect(lines.join('')).not.toContain('jane');
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    err: {
+      type: 'DatabaseError',
+      code: '23505',
+      constraint: 'user_profiles_email',
+      stack: expect.any(String) as string,
+    },
+  });
+  expect(lines[1]).toContain('invalid input syntax for type uuid');
+});
+
 test('lines carry the ids of the work that runs, once each, and a logger of its own keeps its own', async () => {
   const { log, lines } = record();
   await runIn({ fields: { requestId: 'r-1' } }, async () => {
@@ -68,6 +102,19 @@ describe('lines of requests', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ omitted: { refusals: 900 } });
     access.line(log, LINE);
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'request', status: 200 });
+  });
+
+  test.each([
+    [
+      '/api/v1/orders/{id}/notes/{noteId}',
+      '/api/v1/orders/0190c2a4-0000-7000-8000-000000000001/notes/7?x=jane',
+      '/api/v1/orders/0190c2a4-0000-7000-8000-000000000001/notes/{noteId}',
+    ],
+    ['/api/v1/users/{id}', '/api/v1/users/jane%40example.com', '/api/v1/users/{id}'],
+    ['/api/v1/tags/{tag}', '/API/v1/tags/free%20text/', '/api/v1/tags/{tag}'],
+    ['unmatched', `/${'a'.repeat(15_000)}`, undefined],
+  ])('of %s show ids of a path and nothing else of it', (route, url, shown) => {
+    expect(pathOf(route, url)).toBe(shown);
   });
 
   test('are not written for what machines ask all the time', () => {

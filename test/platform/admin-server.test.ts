@@ -39,10 +39,10 @@ function registryWith(part: string, metric: string) {
   return registry;
 }
 
-async function serve(host = '127.0.0.1', port = 0) {
+async function serve(host = '127.0.0.1', { port = 0, allowedHosts = [] as readonly string[] } = {}) {
   const registry = registryWith('worker', 'one_thing');
   addProcessMetrics(registry);
-  server = await serveAdmin({ host, port, registry, health: healthOf(true), log });
+  server = await serveAdmin({ host, port, allowedHosts, registry, health: healthOf(true), log });
   return `http://${host}:${server.port}`;
 }
 
@@ -102,18 +102,28 @@ test('a process that needs Temporal for a part of its work is ready without it',
   expect(await healthOf(false).readiness()).toEqual({ ready: true, reasons: [] });
 });
 
+/** Of a request to what a test serves, under this name of the host. */
+async function statusOf(url: string, path: string, host = 'evil.example') {
+  const sent = request({ port: new URL(url).port, host: '127.0.0.1', path, headers: { host } });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
+
 test('on loopback, metrics have no name that a page could have point here; probes call by any', async () => {
-  const { port } = new URL(await serve());
-  const statusOf = async (path: string) => {
-    const sent = request({ port, host: '127.0.0.1', path, headers: { host: 'evil.example' } });
-    sent.end();
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    response.resume();
-    return response.statusCode;
-  };
-  expect([await statusOf('/metrics'), await statusOf('/health'), await statusOf('/ready')]).toEqual([
-    421, 200, 200,
-  ]);
+  const url = await serve();
+  expect(await statusOf(url, '/metrics')).toBe(421);
+  expect(await statusOf(url, '/health')).toBe(200);
+  expect(await statusOf(url, '/ready')).toBe(200);
+});
+
+test('on every address, metrics have the names that are allowed, where some are', async () => {
+  const url = await serve('0.0.0.0', { allowedHosts: ['worker'] });
+  expect(await statusOf(url, '/metrics')).toBe(421);
+  expect(await statusOf(url, '/metrics', 'worker:9464')).toBe(200);
+  expect(await statusOf(url, '/metrics', 'localhost')).toBe(200);
+  expect(await statusOf(url, '/health')).toBe(200);
 });
 
 test('a port that is taken is named', async () => {
