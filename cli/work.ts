@@ -1,5 +1,5 @@
 import { retryWork as retryFailedWork } from '../domain/administration/retry';
-import { listFailedWork } from '../domain/stock/alerts/failed-work';
+import { listFailedWork, type RetriedWork } from '../domain/stock/alerts/failed-work';
 import { WORK, type Work } from '../domain/stock/alerts/types';
 import type { Settings } from '../platform/config';
 import { operator } from './operator';
@@ -28,7 +28,12 @@ export function retryWork(
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const retried = await retryFailedWork(db, { ...which, actor: operator() });
+    const retried: RetriedWork['items'] = [];
+    let part: RetriedWork;
+    do {
+      part = await retryFailedWork(db, { ...which, actor: operator() });
+      retried.push(...part.items);
+    } while (part.more);
     output.json(retried);
     for (const { work, subject } of retried) {
       output.line(`${work}  ${subject}  is tried again ${WORK[work].nextAttempt}.`);

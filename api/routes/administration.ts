@@ -74,7 +74,8 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
         access: OPERATORS,
         tag: TAG,
         summary: 'Let failed work be tried again now',
-        description: 'All of it, of one kind, or on one subject. It is done when that work runs next.',
+        description:
+          'All of it, of one kind, or on one subject; at most a thousand, those first that would wait longest. `more` says that others still wait: ask again. It is done when that work runs next.',
         body: workRetry,
         bodyOptional: true,
         responses: { 200: { description: 'What is tried again', schema: retriedWork } },
@@ -82,7 +83,10 @@ export function administrationRoutes({ db, reports }: Pick<ApiContext, 'db' | 'r
       },
       async ({ body, caller: actor }) => {
         const found = await retryWork(db, { ...body, actor });
-        return ok({ items: found.map((one) => ({ ...one, nextAttempt: WORK[one.work].nextAttempt })) });
+        return ok({
+          items: found.items.map((one) => ({ ...one, nextAttempt: WORK[one.work].nextAttempt })),
+          more: found.more,
+        });
       },
     ),
     route(

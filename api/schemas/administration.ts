@@ -107,6 +107,7 @@ export const workRetry = z
 export const retriedWork = z
   .object({
     items: z.array(z.object({ work: z.string(), subject: z.string(), nextAttempt: z.string() })),
+    more: z.boolean().meta({ description: 'Other work still waits: ask again' }),
   })
   .meta({ id: 'RetriedWork' });
 

@@ -1,12 +1,12 @@
 import type { Database } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { AppError, isAppError } from '../../platform/errors';
-import { recordChange } from '../audit/record';
+import { recordChange, recordSame } from '../audit/record';
 import { lockOrders } from '../orders/lock';
 import { retryCapture } from '../payments/captures-by-hand';
 import { retryRefund } from '../payments/refunds-by-hand';
-import { retryFailedWork } from '../stock/alerts/failed-work';
-import type { FailedWork, Work } from '../stock/alerts/types';
+import { retryFailedWork, type RetriedWork } from '../stock/alerts/failed-work';
+import type { Work } from '../stock/alerts/types';
 import { selectRetriable, type RetriableRow } from './retry-queries';
 
 /** What is tried again of an order. `saga`: its workflow reads the rows again, and is started where it is gone. */
@@ -46,15 +46,11 @@ export async function retryOrder(
 export function retryWork(
   db: Database,
   { actor, ...of }: { work?: Work | undefined; subject?: string | undefined; actor: string },
-): Promise<Pick<FailedWork, 'work' | 'subject'>[]> {
+): Promise<RetriedWork> {
   return db.retrying(async (tx) => {
     const found = await retryFailedWork(tx, of);
-    for (const { work, subject } of found)
-      await recordChange(tx, {
-        actor,
-        action: 'work.retried',
-        subject: { type: 'work', id: `${work}:${subject}` },
-      });
+    const ids = found.items.map(({ work, subject }) => `${work}:${subject}`);
+    await recordSame(tx, { actor, action: 'work.retried', type: 'work', ids });
     return found;
   });
 }
@@ -78,5 +74,5 @@ async function retryOne(
     );
   }
   const found = await retryWork(db, { work: what, subject: id, actor: by.actor });
-  return found.length > 0 ? 'due' : null;
+  return found.items.length > 0 ? 'due' : null;
 }

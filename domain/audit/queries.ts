@@ -46,6 +46,33 @@ export function insertEntry(tx: Transaction, entry: EntryRow): Promise<number> {
   );
 }
 
+/** Entries of one action on many subjects, without values. */
+export function insertEntries(
+  tx: Transaction,
+  entries: {
+    actor: string;
+    action: string;
+    type: AuditSubject;
+    ids: readonly string[];
+    requestId: string | null;
+    address: string | null;
+  },
+): Promise<number> {
+  return execute(
+    tx,
+    'audit.insert_entries',
+    `with entry as (
+       insert into audit_log (actor, action, subject_type, subject_id, request_id)
+       select $1, $2, $3, subject_id, $5 from unnest($4::text[]) as s (subject_id) returning id
+     ), personal as (
+       insert into audit_personal (audit_id, person, address)
+       select id, $1, $6 from entry where $6::text is not null
+     )
+     select from entry`,
+    [entries.actor, entries.action, entries.type, entries.ids, entries.requestId, entries.address],
+  );
+}
+
 function textOf(values: AuditValues | null): string | null {
   return values === null ? null : JSON.stringify(values);
 }

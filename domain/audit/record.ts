@@ -1,7 +1,7 @@
 import type { Transaction } from '../../platform/database/database';
-import { insertEntry, type PersonalRow } from './queries';
+import { insertEntries, insertEntry, type PersonalRow } from './queries';
 import { changedMembers } from './rules';
-import type { Change } from './types';
+import type { AuditSubject, Change } from './types';
 
 /** The actor of what the product does by itself. */
 const SYSTEM = 'system';
@@ -31,6 +31,21 @@ export async function recordChange(tx: Transaction, change: Change): Promise<voi
         : null,
     ),
   });
+}
+
+/** As `recordChange` of the same action on each of the subjects, without values. */
+export async function recordSame(
+  tx: Transaction,
+  {
+    actor,
+    action,
+    type,
+    ids,
+  }: { actor: string; action: Change['action']; type: AuditSubject; ids: readonly string[] },
+): Promise<void> {
+  if (actor === SYSTEM || ids.length === 0) return;
+  const { requestId = null, address = null } = tx.origin ?? {};
+  await insertEntries(tx, { actor, action, type, ids, requestId, address });
 }
 
 /** One row for each person: from where the actor asked, and what changed of somebody's personal values. */

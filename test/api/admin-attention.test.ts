@@ -206,6 +206,30 @@ describe('what waits for a person', () => {
     ).toMatchObject([{ work: 'start_order_saga', subject: id }]);
     expect((await post('/admin/work/retry', { work: 'book_shipment' })).body.items).toEqual([]);
     expect((await post('/admin/work/retry', { work: 'nothing' })).status).toBe(422);
+    // After a long outage: a thousand at once, each in the audit log, and the rest when asked again.
+    await db.pool.query(
+      `insert into failed_work (work, subject, retry_at)
+       select 'book_shipment', gen_random_uuid(), now() + interval '1 hour' from generate_series(1, 1001)`,
+    );
+    const ask = async () =>
+      (await post('/admin/work/retry', { work: 'book_shipment' })).body as {
+        items?: unknown;
+        more?: boolean;
+      };
+    const logged = async () =>
+      (
+        await db.pool.query(
+          `select from audit_log where action = 'work.retried' and subject_id like 'book_shipment:%'`,
+        )
+      ).rows.length;
+    const first = await ask();
+    expect([(first.items as unknown[]).length, first.more, await logged()]).toEqual([1000, true, 1000]);
+    expect((await ask()).more).toBe(false);
+    const { rows } = await db.pool.query(
+      `select from failed_work where work = 'book_shipment' and retry_at > now()`,
+    );
+    expect(rows).toEqual([]);
+    await db.pool.query(`delete from failed_work where work = 'book_shipment'`);
     await forgetFailures(db, 'start_order_saga', [id]);
     await noLonger('work_failed', `start_order_saga:${id}`);
   });

@@ -118,7 +118,10 @@ test('failed work is listed, logged with its error, and tried again when it is a
   await mend(badSku);
   expect((await look()).freed).toBe(0);
   const other = '00000000-0000-7000-8000-000000000000';
-  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: other })).toEqual([]);
+  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: other })).toEqual({
+    items: [],
+    more: false,
+  });
   expect(await retryFailedWork(shop.db, { work: 'start_job' })).toEqual([]);
   expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: bad })).toEqual([
     { work: 'expire_reservation', subject: bad },

@@ -71,25 +71,32 @@ export function selectFailedWork(on: Queryable): Promise<FailedWork[]> {
   );
 }
 
-/** Lets failed work be tried again now; null: of every kind, on every subject. Returns which. */
+/**
+ * Lets failed work be tried again now; null: of every kind, on every subject. Returns which: at most `limit`, those first that would
+ * wait longest, each with whether others still wait.
+ */
 export function updateRetryTime(
   on: Queryable,
-  work: Work | null,
-  subject: string | null,
-): Promise<{ work: Work; subject: string }[]> {
+  { work, subject, limit }: { work: Work | null; subject: string | null; limit: number },
+): Promise<{ work: Work; subject: string; more: boolean }[]> {
   return many(
     on,
     'alerts.retry_now',
-    `with retried as (
-       update failed_work set retry_at = clock_timestamp()
-       where ($1::text is null or work = $1) and ($2::text is null or subject = $2)
-       returning work, subject, retry_at
+    `with wanted as materialized (
+       select work, subject, retry_at, row_number() over (order by retry_at desc, work, subject) as place
+       from failed_work where ($1::text is null or work = $1) and ($2::text is null or subject = $2)
+       order by retry_at desc, work, subject limit $3 + 1
+     ), retried as (
+       update failed_work f set retry_at = clock_timestamp()
+       from wanted w where w.place <= $3 and f.work = w.work and f.subject = w.subject
+       returning f.work, f.subject, f.retry_at
      ), told as (
        update alerts a set details = a.details || jsonb_build_object('retryAt', ${utc('r.retry_at')})
        from retried r where a.subject = r.work || ':' || r.subject and a.status <> 'resolved'
      )
-     select work, subject from retried order by work, subject`,
-    [work, subject],
+     select work, subject, exists (select from wanted where place > $3 and retry_at > statement_timestamp()) as more
+     from retried order by work, subject`,
+    [work, subject, limit],
   );
 }
 

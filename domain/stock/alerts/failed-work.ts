@@ -94,17 +94,33 @@ export async function countFailedWork(on: Queryable): Promise<Record<Work, numbe
   return counts;
 }
 
+/** So much failed work is let be tried again by one request: its rows and alerts are locked in one transaction. */
+export const RETRIED_AT_ONCE = 1_000;
+
+export interface RetriedWork {
+  items: Pick<FailedWork, 'work' | 'subject'>[];
+  more: boolean;
+}
+
 /**
  * Lets failed work be tried again without the rest of its wait: of one kind or all, on one subject or all. It is done when
  * that work runs next.
  *
- * @returns the work that there is
+ * @returns the work that there is, at most `RETRIED_AT_ONCE`, and whether more still waits: ask again then
  */
-export function retryFailedWork(
+export async function retryFailedWork(
   on: Queryable,
   { work, subject }: { work?: Work | undefined; subject?: string | undefined },
-): Promise<Pick<FailedWork, 'work' | 'subject'>[]> {
-  return updateRetryTime(on, work ?? null, subject ?? null);
+): Promise<RetriedWork> {
+  const rows = await updateRetryTime(on, {
+    work: work ?? null,
+    subject: subject ?? null,
+    limit: RETRIED_AT_ONCE,
+  });
+  return {
+    items: rows.map((row) => ({ work: row.work, subject: row.subject })),
+    more: rows.some(({ more }) => more),
+  };
 }
 
 function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
