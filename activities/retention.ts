@@ -1,4 +1,5 @@
 import { removeOldChecks } from '../domain/assurance/retention';
+import { clearOldAddresses } from '../domain/audit/retention';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
@@ -30,6 +31,7 @@ const REMOVERS = {
   sessions: removeOldSessions,
   accountMails: removeOldMails,
   signInAttempts: removeOldAttempts,
+  auditAddresses: clearOldAddresses,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

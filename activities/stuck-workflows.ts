@@ -6,6 +6,7 @@ import type { Work } from '../domain/stock/alerts/types';
 import type { Database } from '../platform/database/database';
 import type { EngineClient, WorkflowCondition } from '../platform/temporal/engine-client';
 import type { PendingTask } from '../platform/temporal/workflow-task';
+import { shell } from '../platform/told-commands';
 
 /** A workflow that was looked at. */
 export interface Watched {
@@ -83,7 +84,7 @@ export async function watchStuckWorkflows({ db, engine }: Dependencies): Promise
       `The task of the workflow ${workflowId} is at attempt ${attempt}.`,
       failure && `It failed since ${failure.at.toISOString()}: ${failure.message ?? failure.cause}.`,
       build && `Build ${build}${worker ? ` on the worker ${worker}` : ''}.`,
-      `Once the build is mended it goes on by itself. The safe way out: temporal workflow terminate --workflow-id '${workflowId}'.`,
+      `Once the build is mended it goes on by itself. The safe way out: ${shell`temporal workflow terminate --workflow-id ${workflowId}`}`,
     ];
     const words = why.filter((sentence) => sentence !== null && sentence !== '').join(' ');
     if (orderId === null) return record('run_workflow', workflowId, words);

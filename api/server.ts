@@ -123,6 +123,17 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   const own = createObservability({ registry: createMetricsRegistry('api') });
   const options = { ...given, observability: given.observability ?? own };
   const { settings, log } = options;
+  const migrations = await migrationFiles();
+  const server = createServer({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: settings.REQUEST_HEADER_SECONDS * 1_000,
+    requestTimeout: UPLOAD_READ_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    // Refused with a problem document, see `browser-guard.ts`.
+    requireHostHeader: false,
+  });
+  // First of all: a port that is taken leaves nothing behind. The first connection is taken after all that follows without a wait.
+  await listen(server, settings);
   const listener = openListener({
     url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
     channels: ['holdfast_orders', 'holdfast_jobs'],
@@ -130,7 +141,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   });
   const stopping = new AbortController();
   const reports = openReports(options);
-  const probe = openDatabaseProbe({ url: options.databaseUrl, migrations: await migrationFiles() });
+  const probe = openDatabaseProbe({ url: options.databaseUrl, migrations });
   let isLeaving = false;
   const context = createContext(options, {
     listener,
@@ -139,17 +150,6 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     isLeaving: () => isLeaving,
     stopping: stopping.signal,
   });
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: settings.REQUEST_HEADER_SECONDS * 1_000,
-      requestTimeout: UPLOAD_READ_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      // Refused with a problem document, see `browser-guard.ts`.
-      requireHostHeader: false,
-    },
-    createApp(context, apiRoutes(context)),
-  );
   guardConnections(server, {
     maxConnections: settings.HTTP_MAX_CONNECTIONS,
     log,
@@ -157,19 +157,11 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   });
   const closeUnused = watchUnused(server);
   // Before the application's own, which may respond at once.
-  server.prependListener('request', (_request, response) => {
+  server.on('request', (_request, response) => {
     // Whoever keeps connections sends the next request to another process.
     if (isLeaving) response.setHeader('connection', 'close');
   });
-  try {
-    await listen(server, settings);
-  } catch (error) {
-    await context.keys.close();
-    await listener.close();
-    await probe.close();
-    await reports.close();
-    throw error;
-  }
+  server.on('request', createApp(context, apiRoutes(context)));
   if (settings.CARRIER_UPDATES_UNSIGNED === 'allow') {
     log.warn(
       'CARRIER_UPDATES_UNSIGNED is allow: whoever reaches the API may send updates of a carrier without a secret',

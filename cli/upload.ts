@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import { AppError, isAppError, messageOf } from '../platform/errors';
 import { newId } from '../platform/ids';
+import { shell } from '../platform/told-commands';
 import { jobHasEnded, openJobClient, type CliJob, type JobClient } from './job-client';
 import type { Output } from './output';
 
@@ -54,7 +55,7 @@ export async function runUpload(
   try {
     const jobId = await upload(client, options, kind);
     output.line(`Job ${jobId}`);
-    output.line(`Cancel it with: holdfast jobs cancel ${jobId} (Ctrl-C only stops watching)`);
+    output.line(`Cancel it with: ${shell`holdfast jobs cancel ${jobId}`} (Ctrl-C only stops watching)`);
     const job = await watch(client, jobId, output);
     return await printEnd(client, job, { ...options, ...kind }, output);
   } catch (error) {

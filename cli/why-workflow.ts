@@ -6,6 +6,7 @@ import {
   type WorkflowCondition,
 } from '../platform/temporal/engine-client';
 import { lazyTemporalClient } from '../platform/temporal/connection';
+import { shell } from '../platform/told-commands';
 import type { EngineNames } from '../workflows/contract/names';
 import { errorText } from './error-text';
 import { locateTemporal } from './servers';
@@ -65,7 +66,7 @@ async function wordsOf(engine: EngineClient, id: string, mustRun: boolean): Prom
   if (failure)
     words.push(
       `It failed at ${failure.at.toISOString()}: ${failure.message ?? failure.cause} (build ${failure.buildId ?? 'not known'}).`,
-      `temporal workflow show --workflow-id '${id}'`,
+      shell`temporal workflow show --workflow-id ${id}`,
     );
   for (const { type, attempt, lastFailure, nextTryAt } of activities)
     words.push(

@@ -1,5 +1,8 @@
 -- Codes of lots and serial numbers that look the same are the same: characters that are not seen do not count, nor does the width of
--- letters and digits. Receipts are found by their supplier's number however it is written. Rows of a feed say when a lot expires.
+-- letters and digits. Receipts are found by their supplier's number however it is written.
+
+-- Who writes codes waits until their keys are made anew: with the function of before they would make old ones meanwhile.
+lock table product_lots, serials, count_line_lots in share row exclusive mode;
 
 -- How people see a code: without characters that are not seen (Unicode's Default_Ignorable_Code_Point: soft hyphens, joiners, marks of
 -- direction, byte order marks), wide and half-wide forms as the usual ones, without blanks around it, one blank for any number within, in
@@ -52,8 +55,3 @@ create function document_key(given text) returns text language sql immutable str
     '([[:alpha:]])([[:digit:]])', '\1 \2', 'g'),
     '([[:digit:]])([[:alpha:]])', '\1 \2', 'g'))
 $$;
-
--- When the lot of a row expires, as it was given; of the rows to apply as a day.
-alter table feed_rows add column expires_on text;
-alter table feed_changes add column expires_on date;
-alter table feed_rejects add column expires_on text;

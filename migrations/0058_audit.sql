@@ -43,6 +43,8 @@ create table audit_personal (
   primary key (audit_id, person)
 );
 create index audit_personal_by_person on audit_personal (person, audit_id);
+-- The retention of addresses
+create index audit_personal_addresses on audit_personal (audit_id) where address is not null;
 
 create trigger audit_log_append_only before update or delete on audit_log for each row execute function refuse_change();
 create trigger audit_log_no_truncate before truncate on audit_log for each statement execute function refuse_change();

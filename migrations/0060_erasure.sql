@@ -14,10 +14,19 @@ create table erasures (
   orders       int not null default 0 check (orders >= 0),
   finished_at  timestamptz
 );
+-- GET /admin/attention: those that are not finished
+create index erasures_unfinished on erasures (requested_at, user_id) where finished_at is null;
+
+-- People of another provider whose account was disabled before it was erased: they stay out. A hash, since who they are was erased.
+create table refused_identities (
+  -- SHA-256 of issuer and subject as a JSON array
+  hash       bytea primary key check (length(hash) = 32),
+  refused_at timestamptz not null default clock_timestamp()
+);
 
 -- Members of events and responses that may tell of a person: an address, what somebody wrote, a page to authenticate on.
 create function personal_members() returns text[] language sql immutable
-  return array['shipTo', 'reason', 'cancelReason', 'note', 'reference', 'nextAction', 'text'];
+  return array['shipTo', 'reason', 'cancelReason', 'note', 'reference', 'nextAction', 'text', 'detail'];
 
 -- The same without these members, at whatever depth.
 create function without_personal_members(value jsonb) returns jsonb language plpgsql immutable as $$

@@ -146,6 +146,7 @@ export const settingsSchema = z.object({
   STREAMS_PER_CUSTOMER: positive.max(1_000_000).default(10),
   LIMIT_READS: limit.default(300_000),
   LIMIT_WRITES: limit.default(60_000),
+  LIMIT_CUSTOMER_WRITES: limit.default(600),
   LIMIT_REPORTS: limit.default(6_000),
   LIMIT_UPLOADS: limit.default(600),
   LIMIT_WEBHOOKS: limit.default(60_000),

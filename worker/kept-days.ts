@@ -2,7 +2,7 @@ import type { KeptDays } from '../activities/retention';
 import type { Settings } from '../platform/config';
 
 /** Of what has expired or counts for nothing any more nobody needs longer: no settings. */
-const EXPIRED = { sessions: 1, accountMails: 30, signInAttempts: 2 };
+const EXPIRED = { sessions: 1, accountMails: 30, signInAttempts: 2, auditAddresses: 90 };
 
 /**
  * For how many days each is kept, by the settings. What a request made stays at least as long as its idempotency key, which lets it be

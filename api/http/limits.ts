@@ -6,26 +6,40 @@ import { problem } from './problems';
 import { addressOf, contextOf } from './request-context';
 import type { RouteDocs } from './route';
 
-export type LimitSettings = Pick<Settings, (typeof LIMIT_CLASSES)[LimitClass]>;
+export type LimitSettings = Pick<Settings, (typeof LIMIT_CLASSES)[LimitClass] | 'LIMIT_CUSTOMER_WRITES'>;
 
 const WINDOW_MS = 60_000;
 
 /**
  * The limit of each class: so many requests of one caller in a minute, in this process. Responses tell what is left (`RateLimit`); one
- * too many gets `RATE_LIMITED`. A setting of 0 is no limit.
+ * too many gets `RATE_LIMITED`. A setting of 0 is no limit. What a customer changes has a second, narrower one: anybody may become one.
  */
 export function createLimits(settings: LimitSettings): (route: RouteDocs) => readonly RequestHandler[] {
   const handlers = new Map<LimitClass, readonly RequestHandler[]>();
   return (route) => {
     const of = limitClassOf(route);
     if (of === null) return [];
-    const known = handlers.get(of) ?? limiter(of, settings[LIMIT_CLASSES[of]]);
+    const known = handlers.get(of) ?? limitersOf(of, settings);
     handlers.set(of, known);
     return known;
   };
 }
 
-function limiter(of: LimitClass, limit: number): readonly RequestHandler[] {
+function limitersOf(of: LimitClass, settings: LimitSettings): readonly RequestHandler[] {
+  const ofAll = limiter(of, settings[LIMIT_CLASSES[of]]);
+  if (of !== 'writes') return ofAll;
+  return [...ofAll, ...limiter('customer-writes', settings.LIMIT_CUSTOMER_WRITES, isCustomer)];
+}
+
+function isCustomer(res: Response): boolean {
+  return contextOf(res).principal.role === 'customer';
+}
+
+function limiter(
+  of: LimitClass | 'customer-writes',
+  limit: number,
+  holds: (res: Response) => boolean = () => true,
+): readonly RequestHandler[] {
   if (limit === 0) return [];
   return [
     rateLimit({
@@ -35,14 +49,19 @@ function limiter(of: LimitClass, limit: number): readonly RequestHandler[] {
       standardHeaders: 'draft-8',
       legacyHeaders: false,
       keyGenerator: limitedCaller,
+      skip: (_req, res) => !holds(res),
       // The address is what the trusted proxies say, and nothing else: `trust proxy`.
       validate: false,
       handler: (req, _res, next) => {
         const seconds = secondsLeft((req as Request & { rateLimit?: RateLimitInfo }).rateLimit);
         next(
-          problem('RATE_LIMITED', `At most ${limit} ${of} a minute. Try again in ${seconds} s.`, {
-            retryAfter: seconds,
-          }),
+          problem(
+            'RATE_LIMITED',
+            `At most ${limit} ${of.replace('-', ' ')} a minute. Try again in ${seconds} s.`,
+            {
+              retryAfter: seconds,
+            },
+          ),
         );
       },
     }),

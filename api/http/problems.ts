@@ -63,6 +63,7 @@ export const PROBLEMS = {
   NOT_IN_REVIEW: { status: 409, title: 'The order is not waiting for this decision' },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
   STATUS_NOT_ALLOWED: { status: 409, title: 'The order does not come to this status by hand' },
+  ORDER_ERASED: { status: 409, title: 'The customer of the order was erased' },
   TAGS_EXCEEDED: { status: 409, title: 'The order has as many tags as it may' },
   NOT_AMENDABLE: { status: 409, title: 'The order cannot be amended now' },
   PRICE_CHANGED: { status: 409, title: 'The product has another price by now' },

@@ -216,7 +216,7 @@ function noteRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: newNote,
         responses: { 201: { description: 'The note', schema: note } },
-        problems: ['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_FLIGHT', 'VALIDATION_FAILED'],
+        problems: ['ORDER_ERASED', 'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_FLIGHT', 'VALIDATION_FAILED'],
       },
       (call) => {
         const { id: orderId } = call.params;
@@ -258,7 +258,7 @@ function noteRoutes(context: ApiContext): Route[] {
         description: 'Safe to repeat. For staff, as notes are.',
         params: tagParams,
         responses: { 200: { description: 'Its tags afterwards', schema: tags } },
-        problems: ['TAGS_EXCEEDED'],
+        problems: ['ORDER_ERASED', 'TAGS_EXCEEDED'],
       },
       async ({ params: { id: orderId, tag: given }, caller }) =>
         ok({ tags: await addTag(db, { orderId, tag: given, actor: caller }).catch(noOrder) }),

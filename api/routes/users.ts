@@ -93,7 +93,7 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. People change their own name once a minute at most. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },

@@ -19,6 +19,11 @@ const COLUMNS = `kind, "subjectType", "subjectId", key, ${utc('since')} as since
 /** Of messages that a worker should have delivered: longer than any of them takes. */
 const OUTBOX_SECONDS = 60;
 
+/** Of an erasure: more than its last step waits for. */
+const ERASURE_SECONDS = 3_600;
+/** Orders that are named. */
+const NAMED_ORDERS = 10;
+
 /**
  * A part of what waits: rows of (kind, subject type, subject id, key, since, deadline, alert, acknowledged by, details). Each is limited by
  * itself and found by an index, so that a page costs no more where one part is long.
@@ -69,6 +74,12 @@ const PARTS = [
    where o.available_at < clock_timestamp() - make_interval(secs => ${OUTBOX_SECONDS})
      and not exists (select from failed_work f where f.work = 'deliver_message' and f.subject = o.topic || ' ' || o.key)
    order by o.available_at, o.id limit 1`,
+  `select 'erasure_waits', 'user', e.user_id::text, ('erasure:' || e.user_id) collate "C", e.requested_at, null, null, null,
+     jsonb_build_object('orders', (select string_agg(o.id::text, ', ' order by o.created_at, o.id) from (
+       select l.id, l.created_at from orders l where l.customer_id = e.user_id::text and l.erased_at is null
+       order by l.created_at, l.id limit ${NAMED_ORDERS}) o))
+   from erasures e
+   where e.finished_at is null and e.requested_at < clock_timestamp() - make_interval(secs => ${ERASURE_SECONDS})`,
   `select 'check_found', 'check', c.check_id, ('check:' || c.check_id) collate "C", c.finished_at, null, null, null,
      jsonb_build_object('findings', c.findings, 'jobId', c.job_id)
    from unnest($5::text[]) as wanted (id) cross join lateral (

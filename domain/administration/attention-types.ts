@@ -16,6 +16,7 @@ export const WAITING_WORK = [
   'quality_hold',
   'return_received',
   'outbox_behind',
+  'erasure_waits',
 ] as const;
 
 type WaitingAlert = Exclude<AlertKind, (typeof STOCK_ALERTS)[number] | 'attention'>;
@@ -46,6 +47,7 @@ export const WAITING_SUBJECTS = [
   'quality_hold',
   'return',
   'outbox',
+  'user',
 ] as const;
 export type WaitingSubject = (typeof WAITING_SUBJECTS)[number];
 

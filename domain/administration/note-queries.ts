@@ -15,6 +15,17 @@ export interface NoteRow extends OrderNote {
   createdAtMicros: string;
 }
 
+/** Whether the personal values of an order were erased. */
+export async function isErased(on: Queryable, orderId: string): Promise<boolean> {
+  const found = await maybeOne(
+    on,
+    'order_notes.is_erased',
+    'select from orders where id = $1 and erased_at is not null',
+    [orderId],
+  );
+  return found !== undefined;
+}
+
 /** Returns whether it was added: one with this id may be there. */
 export async function insertNote(
   tx: Transaction,

@@ -8,6 +8,7 @@ import {
   deleteTag,
   insertNote,
   insertTag,
+  isErased,
   selectNote,
   selectNotes,
   selectStaffRows,
@@ -24,7 +25,7 @@ interface OrderChange {
 /**
  * Notes something about an order. Again with the same id it changes nothing, and returns the note as it is.
  *
- * @throws AppError `UNKNOWN_ORDER`
+ * @throws AppError `UNKNOWN_ORDER`, `ORDER_ERASED`
  */
 export async function addNote(
   db: Database,
@@ -76,7 +77,7 @@ export async function listNotes(
  * Gives an order a tag. Again it changes nothing.
  *
  * @returns the tags afterwards
- * @throws AppError `UNKNOWN_ORDER`, `TAGS_EXCEEDED`
+ * @throws AppError `UNKNOWN_ORDER`, `ORDER_ERASED`, `TAGS_EXCEEDED`
  */
 export function addTag(db: Database, change: OrderChange & { tag: string }): Promise<string[]> {
   return db.retrying(async (tx) => {
@@ -138,4 +139,7 @@ async function recordTags(
 async function expectOrder(tx: Transaction, orderId: string): Promise<void> {
   const [order] = await lockOrders(tx, [orderId]);
   if (!order) throw new AppError('UNKNOWN_ORDER', 'There is no such order.');
+  // Nothing would erase it once more.
+  if (await isErased(tx, orderId))
+    throw new AppError('ORDER_ERASED', 'The customer was erased: nothing more is noted about the order.');
 }

@@ -20,6 +20,7 @@ import { eraseReturnsOf } from '../warehousing/returns/erase';
 import {
   countErased,
   findErasure,
+  hasOrdersLeft,
   insertErasure,
   secondsSince,
   selectErasable,
@@ -36,6 +37,8 @@ import type { Erasure } from './types';
 const LATE_SECONDS = ACCESS_TOKEN_SECONDS + 300;
 /** How long is waited where an order that came late is still open. */
 const OPEN_AGAIN_SECONDS = 3_600;
+/** And where one has ended meanwhile. */
+const AGAIN_SECONDS = 1;
 /** Orders of one transaction. */
 const ORDERS_AT_ONCE = 100;
 /** Orders that a refusal names. */
@@ -57,12 +60,12 @@ export async function beginErasure(db: Database, userId: string, requestedBy: st
   return db.retrying(async (tx) => {
     const before = await findErasure(tx, userId);
     if (before) return before;
-    await eraseAccount(tx, userId);
+    const { wasDisabled } = await eraseAccount(tx, userId);
     // Of another request, which had the account's lock until now.
     const meanwhile = await findErasure(tx, userId);
     if (meanwhile) return meanwhile;
     await expectNoneOpen(tx, userId);
-    await unlink(tx, userId);
+    await unlink(tx, userId, { refuse: wasDisabled });
     await forgetSessions(tx, userId);
     await insertErasure(tx, userId, requestedBy);
     await enqueue(tx, [{ topic: 'user.erase', key: userId }]);
@@ -99,29 +102,26 @@ export async function continueErasure(
   { db, mailer, lateSeconds = LATE_SECONDS }: { db: Database; mailer: Mailer | null; lateSeconds?: number },
   userId: string,
 ): Promise<void> {
-  const seconds = await secondsSince(db, userId);
-  if (seconds === null) return;
+  const since = await secondsSince(db, userId);
+  if (since === null) return;
   while (await erasePart(db, userId));
   await forgetKeysOf(db, `user:${userId}`);
   const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
-  await eraseResponses(db, [
-    { member: 'customerId', values: [userId] },
-    { member: 'orderId', values: ids },
-    { member: 'id', values: ids },
-  ]);
+  await eraseResponses(db, ids);
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);
-    const isOver = seconds > lateSeconds;
-    if (isOver && (await selectUnfinished(tx, userId, 1)).length === 0) {
+    const isOver = since > lateSeconds;
+    if (isOver && !(await hasOrdersLeft(tx, userId))) {
       await forgetMails(tx, userId);
       await setFinished(tx, userId);
-    } else
-      await enqueue(
-        tx,
-        [{ topic: 'user.erase', key: userId }],
-        isOver ? OPEN_AGAIN_SECONDS : lateSeconds - seconds + 1,
-      );
+      return;
+    }
+    // What has ended while this run went on is erased by the next one.
+    const hasEnded = (await selectErasable(tx, userId, 1)).length > 0;
+    const whileOpen = hasEnded ? AGAIN_SECONDS : OPEN_AGAIN_SECONDS;
+    const seconds = isOver ? whileOpen : lateSeconds - since + 1;
+    await enqueue(tx, [{ topic: 'user.erase', key: userId }], seconds);
   });
 }
 

@@ -47,6 +47,17 @@ export function selectErasable(on: Queryable, customerId: string, limit: number)
   );
 }
 
+/** Whether a customer has orders that are not erased, open or not. */
+export async function hasOrdersLeft(on: Queryable, customerId: string): Promise<boolean> {
+  const left = await maybeOne<{ id: string }>(
+    on,
+    'erasure.left',
+    'select id from orders where customer_id = $1 and erased_at is null limit 1',
+    [customerId],
+  );
+  return left !== undefined;
+}
+
 /** Ids of a customer's orders and of what was made of them, by which responses about them are known. */
 export function selectIdsOf(on: Queryable, customerId: string): Promise<{ id: string }[]> {
   return many<{ id: string }>(

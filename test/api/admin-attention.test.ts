@@ -227,7 +227,7 @@ describe('what waits for a person', () => {
       const { jobId } = await check();
       const one = await waitsOn('check_found', 'on_hand_ledger');
       expect(one.actions).toContain(`holdfast repair --job ${jobId}`);
-      expect((await waitsOn('ledger_drift', `${sku} at AMS`)).actions).toContain(`holdfast why sku '${sku}'`);
+      expect((await waitsOn('ledger_drift', `${sku} at AMS`)).actions).toContain(`holdfast why sku ${sku}`);
     } finally {
       await add(-1);
       await owner.end();

@@ -602,7 +602,7 @@ it('orders and their money: each change has who made it', async () => {
     waitFor(
       async () => (await view(failing.body.id)).refunds.find((refund) => refund.status === 'failed')?.id,
     );
-  const refund = { params: { id: (await failed()) } };
+  const refund = { params: { id: await failed() } };
   await gatewayAskedLongAgo(test.stack.db);
   await expectRecorded('POST /refunds/{id}/retry', { event: 'refund_retried' }, refund);
   await failed();

@@ -282,6 +282,57 @@ test('a new password by mail, and to sign out everywhere', async () => {
   expect((await anonymously(one, 'POST', '/auth/logout-all')).status).toBe(401);
 });
 
+describe('what somebody does again and again to their own account', () => {
+  const recorded = async (id: string, action: string) =>
+    (await one.db.pool.query('select from audit_log where subject_id = $1 and action = $2', [id, action]))
+      .rows.length;
+
+  it('is recorded once where sessions were ended and none is left', async () => {
+    const { accessToken, id } = await addPerson();
+    for (let n = 0; n < 3; n++) expect((await as(accessToken, 'POST', '/auth/logout-all')).status).toBe(204);
+    expect(await recorded(id, 'user.sessions_ended')).toBe(1);
+  });
+
+  it('is a new name once a minute, on whatever process; the same name again is no change', async () => {
+    const { accessToken, id } = await addPerson();
+    const rename = (name: string, api = one) => as(accessToken, 'PUT', `/users/${id}`, { name }, api);
+    expect((await rename('Grace')).status).toBe(200);
+    expect((await rename('Grace', two)).status).toBe(200);
+    const refused = await rename('Ada', two);
+    expect(refused).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({ body: { name: 'Grace' } });
+    expect(await recorded(id, 'user.renamed')).toBe(1);
+    // An admin is not held.
+    expect((await one.call('PUT', `/users/${id}`, { body: { name: 'Eve' } })).status).toBe(200);
+    await one.db.pool.query(
+      `update user_profiles set renamed_at = clock_timestamp() - interval '61 seconds' where user_id = $1`,
+      [id],
+    );
+    expect((await rename('Ada')).status).toBe(200);
+    expect(await recorded(id, 'user.renamed')).toBe(3);
+  });
+
+  it('has a limit of its own: one customer changes so much a minute, others and services are not held', async () => {
+    const narrow = await openTestApi({
+      env: { SIGNING_KEYS_SECRET: SECRET.toString('base64'), LIMIT_CUSTOMER_WRITES: '2' },
+      shop: one,
+    });
+    try {
+      const [ada, bob] = [await addPerson(), await addPerson()];
+      const statuses: number[] = [];
+      for (const { accessToken } of [ada, ada, ada, bob])
+        statuses.push((await as(accessToken, 'POST', '/auth/logout-all', undefined, narrow)).status);
+      expect(statuses).toEqual([204, 204, 429, 204]);
+      expect((await as(ada.accessToken, 'GET', `/users/${ada.id}`, undefined, narrow)).status).toBe(200);
+      for (let n = 0; n < 4; n++)
+        expect((await narrow.call('POST', `/refunds/${ada.id}/retry`)).status).toBe(404);
+    } finally {
+      await narrow.close();
+    }
+  });
+});
+
 test('a signed-in customer orders for themselves only, and sees their orders only', async () => {
   await addStock(one.db, 'A', 'AMS', 10);
   const [ada, bob] = [await addPerson(), await addPerson()];

@@ -75,7 +75,7 @@ describe('services and keys by command', () => {
     expect((await run('services', 'adopt-anonymous', 'shop')).code).toBe(0);
     const other = await run('services', 'adopt-anonymous', 'ops');
     expect({ code: other.code, stderr: other.stderr }).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('shop has what anonymous made') as string,
     });
     expect((await run('services', 'list')).stdout).toMatch(/service +shop +has what anonymous made/);

@@ -38,6 +38,7 @@ const all = (days: number): KeptDays => ({
   sessions: days,
   accountMails: days,
   signInAttempts: days,
+  auditAddresses: days,
 });
 
 function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
@@ -233,6 +234,21 @@ test('attempts to sign in go', async () => {
   );
   expect(await removeAgedRows()).toEqual({ signInAttempts: 1 });
   expect(await read('select failures::text as is from sign_in_attempts')).toEqual(['2']);
+});
+
+test('network addresses in the audit log go; the other personal values and the entries stay', async () => {
+  await write(
+    `insert into audit_log (at, actor, action, subject_type, subject_id)
+     values (${OLD}, 'user:a', 'user.changed', 'user', 'a'), (${YOUNG}, 'user:a', 'user.changed', 'user', 'a')`,
+    `insert into audit_personal (audit_id, person, address, before)
+     select id, actor, '192.0.2.' || row_number() over (order by at), '{"name": "A"}' from audit_log where actor = 'user:a'`,
+  );
+  expect(await removeAgedRows()).toEqual({ auditAddresses: 1 });
+  expect(await read(`select coalesce(address, 'none') || before::text as is from audit_personal`)).toEqual([
+    '192.0.2.2{"name": "A"}',
+    'none{"name": "A"}',
+  ]);
+  expect(await removeAgedRows()).toEqual({});
 });
 
 test('alerts that were resolved long ago go; open and acknowledged ones stay', async () => {

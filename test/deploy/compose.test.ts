@@ -98,7 +98,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('opens ports on this host only, since there is no sign-in', () => {
+  it('opens ports on this host only', () => {
     const ports = Object.values(services).flatMap((service) => service.ports ?? []);
     expect(ports.length).toBeGreaterThan(0);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
@@ -213,6 +213,7 @@ const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   STREAMS_PER_CUSTOMER: 'api',
   LIMIT_READS: 'api',
   LIMIT_WRITES: 'api',
+  LIMIT_CUSTOMER_WRITES: 'api',
   LIMIT_REPORTS: 'api',
   LIMIT_UPLOADS: 'api',
   LIMIT_WEBHOOKS: 'api',

@@ -6,6 +6,7 @@ import { CHECK_IDS } from '../../domain/assurance/types';
 import { sealAuditLog } from '../../domain/assurance/seals/audit-log';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
+import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
@@ -83,6 +84,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     behalf: 'Behalfstreet 7',
     noted: 'Philomena called about it',
     tagged: 'tag-of-philomena',
+    carried: 'left with Mr. Wintergreen junior',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -145,6 +147,9 @@ it('of a person who was erased nothing is left in the database or among the mail
     return rows.length === 0;
   });
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
+  await db().transaction((tx) =>
+    appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
+  );
   await sealLedger(db());
   await sealAuditLog(db());
 
@@ -175,6 +180,14 @@ it('of a person who was erased nothing is left in the database or among the mail
     shipTo: null,
   });
   expect((await test.call('GET', `/orders/${orderId}/events`)).status).toBe(200);
+  // Nothing that is written about it now would be erased.
+  const notes = `/admin/orders/${orderId}/notes`;
+  const late = { body: { text: words.noted }, headers: { 'idempotency-key': newId() } };
+  for (const refused of [
+    await test.call('POST', notes, late),
+    await test.call('PUT', `/admin/orders/${orderId}/tags/${words.tagged}`),
+  ])
+    expect(refused).toMatchObject({ status: 409, body: { code: 'ORDER_ERASED' } });
 });
 
 it('one erases oneself with the password, others as an admin; nobody signs in as who was erased, and again it changes nothing', async () => {
@@ -217,10 +230,20 @@ it('what comes late of a token that was still good is erased too, once it has en
   // It is open: its address is needed.
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(202);
   expect(await tablesWith(db(), 'Lateham')).not.toEqual([]);
+  const waiting = async () => (await test.call('GET', '/admin/attention?kind=erasure_waits')).body.items;
+  expect(await waiting()).toEqual([]);
+  await db().pool.query(
+    `update erasures set requested_at = requested_at - interval '61 minutes' where user_id = $1`,
+    [person.id],
+  );
+  expect(await waiting()).toMatchObject([
+    { subject: { type: 'user', id: person.id }, actions: [`holdfast why order ${late.body.id}`] },
+  ]);
   await test.call('POST', `/orders/${late.body.id}/cancel`, { body: {} });
   await waitFor(async () => (await test.status(late.body.id)) === 'cancelled');
   await eraseLate(person.id);
   expect(await tablesWith(db(), 'Lateham')).toEqual([]);
+  expect(await waiting()).toEqual([]);
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
 });
 
@@ -250,6 +273,19 @@ it('a run that breaks off is gone on with by the next, from where it came', asyn
   expect(await tablesWith(db(), 'Brokenham')).toEqual([]);
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
   await test.stack.startWorker();
+});
+
+it('finds stored responses about orders by an index', async () => {
+  const plan = await db().transaction(async (tx) => {
+    await tx.query({ name: '', text: 'set local enable_seqscan = off', values: [] });
+    const { rows } = await tx.query({
+      name: '',
+      text: `explain select from idempotency_keys where coalesce(body ->> 'orderId', body ->> 'id') = any ($1::text[])`,
+      values: [[newId()]],
+    });
+    return JSON.stringify(rows);
+  });
+  expect(plan).toContain('idempotency_keys_about');
 });
 
 it('the events of an order that was not erased are append-only also for what erases', async () => {

@@ -1,4 +1,5 @@
 import { generateKeyPair, type JWTPayload } from 'jose';
+import { beginErasure } from '../../domain/erasure/erase';
 import { linkedUser } from '../../domain/identity/linked/linked-users';
 import { changeRights } from '../../domain/identity/accounts/users';
 import { CLOCK_SKEW_SECONDS } from '../../domain/identity/signing/signing-keys';
@@ -78,6 +79,20 @@ test('somebody who was disabled here is refused with the next request', async ()
     status: 'disabled',
   });
   expect((await get(token, '/orders')).status).toBe(401);
+});
+
+test('somebody who was disabled stays out also once they were erased; who was not is somebody new', async () => {
+  const [disabled, active] = [newId(), newId()].map((subject) => ({ issuer: provider.issuer, subject }));
+  const ids = {
+    disabled: (await linkedUser(api.db, disabled!))!,
+    active: (await linkedUser(api.db, active!))!,
+  };
+  await changeRights(api.db, ids.disabled, { actor: 'test', status: 'disabled' });
+  for (const id of Object.values(ids)) await beginErasure(api.db, id, 'test');
+  const token = await provider.sign({ sub: disabled!.subject, ...rolesOf('boss') });
+  expect((await get(token, '/orders')).status).toBe(401);
+  expect(await linkedUser(api.db, disabled!)).toBeNull();
+  expect([null, ...Object.values(ids)]).not.toContain(await linkedUser(api.db, active!));
 });
 
 describe('a token is refused', () => {

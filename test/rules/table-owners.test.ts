@@ -14,7 +14,7 @@ const OWNERSHIP: Ownership = {
     'domain/audit': ['audit_log', 'audit_personal'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
-    'domain/identity/linked': ['user_identities'],
+    'domain/identity/linked': ['refused_identities', 'user_identities'],
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
     'domain/identity/signing': ['signing_keys'],
     'domain/identity/throttle': ['sign_in_attempts'],

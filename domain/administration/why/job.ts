@@ -1,4 +1,5 @@
 import type { Queryable } from '../../../platform/database/database';
+import { request, shell } from '../../../platform/told-commands';
 import { readJob } from '../../jobs/jobs';
 import { jobHasEnded } from '../../jobs/rules';
 import type { JobView } from '../../jobs/types';
@@ -35,10 +36,10 @@ export async function explainJob(on: Queryable, jobId: string): Promise<Explanat
     currency: null,
     waiting: [...alerts, ...ofFailure(job)],
     next: [
-      ...(jobHasEnded(status) ? [] : [`holdfast jobs cancel ${jobId}`]),
-      ...(job.file === null ? [] : [`GET /api/v1/downloads/${jobId}.${job.file}`]),
+      ...(jobHasEnded(status) ? [] : [shell`holdfast jobs cancel ${jobId}`]),
+      ...(job.file === null ? [] : [request`GET /api/v1/downloads/${jobId}.${job.file}`]),
       ...(type === 'consistency'
-        ? [`GET /api/v1/jobs/${jobId}/findings`, `holdfast repair --job ${jobId}`]
+        ? [request`GET /api/v1/jobs/${jobId}/findings`, shell`holdfast repair --job ${jobId}`]
         : []),
     ],
     workflow: { of: 'job', id: jobId, mustRun: !jobHasEnded(status) },

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../../platform/database/database';
+import { request, shell } from '../../../platform/told-commands';
 import { money } from '../../../platform/money';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentStatus, type ShipmentView } from '../../fulfilment/types';
 import { hasEnded } from '../../orders/rules';
@@ -156,12 +157,12 @@ function nextOf(view: OrderView): string[] {
   return [
     ...allowed.map(
       (to) =>
-        `PUT /api/v1/admin/orders/${id}/status {"status": "${to}"${to === 'paid' ? ', "payment": …' : ''}}`,
+        `${request`PUT /api/v1/admin/orders/${id}/status`} {"status": "${to}"${to === 'paid' ? ', "payment": …' : ''}}`,
     ),
-    ...(hasEnded(status) && !isLeaving ? [] : [`POST /api/v1/admin/orders/${id}/retry`]),
-    ...reservations.slice(-1).map((one) => `holdfast why reservation ${one.id}`),
-    ...view.payments.slice(-1).map((one) => `holdfast why payment ${one.id}`),
-    `GET /api/v1/orders/${id}/sourcing`,
-    `GET /api/v1/orders/${id}/events`,
+    ...(hasEnded(status) && !isLeaving ? [] : [request`POST /api/v1/admin/orders/${id}/retry`]),
+    ...reservations.slice(-1).map((one) => shell`holdfast why reservation ${one.id}`),
+    ...view.payments.slice(-1).map((one) => shell`holdfast why payment ${one.id}`),
+    request`GET /api/v1/orders/${id}/sourcing`,
+    request`GET /api/v1/orders/${id}/events`,
   ];
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../../platform/database/database';
+import { request, shell } from '../../../platform/told-commands';
 import { readPaymentView } from '../../payments/payments';
 import { waitingAbout } from '../attention';
 import { paymentInWords, refundInWords } from './order';
@@ -34,7 +35,7 @@ export async function explainPayment(on: Queryable, paymentId: string): Promise<
     history: events.filter(({ data }) => ids.some((id) => Object.values(data).includes(id))).slice(-TOLD),
     currency: payment.currency,
     waiting,
-    next: [`holdfast why order ${orderId}`, `GET /api/v1/orders/${orderId}`],
+    next: [shell`holdfast why order ${orderId}`, request`GET /api/v1/orders/${orderId}`],
     workflow: { of: 'order', id: orderId, mustRun: false },
   };
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../../platform/database/database';
+import { request, shell } from '../../../platform/told-commands';
 import { readReservation } from '../../stock/reservations/views';
 import type { ReservationDetails } from '../../stock/reservations/types';
 import { waitingAbout } from '../attention';
@@ -32,8 +33,8 @@ export async function explainReservation(on: Queryable, id: string): Promise<Exp
     currency: null,
     waiting,
     next: [
-      ...(ofOrder === null ? ofHold(reservation) : [`holdfast why order ${ofOrder}`]),
-      ...items.map(({ sku }) => `holdfast why sku '${sku}'`),
+      ...(ofOrder === null ? ofHold(reservation) : [shell`holdfast why order ${ofOrder}`]),
+      ...items.map(({ sku }) => shell`holdfast why sku ${sku}`),
     ],
     workflow: ofOrder === null ? null : { of: 'order', id: ofOrder, mustRun: false },
   };
@@ -55,7 +56,8 @@ function stateOf({ status, expiresAt, kind }: ReservationDetails): string {
 }
 
 function ofHold({ id, status }: ReservationDetails): string[] {
-  const path = `/api/v1/reservations/${id}`;
-  if (status === 'pending') return ['confirm', 'extend', 'release'].map((verb) => `POST ${path}/${verb}`);
-  return status === 'confirmed' ? [`POST ${path}/ship`, `POST ${path}/release`] : [];
+  const requests = (...verbs: string[]) =>
+    verbs.map((verb) => request`POST /api/v1/reservations/${id}/${verb}`);
+  if (status === 'pending') return requests('confirm', 'extend', 'release');
+  return status === 'confirmed' ? requests('ship', 'release') : [];
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../../../platform/database/database';
+import { request, shell } from '../../../platform/told-commands';
 import { listLedger } from '../../stock/ledger/history';
 import { waitingAbout } from '../attention';
 import {
@@ -17,7 +18,6 @@ export async function explainSku(db: Database, sku: string): Promise<Explanation
   if (!ledger) return null;
   const places = await selectPlaces(db, sku);
   const orders = await selectKeepingOrders(db, sku, TOLD);
-  const encoded = encodeURIComponent(sku);
   return {
     subject: { type: 'sku', id: sku },
     state: stateOf(product, places),
@@ -45,10 +45,10 @@ export async function explainSku(db: Database, sku: string): Promise<Explanation
     currency: null,
     waiting: await waitingAbout(db, { sku }),
     next: [
-      ...orders.slice(0, 3).map(({ orderId }) => `holdfast why order ${orderId}`),
-      `GET /api/v1/inventory/${encoded}/transactions`,
-      `GET /api/v1/quality-holds?sku=${encoded}`,
-      `POST /api/v1/inventory/${encoded}/adjust`,
+      ...orders.slice(0, 3).map(({ orderId }) => shell`holdfast why order ${orderId}`),
+      request`GET /api/v1/inventory/${sku}/transactions`,
+      request`GET /api/v1/quality-holds?sku=${sku}`,
+      request`POST /api/v1/inventory/${sku}/adjust`,
     ],
     workflow: null,
   };

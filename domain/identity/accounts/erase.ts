@@ -10,9 +10,10 @@ import { isActiveAdmin } from './rules';
  * Forgets e-mail address, name, password, tokens of mails and failed attempts of an account, and disables it. Its row stays, by whose id
  * it is known who did what. Again it changes nothing.
  *
+ * @returns whether it was disabled before
  * @throws AppError `UNKNOWN_USER`, `LAST_ADMIN` where nobody would be left who can administer
  */
-export async function eraseAccount(tx: Transaction, userId: string): Promise<void> {
+export async function eraseAccount(tx: Transaction, userId: string): Promise<{ wasDisabled: boolean }> {
   const rows = await lockRights(tx, userId);
   const user = rows.find((row) => row.userId === userId);
   if (!user) throw new AppError('UNKNOWN_USER', 'There is no such user.');
@@ -22,6 +23,7 @@ export async function eraseAccount(tx: Transaction, userId: string): Promise<voi
   await setErased(tx, userId);
   await deleteTokens(tx, userId);
   if (email !== null) await forgetFailures(tx, { account: email.toLowerCase() });
+  return { wasDisabled: user.status === 'disabled' };
 }
 
 /** Removes the mails that somebody was sent from where they lie. @param mailer null: none are anywhere */

@@ -168,11 +168,14 @@ export async function setName(
   tx: Transaction,
   userId: string,
   name: string | null,
-): Promise<{ name: string | null } | undefined> {
-  const before = await maybeOne<{ name: string | null }>(
+): Promise<{ name: string | null; secondsAgo: number | null } | undefined> {
+  const before = await maybeOne<{ name: string | null; secondsAgo: number | null }>(
     tx,
     'user_profiles.set_name',
-    'update user_profiles set name = $2 where user_id = $1 returning old.name',
+    `update user_profiles
+     set name = $2, renamed_at = case when name is distinct from $2 then clock_timestamp() else renamed_at end
+     where user_id = $1
+     returning old.name, extract(epoch from clock_timestamp() - old.renamed_at)::float8 as "secondsAgo"`,
     [userId, name],
   );
   await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);

@@ -53,7 +53,14 @@ export function addUnnamedUser(tx: Transaction, userId: string): Promise<void> {
   return insertUnnamed(tx, userId);
 }
 
-/** Changes what a user is called. */
+/** Somebody changes their own name so many seconds after the last change at the earliest: each is recorded for ever. */
+const RENAMED_APART_SECONDS = 60;
+
+/**
+ * Changes what a user is called.
+ *
+ * @throws AppError `TOO_MANY_ATTEMPTS` with `retryAfter`, where they change it themselves and it was changed within the last minute
+ */
 export async function rename(
   db: Database,
   { userId, name, actor }: { userId: string; name: string | null; actor: string },
@@ -61,7 +68,18 @@ export async function rename(
   await db.retrying(async (tx) => {
     const before = await setName(tx, userId, name);
     // Without a profile there is nothing to rename: erased, or of another provider.
-    if (before === undefined) return;
+    if (before === undefined || before.name === name) return;
+    const { secondsAgo } = before;
+    if (actor === `user:${userId}` && secondsAgo !== null && secondsAgo < RENAMED_APART_SECONDS) {
+      const retryAfter = Math.max(1, Math.ceil(RENAMED_APART_SECONDS - secondsAgo));
+      throw new AppError(
+        'TOO_MANY_ATTEMPTS',
+        `The name was changed just now. Try again in ${retryAfter} s.`,
+        {
+          retryAfter,
+        },
+      );
+    }
     await recordChange(tx, {
       actor,
       action: 'user.renamed',

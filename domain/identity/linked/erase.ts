@@ -1,7 +1,16 @@
 import type { Transaction } from '../../../platform/database/database';
-import { deleteLinks } from './queries';
+import { deleteLinks, refuseLinks } from './queries';
 
-/** Forgets who somebody is at another provider. Should they come again, they are somebody new. */
-export function unlink(tx: Transaction, userId: string): Promise<void> {
-  return deleteLinks(tx, userId);
+/**
+ * Forgets who somebody is at another provider. Should they come again, they are somebody new, or refused.
+ *
+ * @param refuse their account was disabled, and that holds
+ */
+export async function unlink(
+  tx: Transaction,
+  userId: string,
+  { refuse }: { refuse: boolean },
+): Promise<void> {
+  if (refuse) await refuseLinks(tx, userId);
+  await deleteLinks(tx, userId);
 }

@@ -30,3 +30,31 @@ export async function insertLink(
 export async function deleteLinks(tx: Transaction, userId: string): Promise<void> {
   await execute(tx, 'user_identities.delete', 'delete from user_identities where user_id = $1', [userId]);
 }
+
+/** SHA-256 of issuer and subject, two SQL expressions. */
+const hashOf = (issuer: string, subject: string) =>
+  `sha256(convert_to(json_build_array(${issuer}, ${subject})::text, 'UTF8'))`;
+
+/** Remembers, by hashes only, that who is linked to a user stays out. */
+export async function refuseLinks(tx: Transaction, userId: string): Promise<void> {
+  await execute(
+    tx,
+    'refused_identities.insert',
+    `insert into refused_identities (hash) select ${hashOf('issuer', 'subject')} from user_identities where user_id = $1
+     on conflict do nothing`,
+    [userId],
+  );
+}
+
+export async function isRefused(
+  on: Queryable,
+  { issuer, subject }: { issuer: string; subject: string },
+): Promise<boolean> {
+  const found = await maybeOne(
+    on,
+    'refused_identities.find',
+    `select from refused_identities where hash = ${hashOf('$1::text', '$2::text')}`,
+    [issuer, subject],
+  );
+  return found !== undefined;
+}

@@ -110,7 +110,8 @@ async function recordEnded(
 /** Ends all of one's sessions, by oneself. */
 export async function logOutOfAll(db: Database, userId: string): Promise<void> {
   await db.retrying(async (tx) => {
-    await logOutEverywhere(tx, userId, 'logout_all');
+    // Asked again it changes nothing, and nothing is recorded.
+    if ((await endSessionsOf(tx, userId, 'logout_all')) === 0) return;
     await recordChange(tx, {
       actor: `user:${userId}`,
       action: 'user.sessions_ended',
@@ -123,7 +124,7 @@ export async function logOutOfAll(db: Database, userId: string): Promise<void> {
 export async function logOutEverywhere(
   tx: Transaction,
   userId: string,
-  by: Exclude<SessionEnd, 'logout' | 'reuse'>,
+  by: Exclude<SessionEnd, 'logout' | 'logout_all' | 'reuse'>,
 ): Promise<void> {
   await endSessionsOf(tx, userId, by);
 }

@@ -22,6 +22,8 @@ const MARGIN = 100;
 /** A count is trusted for so long, and for so many times as long as it took: what it costs is a part of what the work costs. */
 const TRUSTED_MS = 1_000;
 const TRUSTED_TIMES = 10;
+/** And never longer, since others stop parcels too. */
+const TRUSTED_AT_MOST_MS = 5_000;
 
 /**
  * Of one run at one place. What the holds await is read each time, under the locks of whoever asks; what is in parcels that are being
@@ -44,7 +46,8 @@ export function openLacking(key: StockKey): Lacking {
       const begun = performance.now();
       const units = await selectBeingStopped(on, key);
       const now = performance.now();
-      counted = { units, until: now + Math.max(TRUSTED_MS, TRUSTED_TIMES * (now - begun)) };
+      const trustedMs = Math.min(TRUSTED_AT_MOST_MS, Math.max(TRUSTED_MS, TRUSTED_TIMES * (now - begun)));
+      counted = { units, until: now + trustedMs };
       stoppedSince = 0;
       return awaited - units - owed;
     },

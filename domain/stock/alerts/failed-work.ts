@@ -3,6 +3,7 @@ import type { Database, RetryLimits, Queryable } from '../../../platform/databas
 import { constraintOf, isLockTimeout, isSubjectsOwn, messageOf, sqlState } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import type { Logger } from '../../../platform/telemetry/log';
+import { shell } from '../../../platform/told-commands';
 import {
   deleteFailures,
   selectFailureCounts,
@@ -72,7 +73,7 @@ export async function recordFailure(
     details: {
       work,
       id: subject,
-      advice: `${WORK[work].advice} Once it is fixed: holdfast work retry ${work} '${subject}'.`,
+      advice: `${WORK[work].advice} Once it is fixed: ${shell`holdfast work retry ${work} ${subject}`}`,
       error: messageOf(error),
       ...codesOf(error),
     },

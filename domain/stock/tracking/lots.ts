@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { request } from '../../../platform/told-commands';
 import { moveLots, selectOtherExpiry } from './queries';
 import type { LotMove, MovingEntry } from './types';
 
@@ -27,7 +28,7 @@ export async function checkExpiryOf(
   if (!other) return;
   const { sku, code: lot, expiresOn: known, given } = other;
   const told = known === null ? 'without an expiry date' : `with the expiry date ${known}`;
-  const correctWith = `PUT /inventory/${encodeURIComponent(sku)}/lots/${encodeURIComponent(lot)}`;
+  const correctWith = request`PUT /inventory/${sku}/lots/${lot}`;
   throw new AppError(
     'LOT_EXPIRY_MISMATCH',
     `Lot ${lot} of ${sku} is known ${told}, and ${given} was given. Where the known date is wrong, correct it with ${correctWith}; else leave expiresOn out, or name another lot.`,

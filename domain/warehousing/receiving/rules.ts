@@ -1,3 +1,4 @@
+import { request } from '../../../platform/told-commands';
 import { codeKey } from '../../stock/tracking/rules';
 import type { TrackedProduct } from '../../stock/tracking/types';
 import type { LineCorrection, ReceiptLineInput, SerialReplacement } from './types';
@@ -96,7 +97,7 @@ export function correctionFault(
     const { sku } = kept;
     if (lot && !kept.lotTracked) return { code: 'NOT_TRACKED', detail: `${sku} is not kept by lot.`, line };
     if (lot?.expiresOn !== undefined && isSameLot(lot.code, kept) && lot.expiresOn !== kept.expiresOn) {
-      const correctWith = `PUT /inventory/${encodeURIComponent(sku)}/lots/${encodeURIComponent(lot.code)}`;
+      const correctWith = request`PUT /inventory/${sku}/lots/${lot.code}`;
       return {
         code: 'LOT_EXPIRY_MISMATCH',
         detail: `A lot has one expiry date everywhere: correct it with ${correctWith}.`,
