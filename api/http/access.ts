@@ -139,6 +139,14 @@ export function looksAtCredentials(
   return authenticators.some((each) => each.isUsedBy(req));
 }
 
+/** Whether a request has credentials, good or not, that not everybody may know: what it says of its trace is then obeyed. */
+export function sendsSecret(
+  { authenticators }: Pick<AccessControl, 'authenticators'>,
+  req: Request,
+): boolean {
+  return authenticators.some((each) => each.isUsedBy(req) && each.arePublic?.(req) !== true);
+}
+
 /**
  * Refuses a request that this caller may not make.
  *

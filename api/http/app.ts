@@ -13,7 +13,14 @@ import type { Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import type { Tracer } from '../../platform/telemetry/tracer';
-import { expectAdmitted, identify, looksAtCredentials, OPERATIONS, type AccessControl } from './access';
+import {
+  expectAdmitted,
+  identify,
+  looksAtCredentials,
+  OPERATIONS,
+  sendsSecret,
+  type AccessControl,
+} from './access';
 import { pathOf, type AccessLog } from './access-log';
 import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
@@ -69,11 +76,10 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const { TRUSTED_PROXIES: proxies } = context.settings;
   app.set('trust proxy', proxies.length > 0 ? proxies : false);
   app.use(
-    requestContext(
-      context.log,
-      (of, req, res, seconds) => observe(context, of, req, res, seconds),
-      context.tracer,
-    ),
+    requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds), {
+      tracer: context.tracer,
+      continuesTrace: (req) => sendsSecret(context.access, req),
+    }),
   );
   app.use(untrustedProxyWarning(context.log));
   app.use(dataHeaders(), cutUnreadBody());

@@ -13,6 +13,8 @@ export interface Authenticator {
   scheme: { name: string; description: SecurityScheme };
   /** Whether the request has credentials of this kind, by its headers alone. */
   isUsedBy(req: Request): boolean;
+  /** Whether those that the request has are, by their form, of the kind that everybody may know; absent: there are none of that kind. */
+  arePublic?(req: Request): boolean;
   /** Whose they are; null: they are not, or no longer, good. */
   authenticate(req: Request): Promise<Principal | null>;
 }

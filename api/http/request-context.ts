@@ -32,18 +32,23 @@ export interface RequestContext {
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
 
-/** Gives every request its context, and a span where there is a tracer; `observe` is called once, when the exchange is over. */
+/**
+ * Gives every request its context, and a span where there is a tracer; `observe` is called once, when the exchange is over.
+ *
+ * @param continuesTrace whether the caller's `traceparent` is continued, with what it says of recording. Of others the request is a trace
+ *   of its own, which links theirs: strangers do not decide what is recorded
+ */
 export function requestContext(
   log: Logger,
   observe: (context: RequestContext, req: Request, res: Response, seconds: number) => void,
-  tracer: Tracer = NO_TRACER,
+  { tracer = NO_TRACER, continuesTrace }: { tracer?: Tracer; continuesTrace: (req: Request) => boolean },
 ): RequestHandler {
   const randomHex = createRandomHex();
   return (req, res, next) => {
     const started = process.hrtime.bigint();
     const requestId = validRequestId(req.get('x-request-id')) ?? newId();
     const given = req.get('traceparent');
-    const span = tracer.isOn ? beginSpan(tracer, given, req) : null;
+    const span = tracer.isOn ? beginSpan(tracer, req, { given, continues: continuesTrace(req) }) : null;
     const traceparent = span?.traceparent ?? continueTrace(given, randomHex);
     const exchange = lazyContext(log, requestId, traceparent);
     res.locals['context'] = exchange.context;
@@ -59,12 +64,17 @@ export function requestContext(
   };
 }
 
-function beginSpan(tracer: Tracer, given: string | undefined, req: Request): Span {
+function beginSpan(
+  tracer: Tracer,
+  req: Request,
+  { given, continues }: { given: string | undefined; continues: boolean },
+): Span {
   // One that is not valid begins a new trace.
-  const parent = parseTraceparent(given) && given;
+  const caller = parseTraceparent(given) && given;
   return tracer.begin(req.method, {
     kind: 'server',
-    parent,
+    parent: continues ? caller : undefined,
+    links: continues || caller === undefined ? [] : [caller],
     attributes: { 'http.request.method': req.method },
   });
 }

@@ -84,6 +84,8 @@ function apiKeys(keys: KeyReader): Authenticator {
       },
     },
     isUsedBy: (req) => req.headers[HEADER] !== undefined,
+    // What is no key at all is nobody's secret either.
+    arePublic: (req) => !/^hf_live_\w/.test(req.get(HEADER) ?? ''),
     authenticate: (req) => keys.principalOf(req.get(HEADER) ?? ''),
   };
 }

@@ -82,3 +82,21 @@ test('what a caller does not want recorded is not recorded, nor is what nobody h
   // The relay looks for messages all the time.
   expect(receiver.spans.filter(({ name }) => name === 'outbox.claim')).toEqual([]);
 });
+
+test('a stranger’s traceparent, or that with a publishable key, is a link of a trace of our own', async () => {
+  const address = test_.stack.url;
+  for (const [traceId, headers] of [
+    ['dddddddddddddddddddddddddddddddd', {}],
+    ['eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', { 'x-api-key': 'hf_pub_unknown' }],
+  ] as const) {
+    const response = await fetch(`${address}/warehouses`, {
+      headers: { ...headers, traceparent: `00-${traceId}-00f067aa0ba902b7-00` },
+    });
+    expect(response.status).toBe(401);
+    const own = response.headers.get('traceparent')?.split('-')[1] ?? '';
+    expect(own).not.toBe(traceId);
+    const spans = await receiver.traceWith(own, (all) => all.some(({ kind }) => kind === 2));
+    expect(spans.length).toBeGreaterThan(0);
+    expect(receiver.spans.filter((span) => span.traceId === traceId)).toEqual([]);
+  }
+});
