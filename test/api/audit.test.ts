@@ -531,13 +531,27 @@ it('orders and their money: each change has who made it', async () => {
     { ...own, body: { amountMinor: 1, reason: 'late' } },
   );
 
-  const [parcel] = (await view(unpaid.body.id)).shipments;
+  const milk = `MILK-${newId().slice(-6)}`;
+  await test.call('POST', '/products', { body: { sku: milk, name: 'Milk', priceMinor: 1, currency: 'USD' } });
+  await test.call('PUT', `/products/${milk}/tracking`, { body: { lots: true, serials: false } });
+  for (const code of ['L-1', 'L-2'])
+    await test.call('POST', '/receipts', {
+      body: {
+        location: 'AMS',
+        supplierReference: newId(),
+        lines: [{ sku: milk, quantity: 2, lot: { code } }],
+      },
+    });
+  const shipped = await place(milk, 1, card());
+  await status(shipped.body.id, 'fulfilled');
+  const [parcel] = (await view(shipped.body.id)).shipments;
+  // The lot that was received first has left: it is exchanged for the other.
   await expectRecorded(
     'PUT /shipments/{id}/units',
     { log: 'shipment.units_named' },
     {
       params: { id: parcel!.id },
-      body: { items: [{ sku: first!.sku }] },
+      body: { items: [{ sku: milk, lots: [{ code: 'L-2', quantity: 1 }] }] },
     },
   );
 
