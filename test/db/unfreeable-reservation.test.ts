@@ -122,10 +122,11 @@ test('failed work is listed, logged with its error, and tried again when it is a
     items: [],
     more: false,
   });
-  expect(await retryFailedWork(shop.db, { work: 'start_job' })).toEqual([]);
-  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: bad })).toEqual([
-    { work: 'expire_reservation', subject: bad },
-  ]);
+  expect(await retryFailedWork(shop.db, { work: 'start_job' })).toEqual({ items: [], more: false });
+  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: bad })).toEqual({
+    items: [{ work: 'expire_reservation', subject: bad }],
+    more: false,
+  });
   expect(new Date((await alerts())[0]?.details['retryAt'] as string).getTime()).toBeLessThan(
     Date.now() + 1_000,
   );
