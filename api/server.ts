@@ -120,9 +120,7 @@ const TIMEOUT_CHECK_MS = 1_000;
  * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
  */
 export async function startApi(given: ApiOptions): Promise<Api> {
-  const own = createObservability({ registry: createMetricsRegistry('api') });
-  const options = { ...given, observability: given.observability ?? own };
-  const { settings, log } = options;
+  const { settings, log } = given;
   const migrations = await migrationFiles();
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -134,6 +132,9 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   });
   // First of all: a port that is taken leaves nothing behind. The first connection is taken after all that follows without a wait.
   await listen(server, settings);
+  const observability =
+    given.observability ?? createObservability({ registry: createMetricsRegistry('api') });
+  const options = { ...given, observability };
   const listener = openListener({
     url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
     channels: ['holdfast_orders', 'holdfast_jobs'],
@@ -179,7 +180,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
-    await own.close();
+    if (!given.observability) await observability.close();
   }
   let closing: Promise<void> | undefined;
   return { url: urlOf(server), close: () => (closing ??= close()) };

@@ -8,7 +8,7 @@ import { checkSettings } from './doctor-settings';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
-import { errorText } from './error-text';
+import { briefErrorText } from './error-text';
 
 const CHECKS: Readonly<
   Record<DoctorCheck, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
@@ -39,9 +39,7 @@ async function examine(check: DoctorCheck, settings: Settings, options: DoctorOp
   try {
     return await CHECKS[check](settings, options);
   } catch (error) {
-    // A setting that is missing: the message begins with its name.
-    const detail = errorText(error).replace('Invalid settings:\n', '').trim();
-    return [{ name: check, ok: false, detail }];
+    return [{ name: check, ok: false, detail: briefErrorText(error) }];
   }
 }
 

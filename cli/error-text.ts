@@ -10,6 +10,11 @@ export function errorText(error: unknown): string {
   return messageOf(error);
 }
 
+/** The same on one line of others: of a setting that is wrong without the heading, so that it begins with the setting's name. */
+export function briefErrorText(error: unknown): string {
+  return errorText(error).replace('Invalid settings:\n', '').trim();
+}
+
 /** The text of an error that ends a command. An unexpected one is shown with its stack. */
 export function commandErrorText(error: unknown): string {
   if (error instanceof AppError) return error.message;

@@ -175,11 +175,11 @@ async function printEnd(
   if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;
-  output.json({ ...job, rejects: job.rejected ? rejects : null });
   if (job.rejected) {
     const response = await client.call(`/downloads/${job.jobId}.csv`);
     if (response.body) await pipeline(Readable.fromWeb(response.body), createWriteStream(rejects));
     output.line(`Rejected rows: ${rejects}`);
   }
+  output.json({ ...job, rejects: job.rejected ? rejects : null });
   return job.status === 'completed' && !job.rejected ? NOTHING_LEFT : SOMETHING_FAILED;
 }

@@ -193,7 +193,7 @@ export async function connectEngine(
 ): Promise<{ describe: DescribeSaga; close(): Promise<void> } | undefined> {
   const target = await locateTemporal(settings).catch(() => undefined);
   if (!target) return undefined;
-  const link = await openTemporalLink(settings);
+  const link = await openTemporalLink(settings, target);
   const engine = createEngineClient(link.client);
   const close = async () => {
     await engine.idle();

@@ -5,11 +5,11 @@ import {
   type EngineClient,
   type WorkflowCondition,
 } from '../platform/temporal/engine-client';
-import { lazyTemporalClient } from '../platform/temporal/connection';
 import { shell } from '../platform/told-commands';
 import type { EngineNames } from '../workflows/contract/names';
-import { errorText } from './error-text';
+import { briefErrorText, errorText } from './error-text';
 import { locateTemporal } from './servers';
+import { openTemporalLink } from './temporal-link';
 
 /** How a workflow stands, in words. */
 export interface WorkflowWords {
@@ -37,9 +37,9 @@ export async function describeWorkflow(
     words: [`Temporal was not asked: ${why}`],
     isWrong: false,
   });
-  const target = await locateTemporal(settings).catch((error: unknown) => errorText(error));
-  if (typeof target === 'string') return unknown(target.replace('Invalid settings:\n', '').trim());
-  const link = lazyTemporalClient(settings, target);
+  const target = await locateTemporal(settings).catch((error: unknown) => briefErrorText(error));
+  if (typeof target === 'string') return unknown(target);
+  const link = await openTemporalLink(settings, target);
   const engine = createEngineClient(link.client);
   try {
     return await wordsOf(engine, workflowId, mustRun);
