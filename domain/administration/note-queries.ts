@@ -15,15 +15,20 @@ export interface NoteRow extends OrderNote {
   createdAtMicros: string;
 }
 
-/** Whether the personal values of an order were erased. */
-export async function isErased(on: Queryable, orderId: string): Promise<boolean> {
-  const found = await maybeOne(
+/** An order as it matters to what is noted about it. */
+export interface NotedOrder {
+  customerId: string;
+  /** Its personal values were erased. */
+  isErased: boolean;
+}
+
+export function selectNoted(on: Queryable, orderId: string): Promise<NotedOrder | undefined> {
+  return maybeOne<NotedOrder>(
     on,
-    'order_notes.is_erased',
-    'select from orders where id = $1 and erased_at is not null',
+    'order_notes.noted',
+    'select customer_id as "customerId", erased_at is not null as "isErased" from orders where id = $1',
     [orderId],
   );
-  return found !== undefined;
 }
 
 /** Returns whether it was added: one with this id may be there. */

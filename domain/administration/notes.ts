@@ -8,11 +8,12 @@ import {
   deleteTag,
   insertNote,
   insertTag,
-  isErased,
   selectNote,
+  selectNoted,
   selectNotes,
   selectStaffRows,
   selectTags,
+  type NotedOrder,
 } from './note-queries';
 import { MAX_TAGS, type OrderNote, type StaffView } from './types';
 
@@ -81,13 +82,17 @@ export async function listNotes(
  */
 export function addTag(db: Database, change: OrderChange & { tag: string }): Promise<string[]> {
   return db.retrying(async (tx) => {
-    await expectOrder(tx, change.orderId);
+    const { customerId } = await expectOrder(tx, change.orderId);
     const isNew = await insertTag(tx, change);
     const tags = await selectTags(tx, change.orderId);
     if (tags.length > MAX_TAGS)
       throw new AppError('TAGS_EXCEEDED', `An order has at most ${MAX_TAGS} tags.`, { limit: MAX_TAGS });
     if (isNew)
-      await recordTags(tx, change, { before: tags.filter((tag) => tag !== change.tag), after: tags });
+      await recordTags(tx, change, {
+        customerId,
+        before: tags.filter((tag) => tag !== change.tag),
+        after: tags,
+      });
     return tags;
   });
 }
@@ -100,11 +105,11 @@ export function addTag(db: Database, change: OrderChange & { tag: string }): Pro
  */
 export function removeTag(db: Database, change: OrderChange & { tag: string }): Promise<string[]> {
   return db.retrying(async (tx) => {
-    await expectOrder(tx, change.orderId);
+    const { customerId } = await expectOrder(tx, change.orderId);
     const before = await selectTags(tx, change.orderId);
     await deleteTag(tx, change);
     const after = before.filter((tag) => tag !== change.tag);
-    await recordTags(tx, change, { before, after });
+    await recordTags(tx, change, { customerId, before, after });
     return after;
   });
 }
@@ -118,28 +123,29 @@ export async function readStaffViews(
   return new Map(rows.map(({ orderId, owner, tags, notes }) => [orderId, { owner, tags, noteCount: notes }]));
 }
 
-/** How many tags there are; their text, which may name people, is among the personal values of who has the order. */
+/** How many tags there are; their text, which may name people, is among the personal values of the customer. */
 async function recordTags(
   tx: Transaction,
   { orderId, actor }: OrderChange,
-  { before, after }: { before: string[]; after: string[] },
+  { customerId, before, after }: { customerId: string; before: string[]; after: string[] },
 ): Promise<void> {
-  const person = (await readStaffViews(tx, [orderId])).get(orderId)?.owner;
   await recordChange(tx, {
     actor,
     action: 'order.tagged',
     subject: { type: 'order', id: orderId },
     before: { tags: before.length },
     after: { tags: after.length },
-    ...(person && { personal: { person, before: { tags: before }, after: { tags: after } } }),
+    personal: { person: `user:${customerId}`, before: { tags: before }, after: { tags: after } },
   });
 }
 
 /** Locks the order, so that changes of what is noted about it come one after the other. */
-async function expectOrder(tx: Transaction, orderId: string): Promise<void> {
-  const [order] = await lockOrders(tx, [orderId]);
+async function expectOrder(tx: Transaction, orderId: string): Promise<NotedOrder> {
+  await lockOrders(tx, [orderId]);
+  const order = await selectNoted(tx, orderId);
   if (!order) throw new AppError('UNKNOWN_ORDER', 'There is no such order.');
   // Nothing would erase it once more.
-  if (await isErased(tx, orderId))
+  if (order.isErased)
     throw new AppError('ORDER_ERASED', 'The customer was erased: nothing more is noted about the order.');
+  return order;
 }
