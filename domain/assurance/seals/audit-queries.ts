@@ -1,17 +1,11 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { boundSql, brokenLinksSql } from './chain-sql';
 import { afterPosition, upToPosition, XID } from './ledger-range';
 import type { BrokenLink, SealBound, WrongRow } from './queries';
 
 /** Where sealing the audit log goes on, and how far it may go. */
 export function selectAuditBound(on: Queryable): Promise<SealBound> {
-  return one<SealBound>(
-    on,
-    'consistency.audit_seal_bound',
-    `select coalesce(s.seq, 0) as seq, coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
-            coalesce(s.hash, decode(repeat('00', 32), 'hex')) as hash,
-            pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon
-     from (values (1)) one left join (select * from audit_seals order by seq desc limit 1) s on true`,
-  );
+  return one<SealBound>(on, 'consistency.audit_seal_bound', boundSql('audit_seals'));
 }
 
 /** Hashes of rows in the order of their transactions, of a set of rows `t` of `audit_log`. */
@@ -79,24 +73,7 @@ export function selectBrokenAuditLinks(
   return many<BrokenLink>(
     on,
     'consistency.broken_audit_links',
-    `with linked as (
-       select *, coalesce(lag(seq) over ordered, 0) as before,
-              coalesce(lag(hash) over ordered, decode(repeat('00', 32), 'hex')) as hash_before,
-              coalesce(lag(to_xid) over ordered, 0) as xid_before, coalesce(lag(to_id) over ordered, 0) as id_before
-       from audit_seals window ordered as (order by seq)
-     )
-     select seq, 'seal_changed' as why, 0::bigint as missing from linked
-     where hash <> ledger_seal_hash(previous_hash, seq, from_xid, from_id, to_xid, to_id, row_count, made_at, encode(rows_hash, 'hex'))
-        or (seq = $1 and hash <> $2)
-     union all
-     select before + 1, 'seal_missing', seq - before - 1 from linked where seq <> before + 1
-     union all
-     select seq, 'chain_broken', 0 from linked
-     where seq = before + 1 and (previous_hash <> hash_before or (from_xid, from_id) <> (xid_before, id_before))
-     union all
-     select last.seq + 1, 'seal_missing', $1 - last.seq
-     from (select coalesce(max(seq), 0) as seq from audit_seals) last where last.seq < $1
-     order by 1 limit $3`,
+    brokenLinksSql('audit_seals', `encode(s.rows_hash, 'hex')`),
     [lastSeq, lastHash, limit],
   );
 }

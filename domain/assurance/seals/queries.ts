@@ -1,4 +1,5 @@
 import { many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { boundSql, brokenLinksSql } from './chain-sql';
 import { afterPosition, upToPosition, XID } from './ledger-range';
 
 /** Only one sealer at a time; false: another one runs. Held until the transaction ends. */
@@ -22,14 +23,7 @@ export interface SealBound {
 
 /** Where sealing goes on, and how far it may go. */
 export function selectSealBound(on: Queryable): Promise<SealBound> {
-  return one<SealBound>(
-    on,
-    'consistency.seal_bound',
-    `select coalesce(s.seq, 0) as seq, coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
-            coalesce(s.hash, decode(repeat('00', 32), 'hex')) as hash,
-            pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon
-     from (values (1)) one left join (select * from ledger_seals order by seq desc limit 1) s on true`,
-  );
+  return one<SealBound>(on, 'consistency.seal_bound', boundSql('ledger_seals'));
 }
 
 export interface MadeSeal {
@@ -96,6 +90,10 @@ export interface BrokenLink {
   missing: number;
 }
 
+const LEDGER_PARTS = `coalesce((
+  select string_agg(concat_ws(':', p.month, p.row_count, encode(p.rows_hash, 'hex')), ',' order by p.month)
+  from ledger_seal_parts p where p.seq = s.seq), '')`;
+
 /**
  * Seals that are not as they were made, or do not follow from the one before. `lastSeq` and `lastHash` are of the latest seal
  * that was ever verified: those at the end could otherwise vanish unnoticed.
@@ -104,33 +102,11 @@ export function selectBrokenLinks(
   on: Queryable,
   { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
 ): Promise<BrokenLink[]> {
-  return many<BrokenLink>(
-    on,
-    'consistency.broken_links',
-    `with seal as (
-       select s.*, coalesce((select string_agg(concat_ws(':', p.month, p.row_count, encode(p.rows_hash, 'hex')), ',' order by p.month)
-                             from ledger_seal_parts p where p.seq = s.seq), '') as parts
-       from ledger_seals s
-     ), linked as (
-       select *, coalesce(lag(seq) over ordered, 0) as before,
-              coalesce(lag(hash) over ordered, decode(repeat('00', 32), 'hex')) as hash_before,
-              coalesce(lag(to_xid) over ordered, 0) as xid_before, coalesce(lag(to_id) over ordered, 0) as id_before
-       from seal window ordered as (order by seq)
-     )
-     select seq, 'seal_changed' as why, 0::bigint as missing from linked
-     where hash <> ledger_seal_hash(previous_hash, seq, from_xid, from_id, to_xid, to_id, row_count, made_at, parts)
-        or (seq = $1 and hash <> $2)
-     union all
-     select before + 1, 'seal_missing', seq - before - 1 from linked where seq <> before + 1
-     union all
-     select seq, 'chain_broken', 0 from linked
-     where seq = before + 1 and (previous_hash <> hash_before or (from_xid, from_id) <> (xid_before, id_before))
-     union all
-     select last.seq + 1, 'seal_missing', $1 - last.seq
-     from (select coalesce(max(seq), 0) as seq from ledger_seals) last where last.seq < $1
-     order by 1 limit $3`,
-    [lastSeq, lastHash, limit],
-  );
+  return many<BrokenLink>(on, 'consistency.broken_links', brokenLinksSql('ledger_seals', LEDGER_PARTS), [
+    lastSeq,
+    lastHash,
+    limit,
+  ]);
 }
 
 export interface VerifiedPart {
