@@ -10,11 +10,14 @@ const PATHS_PER_CONNECTION = 500;
 /** A server in a process of its own. */
 export interface Target {
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
 export async function startTarget(order: TargetOrder): Promise<Target> {
   const child: ChildProcess = fork(require.resolve('./http-target'));
+  const { pid } = child;
+  if (pid === undefined) throw new Error('a server of the benchmark could not be started');
   child.send(order);
   const ended = once(child, 'exit');
   const [url] = (await Promise.race([
@@ -23,6 +26,7 @@ export async function startTarget(order: TargetOrder): Promise<Target> {
   ])) as [string];
   return {
     url,
+    pid,
     async stop() {
       child.disconnect();
       await ended;

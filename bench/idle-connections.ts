@@ -1,13 +1,12 @@
-import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { stackOf } from '../platform/errors';
 import { BENCH_HEADERS, insertBenchKey } from './access-key';
-import type { TargetOrder } from './http-target';
+import { startTarget, type Target } from './http-load';
 import { memory } from './process-tree';
 import { startBenchPostgres } from './servers';
 
@@ -39,15 +38,13 @@ async function main([given = '10000']: readonly string[]): Promise<void> {
   expectFiles(count + ROOM * 3 + OTHER_FILES);
   const postgres = await startBenchPostgres();
   const pool = new Pool({ connectionString: postgres.url, max: 1 });
-  const api = fork(join(__dirname, 'http-target.js'));
+  let api: Target | undefined;
   try {
     await insertBenchKey(pool);
-    const url = await startApi(api, postgres.url, count + ROOM);
-    process.stdout.write(`${JSON.stringify(await measure(url, pidOf(api), count))}\n`);
+    api = await startApi(postgres.url, count + ROOM);
+    process.stdout.write(`${JSON.stringify(await measure(api.url, api.pid, count))}\n`);
   } finally {
-    const exited = once(api, 'exit');
-    api.disconnect();
-    await exited;
+    await api?.stop();
     await pool.end();
     await postgres.stop();
   }
@@ -60,8 +57,8 @@ function expectFiles(needed: number): void {
     throw new Error(`each side needs ${needed} open files, and ulimit -n is ${limit}: raise its hard limit`);
 }
 
-async function startApi(api: ChildProcess, databaseUrl: string, maxConnections: number): Promise<string> {
-  const order: TargetOrder = {
+function startApi(databaseUrl: string, maxConnections: number): Promise<Target> {
+  return startTarget({
     serve: 'api',
     databaseUrl,
     env: {
@@ -69,10 +66,7 @@ async function startApi(api: ChildProcess, databaseUrl: string, maxConnections: 
       REQUEST_HEADER_SECONDS: PATIENCE_SECONDS,
       REQUEST_BODY_SECONDS: PATIENCE_SECONDS,
     },
-  };
-  api.send(order);
-  const [url] = (await once(api, 'message')) as [string];
-  return url;
+  });
 }
 
 async function measure(url: string, pid: number, count: number) {
@@ -153,11 +147,6 @@ async function statusOf(url: string): Promise<number | null> {
 
 function expectSo(is: boolean, what: string): void {
   if (!is) throw new Error(`Expected: ${what}`);
-}
-
-function pidOf({ pid }: ChildProcess): number {
-  if (pid === undefined) throw new Error('the API could not be started');
-  return pid;
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

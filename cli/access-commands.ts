@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { validate } from 'uuid';
 import { SCOPES, SERVICE_ROLES, type KeyKind, type Scope, type ServiceRole } from '../domain/identity/types';
 import { readCommandSettings } from './environment';
+import { wholeNumber } from './whole-number';
 import type { Output } from './output';
 
 interface NewKeyOptions {
@@ -110,13 +111,4 @@ function keyArgument(text: string): string {
   if (!validate(text))
     throw new InvalidArgumentError('The id of a key is a UUID: `holdfast keys list` has it.');
   return text.toLowerCase();
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const given = Number(text);
-    if (!Number.isInteger(given) || given < least || given > most)
-      throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
-    return given;
-  };
 }

@@ -1,8 +1,9 @@
-import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import { WAITING_KINDS } from '../domain/administration/attention-types';
 import { WHY_SUBJECTS, type WhySubject } from '../domain/administration/why/types';
 import { readCommandSettings } from './environment';
 import type { Output } from './output';
+import { wholeNumber } from './whole-number';
 
 /** `holdfast why` and `holdfast attention`: how something stands, and what waits for a person. */
 export function addWhyCommands(program: Command, output: Output, finish: (code: number) => void): void {
@@ -22,16 +23,9 @@ export function addWhyCommands(program: Command, output: Output, finish: (code: 
     .command('attention')
     .description('list everything that waits for a person, longest first (exit code 1 when something does)')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(WAITING_KINDS))
-    .option('--limit <number>', 'how many are shown', limitArgument, 100)
+    .option('--limit <number>', 'how many are shown', wholeNumber(1, 1_000), 100)
     .action(async ({ kind, limit }: { kind?: (typeof WAITING_KINDS)[number]; limit: number }) => {
       const { listAttention } = await import('./why.js');
       finish(await listAttention(readCommandSettings({}, 'warn'), { kind, limit }, output));
     });
-}
-
-function limitArgument(text: string): number {
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
-    throw new InvalidArgumentError('It is a whole number from 1 to 1000.');
-  return limit;
 }

@@ -2,6 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { listenToEffects, type EffectKind } from './database/effects';
 import { createDatabaseMetrics, type PoolMetrics, type PoolName } from './database/metrics';
 import type { BatchObserver } from './request-batcher';
+import { zeroed } from './telemetry/metrics';
 import { NO_TRACER, type Tracer } from './telemetry/tracer';
 
 /** What measures and traces the parts that a process has once, whatever else runs in it. */
@@ -63,8 +64,7 @@ function effectCounter(
   known: readonly string[],
   { name, help, label }: { name: string; help: string; label: string },
 ): (labels: readonly string[]) => void {
-  const counter = new Counter({ name, help, labelNames: [label], registers: [registry] });
-  for (const value of known) counter.inc({ [label]: value }, 0);
+  const counter = zeroed(new Counter({ name, help, labelNames: [label], registers: [registry] }), known);
   return (labels) => {
     for (const value of labels) counter.inc({ [label]: value });
   };

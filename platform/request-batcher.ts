@@ -44,7 +44,7 @@ export interface BatchObserver {
   tracer: Tracer;
 }
 
-export const NO_BATCH_OBSERVER: BatchObserver = {
+const NO_BATCH_OBSERVER: BatchObserver = {
   waited: () => undefined,
   began: () => undefined,
   tracer: NO_TRACER,

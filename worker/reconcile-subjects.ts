@@ -12,7 +12,7 @@ import { isAppError } from '../platform/errors';
 import type { PagePosition } from '../platform/database/pages';
 import type { EngineClient } from '../platform/temporal/engine-client';
 import { ORDER_STATUS } from '../workflows/contract/messages';
-import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
+import { orderIdOf, WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
 import { ensureJobWorkflow } from './ensure/ensure-job-workflow';
 import { ensureOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import { ensureReturnWorkflow } from './ensure/ensure-return-workflow';
@@ -119,11 +119,6 @@ async function findPlacing(engine: EngineClient, names: EngineNames): Promise<st
     and TaskQueue = '${names.ordersQueue}' and ${ORDER_STATUS.name} = 'reserving' and StartTime < '${before}'`;
   const found = await engine.list(query, PLACING_LIMIT);
   return found.flatMap((id) => orderIdOf(names, id) ?? []);
-}
-
-function orderIdOf(names: EngineNames, workflowId: string): string | null {
-  const prefix = names.orderWorkflowId('');
-  return workflowId.startsWith(prefix) ? workflowId.slice(prefix.length) : null;
 }
 
 /** What `act` returns; false where it throws that there is no such row: it was deleted since it was a suspect. */

@@ -4,7 +4,7 @@ import type { Settings } from '../platform/config';
 import type { Tracer } from '../platform/telemetry/tracer';
 import { activityInterceptors } from '../platform/temporal/trace-interceptors';
 import { dataConverterOf } from '../platform/temporal/payload-codec';
-import type { EngineNames } from '../workflows/contract/names';
+import { orderIdOf, type EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
 import { workflowSpans } from './workflow-spans';
 
@@ -38,7 +38,7 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
     // Without shutdownForceTime: a worker that it cuts off waits for ever for tasks that nothing polls any more.
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
     ...workerOptions,
-    interceptors: { activity: [activityInterceptors(tracer)] },
+    interceptors: { activity: [activityInterceptors(tracer, (id) => orderIdOf(names, id))] },
     sinks: { ...workflowSpans(tracer), ...workerOptions?.sinks },
   };
   const slots = orderSlots(settings);

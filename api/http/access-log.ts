@@ -39,7 +39,8 @@ const LINES = 100;
 const WINDOW_MS = 1_000;
 
 export interface AccessLog {
-  line(log: Logger, line: AccessLine): void;
+  /** `of`: whose logger the line is written with, made only for what is written. `url`: as it was asked for. */
+  line(of: { readonly log: Logger }, line: Omit<AccessLine, 'path'>, url: string): void;
 }
 
 /**
@@ -66,16 +67,20 @@ export function createAccessLog(
   }
 
   return {
-    line(own, line) {
+    line(of, line, url) {
       const level = QUIET.has(line.route) ? 'debug' : 'info';
-      if (!own.isLevelEnabled(level)) return;
+      if (!log.isLevelEnabled(level)) return;
       if (!isOpen) later(endWindow, WINDOW_MS);
       isOpen = true;
       const kind = line.status < 400 ? 'successes' : line.status < 500 ? 'refusals' : 'failures';
       const count = (written[kind] ?? 0) + 1;
       written[kind] = count;
-      if (count > LINES) omitted[kind] = (omitted[kind] ?? 0) + 1;
-      else own[level](line, 'request');
+      if (count > LINES) {
+        omitted[kind] = (omitted[kind] ?? 0) + 1;
+        return;
+      }
+      const shown: AccessLine = { ...line, path: pathOf(line.route, url) };
+      of.log[level](shown, 'request');
     },
   };
 }

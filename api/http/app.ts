@@ -21,7 +21,7 @@ import {
   sendsSecret,
   type AccessControl,
 } from './access';
-import { pathOf, type AccessLog } from './access-log';
+import type { AccessLog } from './access-log';
 import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
@@ -380,14 +380,13 @@ function observe(
   const { route, problem: code, principal } = context;
   metrics.request({ method, route, status }, seconds);
   if (code !== null) metrics.problem(code);
-  const path = pathOf(route, req.originalUrl);
-  accessLog.line(context.log, {
+  const line = {
     method,
     route,
-    ...(path === undefined ? {} : { path }),
     status,
     ...(code === null ? {} : { code }),
     milliseconds: Math.round(seconds * 10_000) / 10,
     caller: principal.caller,
-  });
+  };
+  accessLog.line(context, line, req.originalUrl);
 }

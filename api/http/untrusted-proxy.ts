@@ -8,11 +8,15 @@ import type { Logger } from '../../platform/telemetry/log';
 export function untrustedProxyWarning(log: Logger): RequestHandler {
   let warned = false;
   return (req, _res, next) => {
-    const forwarded = req.get('x-forwarded-for');
+    const forwarded = warned ? undefined : req.get('x-forwarded-for');
+    if (forwarded === undefined) {
+      next();
+      return;
+    }
     const { remoteAddress: peer } = req.socket;
     // Of a proxy that is trusted Express takes the client's address out of it, which may be that of the proxy itself.
-    const isBelieved = peer === undefined || req.ip !== peer || forwarded?.includes(peer) === true;
-    if (!warned && forwarded !== undefined && !isBelieved) {
+    const isBelieved = peer === undefined || req.ip !== peer || forwarded.includes(peer);
+    if (!isBelieved) {
       warned = true;
       log.warn(
         { peer },

@@ -13,7 +13,6 @@ import { listOrders, readOrder } from '../../domain/ordering/views';
 import { readOrderStatus } from '../../domain/orders/views';
 import { askLimitMs } from '../../platform/config';
 import { OPERATORS } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, notFound } from '../http/problems';
@@ -34,18 +33,17 @@ import {
   tagParams,
   tags,
 } from '../schemas/administration';
-import { cursorTime, idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
+import { idParams, line, newestCursor, pageQuery, sku, timeQuery } from '../schemas/common';
 import { attentionKind, order, orderStatus } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { expectKnownToken } from '../use-cases/known-tokens';
 import { orderNotFound } from '../use-cases/saga-update';
+import { PAY_PROBLEMS } from '../use-cases/pay-order';
 import { setOrderStatus } from '../use-cases/set-order-status';
 
 const TAG = 'Administration';
 const PATH = `${API_BASE}/admin/orders`;
 const NO_ORDER = 'There is no such order.';
-
-const newestCursor = cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional();
 
 const listQuery = z.strictObject({
   ...pageQuery,
@@ -136,11 +134,7 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
         problems: [
           'STATUS_NOT_ALLOWED',
           'NOT_CANCELLABLE',
-          'PAYMENT_DECLINED',
-          'HOLD_EXPIRED',
-          'ORDER_NOT_PAYABLE',
-          'PAYMENT_IN_PROGRESS',
-          'PAYMENT_ATTEMPTS_EXCEEDED',
+          ...PAY_PROBLEMS,
           'IDEMPOTENCY_IN_FLIGHT',
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',

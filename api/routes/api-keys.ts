@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { createKey, listKeys, revokeKey, rotateKey, type ShownKey } from '../../domain/identity/keys';
 import { ADMINS } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { apiKey, apiKeyPage, newApiKey, rotation, shownApiKey } from '../schemas/api-keys';
-import { cursorTime, idParams, name, pageQuery } from '../schemas/common';
+import { idParams, name, newestCursor, pageQuery } from '../schemas/common';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'API keys';
@@ -16,7 +15,7 @@ const PATH = `${API_BASE}/api-keys`;
 
 const listQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   service: name(100).optional(),
 });
 

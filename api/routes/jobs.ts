@@ -4,14 +4,13 @@ import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobFile, JobView } from '../../domain/jobs/types';
 import { JOBS, OWN_JOB } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound, asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
-import { cursorTime, idParams, pageQuery, uuid } from '../schemas/common';
+import { idParams, newestCursor, pageQuery, uuid } from '../schemas/common';
 import { jobBody } from '../schemas/jobs';
 import { job, jobPage, jobStatus, jobType } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
@@ -23,7 +22,7 @@ const TAG = 'Jobs';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   type: jobType.optional(),
   status: jobStatus.optional(),
 });

@@ -3,14 +3,13 @@ import { orderViewerOf } from '../../domain/identity/rules';
 import { listOrders, readOrder } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { ORDERS, OWN_ORDER } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey, requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { cursorTime, idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
+import { idParams, line, newestCursor, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
   amendBody,
   cancelBody,
@@ -30,7 +29,7 @@ import { onReports } from '../services/searches';
 import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
-import { payOrder } from '../use-cases/pay-order';
+import { PAY_PROBLEMS, payOrder } from '../use-cases/pay-order';
 import { customerOf, placeOrder, termsOf } from '../use-cases/place-order';
 import { decisionForCustomer, shownToCustomers } from '../use-cases/customer-view';
 import { expectKnownToken } from '../use-cases/known-tokens';
@@ -40,7 +39,7 @@ const TAG = 'Orders';
 
 const listQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   status: orderStatus.optional(),
   review: reviewStatus.optional().meta({
     description: 'open: only those that can be decided about, of which money is authorised',
@@ -119,11 +118,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           },
         },
         problems: [
-          'PAYMENT_DECLINED',
-          'HOLD_EXPIRED',
-          'ORDER_NOT_PAYABLE',
-          'PAYMENT_IN_PROGRESS',
-          'PAYMENT_ATTEMPTS_EXCEEDED',
+          ...PAY_PROBLEMS,
           'IDEMPOTENCY_IN_FLIGHT',
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',

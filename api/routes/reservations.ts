@@ -9,7 +9,6 @@ import type { ActingAccess } from '../../domain/stock/reservations/decide-change
 import { shipPart, shipReservation, type PartItem } from '../../domain/stock/reservations/ship-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
 import { OWN_RESERVATION, READ_RESERVATION, OWN_RESERVATIONS } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { NAMING_PROBLEMS, type ProblemCode, asNotFound, notFound } from '../http/problems';
@@ -17,7 +16,7 @@ import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
 import { requireKey, type IdempotencyKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { cursorTime, idParams, name, pageQuery, sku, skuParams } from '../schemas/common';
+import { idParams, name, newestCursor, pageQuery, sku, skuParams } from '../schemas/common';
 import { reservationShipment } from '../schemas/naming';
 import {
   extension,
@@ -39,7 +38,7 @@ import { newReservationRoutes } from './new-reservations';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   status: reservationStatus.optional(),
   sku: sku.optional(),
   reference: name(200).optional().meta({ description: 'The hold that you call by this name' }),

@@ -4,7 +4,6 @@ import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { listTransfers, readTransfer } from '../../domain/stock/transfers/views';
 import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { invalid, NAMING_PROBLEMS } from '../http/problems';
@@ -12,7 +11,7 @@ import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { cursorTime, idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
+import { idParams, newestCursor, pageQuery, sku, warehouseCode } from '../schemas/common';
 import {
   newTransfer,
   transfer,
@@ -27,7 +26,7 @@ const TAG = 'Inventory';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   status: transferStatus.optional(),
   sku: sku.optional(),
   location: warehouseCode.optional().meta({ description: 'Where it leaves or goes to' }),

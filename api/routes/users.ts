@@ -5,14 +5,13 @@ import { register } from '../../domain/identity/accounts/register';
 import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
 import { expectAdminStill, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
-import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, problem } from '../http/problems';
 import { addressOf } from '../http/request-context';
 import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { cursorTime, idParams, line, pageQuery } from '../schemas/common';
+import { idParams, line, newestCursor, pageQuery } from '../schemas/common';
 import { accepted, newUser, user, userPage, userRole, userStatus, userUpdate } from '../schemas/people';
 import type { ApiContext } from '../services/context';
 
@@ -20,7 +19,7 @@ const TAG = 'People';
 const PATH = `${API_BASE}/users`;
 const listQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
   role: userRole.optional(),
   status: userStatus.optional(),
   text: line(254).optional().meta({ description: 'What the e-mail address begins with, or the id' }),

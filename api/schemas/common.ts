@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { codeKey } from '../../domain/stock/tracking/rules';
+import { cursorOf } from '../http/cursor';
 
 /** What PostgreSQL cannot keep (NUL, half of a surrogate pair) and what does not belong on one line. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
@@ -53,6 +54,9 @@ export const givenTime = storableTime.transform((text) => new Date(text).toISOSt
 
 /** The time in a cursor, to the microsecond. */
 export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);
+
+/** The cursor of a list of what was made, the newest first. */
+export const newestCursor = cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional();
 
 /** The number of a row in a cursor, where the column is `int`. Those of `bigint` hold any integer that JSON has exactly. */
 export const smallRowNumber = z.int().min(0).max(2_147_483_647);

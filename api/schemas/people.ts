@@ -17,13 +17,16 @@ export const credentials = z.strictObject({ email, password: triedPassword }).me
 
 export const refreshToken = z.strictObject({ refreshToken: token }).meta({ id: 'RefreshToken' });
 
+export const userRole = z.enum(USER_ROLES);
+export const userStatus = z.enum(USER_STATUSES);
+
 export const session = z
   .object({
     accessToken: z.string().meta({ description: 'For `Authorization: Bearer`' }),
     tokenType: z.literal('Bearer'),
     expiresIn: z.int().meta({ description: 'Seconds for which the access token is good' }),
     refreshToken: z.string().meta({ description: 'For `POST /auth/refresh`, once' }),
-    user: z.object({ id: uuid, role: z.enum(USER_ROLES) }),
+    user: z.object({ id: uuid, role: userRole }),
   })
   .meta({ id: 'Session' });
 
@@ -51,8 +54,8 @@ export const user = z
       .nullable()
       .meta({ description: 'The address that takes its place once it is confirmed' }),
     name: z.string().nullable(),
-    role: z.enum(USER_ROLES),
-    status: z.enum(USER_STATUSES),
+    role: userRole,
+    status: userStatus,
     emailConfirmed: z.boolean(),
     createdAt: time,
     updatedAt: time,
@@ -60,8 +63,6 @@ export const user = z
   .meta({ id: 'User' });
 
 export const userPage = pageOf('UserPage', user);
-export const userRole = z.enum(USER_ROLES);
-export const userStatus = z.enum(USER_STATUSES);
 
 export const userUpdate = z
   .strictObject({
@@ -74,8 +75,8 @@ export const userUpdate = z
       .strictObject({ current: triedPassword, new: password })
       .optional()
       .meta({ description: 'Of oneself. Ends all sessions' }),
-    role: z.enum(USER_ROLES).optional().meta({ description: 'By admins. Ends all sessions' }),
-    status: z.enum(USER_STATUSES).optional().meta({ description: 'By admins. Ends all sessions' }),
+    role: userRole.optional().meta({ description: 'By admins. Ends all sessions' }),
+    status: userStatus.optional().meta({ description: 'By admins. Ends all sessions' }),
   })
   .refine((given) => given.email === undefined || given.password === undefined, {
     path: ['email'],

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { RECEIPT_CHANGES } from '../../domain/warehousing/receiving/types';
-import { cursorOf } from '../http/cursor';
 import {
   count,
   currency,
-  cursorTime,
   date,
   line,
   name,
@@ -12,6 +10,7 @@ import {
   MAX_UNITS_NAMED,
   money,
   pageOf,
+  newestCursor,
   pageQuery,
   sku,
   time,
@@ -28,7 +27,7 @@ const isoCurrency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letter
 /** What every list of documents takes. */
 export const documentQuery = {
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
+  cursor: newestCursor,
 };
 
 const receiptLine = z

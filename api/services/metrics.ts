@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { GATEWAY_EVENT_RESULTS } from '../../domain/payments/gateway-event-types';
 import type { Database } from '../../platform/database/database';
 import { addProcessMetrics, zeroed } from '../../platform/telemetry/metrics';
 import { REFUSED_CONNECTIONS, type RefusedConnection } from '../http/connections';
@@ -6,14 +7,28 @@ import { PROBLEM_CODES, type ProblemCode } from '../http/problems';
 import type { Admission } from './admission';
 import { addCountedMetrics } from './counted-metrics';
 
+/** How `POST /orders` ended. */
+export const PLACEMENT_OUTCOMES = [
+  'reserved',
+  'rejected',
+  'out_of_stock',
+  'unknown_sku',
+  'backorder_limit',
+  'unpaid_limit',
+  'failed',
+  'undecided',
+  'replayed',
+] as const;
+export type PlacementOutcome = (typeof PLACEMENT_OUTCOMES)[number];
+
 export interface ApiMetrics {
   /** Everything that this process shows: the API's own, and other parts' that it was given. */
   registries: readonly Registry[];
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
   /** Counts a response that is a problem. */
   problem(code: ProblemCode): void;
-  /** Counts a `POST /orders` by how it ended: one of a few words. */
-  placed(outcome: string): void;
+  /** Counts a `POST /orders` by how it ended. */
+  placed(outcome: PlacementOutcome): void;
   /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
@@ -25,19 +40,6 @@ export interface ApiMetrics {
 
 /** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
-
-/** How a `POST /orders` may end. */
-const PLACEMENTS = [
-  'reserved',
-  'rejected',
-  'out_of_stock',
-  'unknown_sku',
-  'backorder_limit',
-  'unpaid_limit',
-  'failed',
-  'undecided',
-  'replayed',
-];
 
 /** Labels are few by design: route templates, never paths, ids or SKUs. */
 export function createApiMetrics(parts: {
@@ -84,7 +86,7 @@ export function createApiMetrics(parts: {
       labelNames: ['outcome'],
       registers,
     }),
-    PLACEMENTS,
+    PLACEMENT_OUTCOMES,
   );
   const outcomeWaits = new Histogram({
     name: 'holdfast_order_outcome_wait_seconds',
@@ -107,7 +109,7 @@ export function createApiMetrics(parts: {
     labelNames: ['gateway', 'result'],
     registers,
   });
-  for (const result of ['applied', 'duplicate', 'stale', 'unknown', 'ignored', 'refused'])
+  for (const result of [...GATEWAY_EVENT_RESULTS, 'refused'])
     gatewayEvents.inc({ gateway: 'stripe', result }, 0);
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({

@@ -3,6 +3,7 @@ import type { OrderRecord } from '../../domain/ordering/views';
 import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
 import type { ApiResponse } from '../http/response';
+import type { PlacementOutcome } from '../services/metrics';
 
 /** 202: the client asks again at `Location`, or sends the same request with the same key. */
 export function undecidedResponse(orderId: string): ApiResponse {
@@ -12,18 +13,6 @@ export function undecidedResponse(orderId: string): ApiResponse {
     headers: { location: orderPath(orderId), 'retry-after': '1' },
   };
 }
-
-/** How `POST /orders` ended. */
-export type PlacementOutcome =
-  | 'reserved'
-  | 'rejected'
-  | 'out_of_stock'
-  | 'unknown_sku'
-  | 'backorder_limit'
-  | 'unpaid_limit'
-  | 'failed'
-  | 'undecided'
-  | 'replayed';
 
 /** What a placed order's row says: the order, or the problem that ended it before anything was reserved. */
 export type PlacementResult =

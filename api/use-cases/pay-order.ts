@@ -17,6 +17,15 @@ export interface PayOrder {
   traceparent: string;
 }
 
+/** Problems with which a charge is refused. */
+export const PAY_PROBLEMS = [
+  'PAYMENT_DECLINED',
+  'HOLD_EXPIRED',
+  'ORDER_NOT_PAYABLE',
+  'PAYMENT_IN_PROGRESS',
+  'PAYMENT_ATTEMPTS_EXCEEDED',
+] as const;
+
 const REFUSAL_DETAILS: Readonly<Record<PayRefusal, string>> = {
   HOLD_EXPIRED: 'The stock is no longer held for this order. Place a new one.',
   ORDER_NOT_PAYABLE: 'There is nothing to pay.',

@@ -27,14 +27,9 @@ import { keyReused } from '../idempotency/idempotency-key';
 import { isFinal, replayed } from '../idempotency/run-once';
 import { HOLD_SECONDS, type NewOrder } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import type { PlacementOutcome } from '../services/metrics';
 import { unavailable } from '../temporal/engine';
-import {
-  outOfStock,
-  undecidedResponse,
-  unknownSkus,
-  placementResult,
-  type PlacementOutcome,
-} from './order-responses';
+import { outOfStock, undecidedResponse, unknownSkus, placementResult } from './order-responses';
 
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {

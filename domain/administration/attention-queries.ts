@@ -1,6 +1,7 @@
 import { many, type Queryable } from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
 import { utc, utcMicros } from '../../platform/database/pages';
-import type { WaitingPosition, WaitingSubject } from './attention-types';
+import { STOCK_ALERTS, type WaitingPosition, type WaitingSubject } from './attention-types';
 
 export interface WaitingRow extends WaitingPosition {
   kind: string;
@@ -46,7 +47,7 @@ const ALERTS = `
      case when a.details ->> 'reason' = 'review_open' then (select o.review_until from orders o where o.id = a.order_id) end as deadline,
      a.id as "alertId", a.acknowledged_by as "acknowledgedBy", a.details
   from alerts a left join products p on p.id = a.product_id left join warehouses w on w.id = a.warehouse_id
-  where a.status <> 'resolved' and a.kind not in ('low_stock', 'out_of_stock', 'overstock')`;
+  where a.status <> 'resolved' and a.kind not in ${literals(STOCK_ALERTS)}`;
 
 const PARTS = [
   ALERTS,

@@ -1,5 +1,6 @@
 import { CHECK_IDS } from '../assurance/types';
 import type { Queryable } from '../../platform/database/database';
+import { cutPage } from '../../platform/database/pages';
 import { selectWaiting, selectWaitingAbout, type WaitingRow } from './attention-queries';
 import { WAITING_KINDS, type Waiting, type WaitingKind, type WaitingPosition } from './attention-types';
 import { selectRetriable } from './retry-queries';
@@ -11,9 +12,7 @@ export async function listWaiting(
   filter: { kind?: WaitingKind | undefined; after?: WaitingPosition | undefined; limit: number },
 ): Promise<{ items: Waiting[]; next: WaitingPosition | null }> {
   const found = await selectWaiting(on, { ...filter, checks: CHECK_IDS });
-  const shown = found.slice(0, filter.limit);
-  const last = shown.at(-1);
-  const next = found.length > filter.limit && last ? { sinceMicros: last.sinceMicros, key: last.key } : null;
+  const { shown, next } = cutPage(found, filter.limit, ({ sinceMicros, key }) => ({ sinceMicros, key }));
   return { items: shown.map(asWaiting), next };
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from '../../platform/database/database';
+import { cutPage } from '../../platform/database/pages';
 import { selectLowPlaces, type LowStockFilter } from './low-stock-queries';
 import type { LowPlace } from './types';
 
@@ -8,6 +9,6 @@ export async function listLowStock(
   filter: LowStockFilter,
 ): Promise<{ items: LowPlace[]; next: string | null }> {
   const found = await selectLowPlaces(db, filter);
-  const items = found.slice(0, filter.limit);
-  return { items, next: found.length > filter.limit ? (items.at(-1)?.alertId ?? null) : null };
+  const { shown, next } = cutPage(found, filter.limit, ({ alertId }) => alertId);
+  return { items: shown, next };
 }

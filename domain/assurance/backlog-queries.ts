@@ -1,5 +1,8 @@
 import { many, one, type Queryable } from '../../platform/database/database';
-import type { JobStatus, JobType } from '../jobs/types';
+import { literals } from '../../platform/database/literals';
+import { UNBOOKED_SHIPMENT_STATUSES } from '../fulfilment/types';
+import { OPEN_JOB_STATUSES, type JobStatus, type JobType } from '../jobs/types';
+import { FREEZING_DISPUTE_STATUSES } from '../payments/types';
 
 /** How much waits to be done, and since when: ages in seconds, 0 where nothing waits. */
 export interface Backlog {
@@ -30,32 +33,34 @@ export function selectBacklog(on: Queryable): Promise<Backlog> {
        coalesce((select extract(epoch from clock_timestamp() - min(r.created_at)) from refunds r
                  where r.status = 'planned'
                    and not exists (select from disputes d where d.payment_id = r.payment_id
-                                   and d.status in ('needs_response', 'under_review'))), 0)::float8 as "refundSeconds",
+                                   and d.status in ${literals(FREEZING_DISPUTE_STATUSES)})), 0)::float8 as "refundSeconds",
        s.waiting as "shipmentsToBook", s.seconds as "shipmentSeconds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead"
      from (select count(*) as messages,
              coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds from outbox) o,
           (select count(*) as waiting,
              coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds
-           from shipments where status in ('pending', 'booking')) s`,
+           from shipments where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}) s`,
   );
 }
 
+export interface JobCount {
+  type: JobType;
+  status: JobStatus;
+  count: number;
+}
+
 /** Jobs that have not ended, by type and status; those of which there is none are left out. */
-export function selectOpenJobs(
-  on: Queryable,
-): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+export function selectOpenJobs(on: Queryable): Promise<JobCount[]> {
   return many(
     on,
     'backlog.open_jobs',
-    `select type, status, count(*) as count from jobs where status in ('queued', 'running') group by type, status`,
+    `select type, status, count(*) as count from jobs where status in ${literals(OPEN_JOB_STATUSES)} group by type, status`,
   );
 }
 
 /** Jobs that ended within the last day, by type and how; those of which there is none are left out. */
-export function selectEndedJobs(
-  on: Queryable,
-): Promise<{ type: JobType; status: JobStatus; count: number }[]> {
+export function selectEndedJobs(on: Queryable): Promise<JobCount[]> {
   return many(
     on,
     'backlog.ended_jobs',

@@ -1,20 +1,14 @@
 import type { Queryable } from '../../platform/database/database';
+import { JOB_STATUSES, JOB_TYPES } from '../jobs/types';
 import {
-  JOB_TYPES,
-  ENDED_JOB_STATUSES,
-  OPEN_JOB_STATUSES,
-  type JobStatus,
-  type JobType,
-} from '../jobs/types';
-import { selectBacklog, selectEndedJobs, selectOpenJobs, type Backlog } from './backlog-queries';
+  selectBacklog,
+  selectEndedJobs,
+  selectOpenJobs,
+  type Backlog,
+  type JobCount,
+} from './backlog-queries';
 
-export type { Backlog };
-
-export interface JobCount {
-  type: JobType;
-  status: JobStatus;
-  count: number;
-}
+export type { Backlog, JobCount };
 
 /** How much waits to be done, and since when. */
 export function readBacklog(on: Queryable): Promise<Backlog> {
@@ -25,7 +19,7 @@ export function readBacklog(on: Queryable): Promise<Backlog> {
 export async function countJobs(on: Queryable): Promise<JobCount[]> {
   const found = [...(await selectOpenJobs(on)), ...(await selectEndedJobs(on))];
   return JOB_TYPES.flatMap((type) =>
-    [...OPEN_JOB_STATUSES, ...ENDED_JOB_STATUSES].map((status) => ({
+    JOB_STATUSES.map((status) => ({
       type,
       status,
       count: found.find((one) => one.type === type && one.status === status)?.count ?? 0,

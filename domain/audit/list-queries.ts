@@ -2,17 +2,15 @@ import type { Database } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import type { AuditEntry, AuditFilter } from './types';
 
-export type EntryPageRow = Omit<AuditEntry, 'at'> & { atMicros: string };
-
 /** The address is of who asked; what changed of personal values is of everybody whom the entry is about. */
-const ENTRY = `a.id, ${utcMicros('a.at')} as "atMicros", a.actor, a.on_behalf_of as "onBehalfOf", a.action,
+const ENTRY = `a.id, ${utcMicros('a.at')} as at, a.actor, a.on_behalf_of as "onBehalfOf", a.action,
   json_build_object('type', a.subject_type, 'id', a.subject_id) as subject, a.before, a.after, a.request_id as "requestId",
   (select p.address from audit_personal p where p.audit_id = a.id and p.person = a.actor) as address,
   (select json_build_object('person', p.person, 'before', p.before, 'after', p.after) from audit_personal p
    where p.audit_id = a.id and (p.before is not null or p.after is not null) limit 1) as personal`;
 
 /** Newest first; one more than asked for, to tell whether there are more. */
-export function selectEntryPage(db: Database, filter: AuditFilter): Promise<EntryPageRow[]> {
+export function selectEntryPage(db: Database, filter: AuditFilter): Promise<AuditEntry[]> {
   const query = db
     .builder('audit_log as a')
     .select(db.builder.raw(ENTRY))
@@ -35,5 +33,5 @@ export function selectEntryPage(db: Database, filter: AuditFilter): Promise<Entr
       filter.after.atMicros,
       filter.after.id,
     ]);
-  return db.list<EntryPageRow>(query);
+  return db.list<AuditEntry>(query);
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../../platform/database/database';
+import { cutPage } from '../../platform/database/pages';
 import { selectEntryPage } from './list-queries';
 import type { AuditEntry, AuditFilter, AuditPosition } from './types';
 
@@ -8,10 +9,6 @@ export async function listAudit(
   filter: AuditFilter,
 ): Promise<{ items: AuditEntry[]; next: AuditPosition | null }> {
   const found = await selectEntryPage(db, filter);
-  const shown = found.slice(0, filter.limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(({ atMicros, ...entry }) => ({ ...entry, at: atMicros })),
-    next: found.length > filter.limit && last ? { atMicros: last.atMicros, id: last.id } : null,
-  };
+  const { shown, next } = cutPage(found, filter.limit, ({ at, id }) => ({ atMicros: at, id }));
+  return { items: shown, next };
 }

@@ -1,6 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
-import type { CategoryView, Seen, Versioned } from './types';
+import type { CategoryView, Versioned } from './types';
 
 export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
   return maybeOne(on, 'catalog.category_id', 'select id from categories where code = $1', [code]);
@@ -48,14 +48,19 @@ export function insertCategory(tx: Transaction, code: string, name: string): Pro
   ]);
 }
 
-/** Returns 0 where there is no such category, or its version is none of these. */
-export function updateCategoryName(tx: Transaction, code: string, name: string, seen: Seen): Promise<number> {
+/** Returns 0 where there is no such category, or it has another version. */
+export function updateCategoryName(
+  tx: Transaction,
+  code: string,
+  name: string,
+  version: number,
+): Promise<number> {
   return execute(
     tx,
     'catalog.update_category',
     `update categories set name = $2, version = version + 1, updated_at = clock_timestamp()
-     where code = $1 and ($3::int[] is null or version = any ($3::int[]))`,
-    [code, name, seen],
+     where code = $1 and version = $3`,
+    [code, name, version],
   );
 }
 

@@ -73,7 +73,7 @@ export function updateCategory(
       const before = await selectCategory(tx, code);
       if (!before || !isSeen(before, seen)) refuseUpdate('category', before, seen);
       // 0: it was changed between the two statements.
-      if ((await updateCategoryName(tx, code, name, [before.version])) === 0) continue;
+      if ((await updateCategoryName(tx, code, name, before.version)) === 0) continue;
       await recordChange(tx, {
         actor,
         action: 'category.changed',

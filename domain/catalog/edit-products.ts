@@ -71,7 +71,6 @@ export async function updateProduct(
     const updated = await db.retrying(async (tx) => {
       const before = await selectBefore(tx, sku);
       if (!before || !isSeen(before, seen)) refuseUpdate('product', before, seen);
-      const shown = await existing(tx, sku);
       const categoryId = await categoryIdOf(tx, fields, before.category);
       if (categoryId !== before.categoryId) await lockMovedStock(tx, [{ productId: before.id, categoryId }]);
       const count = await updateProductFields(tx, sku, fields, categoryId, before.version);
@@ -81,7 +80,7 @@ export async function updateProduct(
         actor,
         action: 'product.changed',
         subject: { type: 'product', id: sku },
-        before: fieldsOf(shown),
+        before: fieldsOf(before),
         after: fieldsOf(fields),
       });
       return existing(tx, sku);

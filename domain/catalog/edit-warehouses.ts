@@ -60,7 +60,7 @@ export function updateWarehouse(
       const before = await selectWarehouse(tx, code);
       if (!before || !isSeen(before, seen)) refuseUpdate('warehouse', before, seen);
       // 0: it was changed between the two statements.
-      if ((await updateWarehouseFields(tx, code, fields, [before.version])) === 0) continue;
+      if ((await updateWarehouseFields(tx, code, fields, before.version)) === 0) continue;
       await recordChange(tx, {
         actor,
         action: 'warehouse.changed',

@@ -104,11 +104,11 @@ export function insertProduct(
 export function selectBefore(
   on: Queryable,
   sku: string,
-): Promise<{ id: number; version: number; categoryId: number | null; category: string | null } | undefined> {
+): Promise<(ProductFields & { id: number; version: number; categoryId: number | null }) | undefined> {
   return maybeOne(
     on,
     'catalog.product_before',
-    `select p.id, p.version, c.id as "categoryId", c.code as category
+    `select p.id, p.version, p.name, p.description, p.price_minor as "priceMinor", p.currency, c.id as "categoryId", c.code as category
      from products p left join categories c on c.id = p.category_id where p.sku = $1`,
     [sku],
   );

@@ -1,6 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
-import type { Seen, Versioned, Warehouse, WarehouseFields } from './types';
+import type { Versioned, Warehouse, WarehouseFields } from './types';
 
 /** All warehouses, also inactive ones, by the bytes of their code. */
 export function selectWarehouses(on: Queryable): Promise<Warehouse[]> {
@@ -146,12 +146,12 @@ export function insertWarehouse(tx: Transaction, code: string, fields: Warehouse
   );
 }
 
-/** Returns 0 where there is no such warehouse, or its version is none of these. */
+/** Returns 0 where there is no such warehouse, or it has another version. */
 export function updateWarehouseFields(
   tx: Transaction,
   code: string,
   fields: WarehouseFields,
-  seen: Seen,
+  version: number,
 ): Promise<number> {
   const { name, type, address, latitude, longitude, region, priority } = fields;
   return execute(
@@ -159,7 +159,7 @@ export function updateWarehouseFields(
     'catalog.update_warehouse',
     `update warehouses set name = $2, type = $3, address = $4, latitude = $5, longitude = $6, region = $7, priority = $8,
        version = version + 1, updated_at = clock_timestamp()
-     where code = $1 and ($9::int[] is null or version = any ($9::int[]))`,
-    [code, name, type, address, latitude, longitude, region, priority, seen],
+     where code = $1 and version = $9`,
+    [code, name, type, address, latitude, longitude, region, priority, version],
   );
 }

@@ -153,12 +153,12 @@ async function boundOf(
   requests: readonly OrderReservationRequest[],
   limits: UnpaidLimits,
 ): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
-  const customerIds = [...new Set(requests.flatMap(({ order }) => limitedCustomer(order)))];
+  const customerIds = [...new Set(requests.flatMap(({ order }) => limitedCustomer(order) ?? []))];
   const check = await checkUnpaidLimits(tx, limits, customerIds);
   return ({ request, allocations }) => {
-    const [customerId] = limitedCustomer(request.order);
+    const customerId = limitedCustomer(request.order);
     const units = allocations.reduce((sum, { quantity }) => sum + quantity, 0);
-    return customerId === undefined ? null : check(customerId, { orders: 1, units });
+    return customerId === null ? null : check(customerId, { orders: 1, units });
   };
 }
 

@@ -12,6 +12,8 @@ export interface UnpaidLimits {
 
 type UnpaidRefusal = Refusal & { code: 'UNPAID_LIMIT' };
 
+const NOTHING: UnpaidLimits = { orders: 0, units: 0 };
+
 /** What is to be added for a customer: orders (0 for more units of one that there is), and units. */
 type Wanted = UnpaidLimits;
 
@@ -31,7 +33,7 @@ export async function checkUnpaidLimits(
   await lockCustomers(tx, [...customerIds].sort());
   const unpaid = await readUnpaid(tx, customerIds);
   return (customerId, wanted) => {
-    const has = unpaid.get(customerId) ?? { orders: 0, units: 0 };
+    const has = unpaid.get(customerId) ?? NOTHING;
     const refusal = unpaidRefusal(limits, has, wanted);
     if (!refusal)
       unpaid.set(customerId, { orders: has.orders + wanted.orders, units: has.units + wanted.units });
@@ -39,20 +41,20 @@ export async function checkUnpaidLimits(
   };
 }
 
-/** The customer of an order that its limits are for: who has placed it themself. Services and operators place as many as they like. */
-export function limitedCustomer(order: Pick<OrderInput, 'customerId' | 'owner'>): string[] {
-  return isOrderedByCustomer(order) ? [order.customerId] : [];
+/** The customer of an order that limits are for: who has placed it themself; null: it has none. Services and operators place as many as they like. */
+export function limitedCustomer(order: Pick<OrderInput, 'customerId' | 'owner'>): string | null {
+  return isOrderedByCustomer(order) ? order.customerId : null;
 }
 
 /** Whether one more order of a customer would be refused whatever it has, before anything is spent on it. Null: it would not. */
 export async function whyNoMoreUnpaid(
   on: Queryable,
   limits: UnpaidLimits,
-  order: Pick<OrderInput, 'customerId' | 'owner' | 'items'>,
+  order: Pick<OrderInput, 'customerId' | 'owner'>,
 ): Promise<UnpaidRefusal | null> {
-  const [customerId] = limitedCustomer(order);
-  if (customerId === undefined) return null;
-  const has = (await readUnpaid(on, [customerId])).get(customerId) ?? { orders: 0, units: 0 };
+  const customerId = limitedCustomer(order);
+  if (customerId === null) return null;
+  const has = (await readUnpaid(on, [customerId])).get(customerId) ?? NOTHING;
   return unpaidRefusal(limits, has, { orders: 1, units: 0 });
 }
 

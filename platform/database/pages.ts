@@ -75,16 +75,23 @@ export function withoutMicros<Row extends { createdAtMicros: string }>({
   return view;
 }
 
+/** The page in rows of which there may be one more than `limit`; `next`: the position of its last row, or null at the end. */
+export function cutPage<Row, Position>(
+  found: readonly Row[],
+  limit: number,
+  positionOf: (last: Row) => Position,
+): { shown: Row[]; next: Position | null } {
+  const shown = found.slice(0, limit);
+  const last = shown.at(-1);
+  return { shown, next: found.length > limit && last !== undefined ? positionOf(last) : null };
+}
+
 /** The page in the rows of a `newestFirst` query. */
 export function pageIn<Row extends { id: string; createdAtMicros: string }, Item>(
   found: readonly Row[],
   limit: number,
   show: (row: Row) => Item,
 ): Page<Item> {
-  const shown = found.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(show),
-    next: found.length > limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
-  };
+  const { shown, next } = cutPage(found, limit, ({ createdAtMicros, id }) => ({ createdAtMicros, id }));
+  return { items: shown.map(show), next };
 }

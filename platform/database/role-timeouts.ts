@@ -1,5 +1,6 @@
-import { Client, escapeIdentifier } from 'pg';
+import { escapeIdentifier } from 'pg';
 import { many, one, TIMEOUTS_MS, type Queryable } from './database';
+import { withClient } from './runtime-role';
 
 type Timeout = keyof typeof TIMEOUTS_MS;
 
@@ -11,12 +12,8 @@ type Timeout = keyof typeof TIMEOUTS_MS;
  * @param url of the server itself
  * @returns the names of those that were set
  */
-export async function provideRoleTimeouts(url: string): Promise<string[]> {
-  const client = new Client({ connectionString: url, application_name: 'holdfast-migrate' });
-  // A lost connection also fails the query that is running, which is where it is reported.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+export function provideRoleTimeouts(url: string): Promise<string[]> {
+  return withClient(url, async (client) => {
     const { role, database, names } = await readOwnTimeouts(client);
     const missing = (Object.keys(TIMEOUTS_MS) as Timeout[]).filter((name) => !names.includes(name));
     for (const name of missing)
@@ -24,9 +21,7 @@ export async function provideRoleTimeouts(url: string): Promise<string[]> {
         `alter role ${escapeIdentifier(role)} in database ${escapeIdentifier(database)} set ${name} = ${TIMEOUTS_MS[name]}`,
       );
     return missing;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** The timeouts that are set for this role, in this database or in all. */

@@ -238,7 +238,8 @@ begin
   end if;
 end $grants$`;
 
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** Runs `work` on a connection of its own. */
+export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url, application_name: 'holdfast-migrate' });
   // A lost connection also fails the query that is running, which is where it is reported.
   client.on('error', () => undefined);

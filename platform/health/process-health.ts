@@ -20,7 +20,7 @@ export const healthSchema = z
   .meta({ id: 'Health' });
 
 /** Why a process is to be sent no work; `schema_behind`: migrations of its version are pending. */
-export const NOT_READY = ['starting', 'stopping', 'database_down', 'schema_behind', 'temporal_down'] as const;
+const NOT_READY = ['starting', 'stopping', 'database_down', 'schema_behind', 'temporal_down'] as const;
 
 /** What `GET /ready` responds with: 200 where it is ready, else 503. */
 export const readinessSchema = z

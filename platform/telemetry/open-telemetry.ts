@@ -3,6 +3,7 @@ import type { Context, Link, SpanContext } from '@opentelemetry/api';
 import type { IdGenerator, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Settings } from '../config';
 import { isAppError, messageOf } from '../errors';
+import { withTimeout } from '../with-timeout';
 import { currentTrace, formatTraceparent, parseTraceparent } from './context';
 import type { Logger } from './log';
 import { NO_TRACER, type SpanOptions, type Tracer } from './tracer';
@@ -102,13 +103,10 @@ export async function openTracer(
       span.end(endedAt);
     },
     async close() {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-      await Promise.race([
-        provider
-          .shutdown()
-          .catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent')),
-        late,
-      ]);
+      const sent = provider
+        .shutdown()
+        .catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
+      await withTimeout(sent, CLOSE_MS);
     },
   };
 

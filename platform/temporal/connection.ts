@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection, type ConnectionLike, type ConnectionOptions } from '@temporalio/client';
 import {
   NativeConnection,
   Runtime,
@@ -93,12 +93,7 @@ export async function connectTemporal(
   }
   target.log.info({ address: options.address, namespace }, 'connected to Temporal');
   return {
-    client: new Client({
-      connection,
-      namespace,
-      dataConverter: dataConverterOf(settings),
-      interceptors: clientInterceptors(target.tracer),
-    }),
+    client: clientOn(connection, namespace, settings, target),
     connection,
     namespace,
     close: () => connection.close(),
@@ -119,12 +114,7 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget & 
   });
   const namespace = target.namespace ?? settings.TEMPORAL_NAMESPACE;
   return {
-    client: new Client({
-      connection,
-      namespace,
-      dataConverter: dataConverterOf(settings),
-      interceptors: clientInterceptors(target.tracer),
-    }),
+    client: clientOn(connection, namespace, settings, target),
     connection,
     namespace,
     close: () => connection.close(),
@@ -222,4 +212,19 @@ function temporalLogger(log: Logger): TemporalLogger {
     warn: (message, meta) => write('WARN', message, meta),
     error: (message, meta) => write('ERROR', message, meta),
   };
+}
+
+/** Every client of the product encrypts what it sends, and hands its trace on. */
+function clientOn(
+  connection: ConnectionLike,
+  namespace: string,
+  settings: Settings,
+  { tracer }: TracedBy,
+): Client {
+  return new Client({
+    connection,
+    namespace,
+    dataConverter: dataConverterOf(settings),
+    interceptors: clientInterceptors(tracer),
+  });
 }

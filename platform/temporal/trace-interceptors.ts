@@ -5,7 +5,7 @@ import { currentTrace, runIn } from '../telemetry/context';
 import { traced, tracedWithin, type Tracer } from '../telemetry/tracer';
 
 /** The header of messages to workflows and activities that has the W3C traceparent; `workflows/trace.ts` knows it too. */
-export const TRACE_HEADER = 'traceparent';
+const TRACE_HEADER = 'traceparent';
 
 /**
  * Traces what a client asks of workflows, and hands the trace on to them: where the work that runs is traced. A signal that also starts a
@@ -32,21 +32,25 @@ export function clientInterceptors(tracer: Tracer | undefined): ClientIntercepto
   };
 }
 
-/** The id of an order at the end of the id of its workflow. */
-const ORDER_OF_WORKFLOW = /order:([0-9a-f-]{36})$/;
-
-/** Runs each activity as part of its workflow's trace; its log lines carry the ids of workflow and order. */
-export function activityInterceptors(tracer: Tracer): ActivityInterceptorsFactory {
+/**
+ * Runs each activity as part of its workflow's trace; its log lines carry the ids of workflow and order.
+ *
+ * @param orderOf the order of a workflow; null: of none
+ */
+export function activityInterceptors(
+  tracer: Tracer,
+  orderOf: (workflowId: string) => string | null,
+): ActivityInterceptorsFactory {
   return ({ info }) => ({
     inbound: {
       execute(input, next) {
         const { activityType, attempt } = info;
         const workflowId = info.workflowExecution?.workflowId;
-        const [, orderId] = (workflowId === undefined ? null : ORDER_OF_WORKFLOW.exec(workflowId)) ?? [];
+        const orderId = workflowId === undefined ? null : orderOf(workflowId);
         const fields = {
           activity: activityType,
           ...(workflowId === undefined ? {} : { workflowId }),
-          ...(orderId === undefined ? {} : { orderId }),
+          ...(orderId === null ? {} : { orderId }),
         };
         const parent = traceOf(input.headers);
         const attributes = { ...fields, 'temporal.attempt': attempt };

@@ -53,7 +53,7 @@ const panel = z.strictObject({
     )
     .min(1),
 });
-export const dashboardSchema = z.strictObject({
+const dashboardSchema = z.strictObject({
   uid: z.string().regex(/^[a-z-]{1,40}$/),
   title: z.string().min(1),
   tags: z.array(z.string()),
@@ -79,7 +79,7 @@ export const dashboardSchema = z.strictObject({
   panels: z.array(panel).min(1),
 });
 
-export const ruleFileSchema = z.strictObject({
+const ruleFileSchema = z.strictObject({
   groups: z.array(
     z.strictObject({
       name: z.string(),

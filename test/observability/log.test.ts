@@ -15,10 +15,10 @@ function record(level = 'info') {
   return { log: createLogger(level, 'test', sink), lines };
 }
 
-const LINE: AccessLine = {
+const PATH = '/api/v1/orders/1';
+const LINE: Omit<AccessLine, 'path'> = {
   method: 'GET',
   route: '/api/v1/orders/{id}',
-  path: '/api/v1/orders/1',
   status: 200,
   milliseconds: 1,
   caller: 'service:1',
@@ -94,13 +94,13 @@ describe('lines of requests', () => {
     const { log, lines } = record();
     const windows: (() => void)[] = [];
     const access = createAccessLog(log, (end) => windows.push(end));
-    for (let n = 0; n < 1_000; n++) access.line(log, { ...LINE, status: 404, code: 'NOT_FOUND' });
-    access.line(log, { ...LINE, status: 500, code: 'INTERNAL' });
+    for (let n = 0; n < 1_000; n++) access.line({ log }, { ...LINE, status: 404, code: 'NOT_FOUND' }, PATH);
+    access.line({ log }, { ...LINE, status: 500, code: 'INTERNAL' }, PATH);
     expect(lines).toHaveLength(101);
     expect(windows).toHaveLength(1);
     for (const end of windows) end();
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ omitted: { refusals: 900 } });
-    access.line(log, LINE);
+    access.line({ log }, LINE, PATH);
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'request', status: 200 });
   });
 
@@ -119,7 +119,7 @@ describe('lines of requests', () => {
 
   test('are not written for what machines ask all the time', () => {
     const { log, lines } = record();
-    createAccessLog(log).line(log, { ...LINE, route: '/metrics' });
+    createAccessLog(log).line({ log }, { ...LINE, route: '/metrics' }, '/metrics');
     expect(lines).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { messageOf } from '../../platform/errors';
 const run = promisify(execFile);
 
 /** The first that keeps prepared statements of clients apart in transaction mode. */
-export const OLDEST_PGBOUNCER = [1, 21] as const;
+const OLDEST_PGBOUNCER = [1, 21] as const;
 /** Of Debian, whose source package of PgBouncer is new enough. */
 const RELEASE = 'trixie';
 const CACHE = join(__dirname, '..', '..', 'node_modules', '.cache', 'holdfast', `pgbouncer-${RELEASE}`);

@@ -6,8 +6,6 @@ import { waitFor } from '../support/wait';
 export interface Traffic {
   /** Resolves when so many more orders are placed than when it was asked. */
   more(count: number): Promise<void>;
-  /** Resolves when every order that was placed so far is fulfilled. */
-  atRest(): Promise<void>;
   /** Places no more, and resolves when all are fulfilled; how many there were. */
   end(): Promise<number>;
 }
@@ -63,7 +61,6 @@ export function startTraffic(url: string, apiKey: string): Traffic {
       const wanted = orders.length + count;
       await until(() => orders.length >= wanted);
     },
-    atRest,
     async end() {
       isOver = true;
       await running;

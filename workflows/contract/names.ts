@@ -52,3 +52,9 @@ export function engineNames(prefix = ''): EngineNames {
     scheduleId: (name) => `${prefix}${name}`,
   };
 }
+
+/** The order of a workflow; null: it is not the saga of one. */
+export function orderIdOf(names: EngineNames, workflowId: string): string | null {
+  const prefix = names.orderWorkflowId('');
+  return workflowId.startsWith(prefix) ? workflowId.slice(prefix.length) : null;
+}

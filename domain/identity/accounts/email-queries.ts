@@ -53,8 +53,6 @@ export interface ConfirmationRow {
   userId: string;
   mailId: string;
   kind: 'confirm_email' | 'change_email';
-  /** It can still be used. */
-  isGood: boolean;
   emailConfirmed: boolean;
 }
 
@@ -62,8 +60,7 @@ export function findConfirmation(on: Queryable, hash: Buffer): Promise<Confirmat
   return maybeOne<ConfirmationRow>(
     on,
     'account_tokens.find_confirmation',
-    `select m.user_id as "userId", m.id as "mailId", m.kind, m.used_at is null as "isGood",
-            u.email_confirmed_at is not null as "emailConfirmed"
+    `select m.user_id as "userId", m.id as "mailId", m.kind, u.email_confirmed_at is not null as "emailConfirmed"
      from account_tokens t join account_mails m on m.id = t.mail_id join users u on u.id = m.user_id
      where t.token_hash = $1 and m.kind in ('confirm_email', 'change_email') and t.expires_at > clock_timestamp()`,
     [hash],

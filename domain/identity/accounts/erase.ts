@@ -1,10 +1,8 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
 import { forgetFailures } from '../throttle/throttle';
 import { deleteMailsOf, deleteProfile, deleteTokens, selectMails, setErased } from './erase-queries';
-import { lockRights } from './queries';
+import { lastAdmin, lockUser } from './lock-user';
 import type { Mailer } from './types';
-import { isActiveAdmin } from './rules';
 
 /**
  * Forgets e-mail address, name, password, tokens of mails and failed attempts of an account, and disables it. Its row stays, by whose id
@@ -14,11 +12,8 @@ import { isActiveAdmin } from './rules';
  * @throws AppError `UNKNOWN_USER`, `LAST_ADMIN` where nobody would be left who can administer
  */
 export async function eraseAccount(tx: Transaction, userId: string): Promise<{ wasDisabled: boolean }> {
-  const rows = await lockRights(tx, userId);
-  const user = rows.find((row) => row.userId === userId);
-  if (!user) throw new AppError('UNKNOWN_USER', 'There is no such user.');
-  if (isActiveAdmin(user) && !rows.some((row) => row !== user && isActiveAdmin(row)))
-    throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
+  const { user, isLastAdmin } = await lockUser(tx, userId);
+  if (isLastAdmin) throw lastAdmin();
   const email = await deleteProfile(tx, userId);
   await setErased(tx, userId);
   await deleteTokens(tx, userId);

@@ -195,7 +195,6 @@ export async function setRights(
   );
 }
 
-/** Locks the user and all admins that could remain, in the order of their ids. */
 /** The id of a user who is an active admin now; of people of a provider, whose roles are in their tokens, who is active. */
 export function selectAdmin(on: Queryable, userId: string): Promise<{ id: string } | undefined> {
   return maybeOne<{ id: string }>(
@@ -207,10 +206,14 @@ export function selectAdmin(on: Queryable, userId: string): Promise<{ id: string
   );
 }
 
-export function lockRights(
-  tx: Transaction,
-  userId: string,
-): Promise<{ userId: string; role: UserRole; status: UserStatus }[]> {
+export interface RightsRow {
+  userId: string;
+  role: UserRole;
+  status: UserStatus;
+}
+
+/** Locks the user and all admins that could remain, in the order of their ids. */
+export function lockRights(tx: Transaction, userId: string): Promise<RightsRow[]> {
   return many(
     tx,
     'users.lock_rights',

@@ -3,11 +3,11 @@ import { pageIn, withoutMicros, type Page } from '../../../platform/database/pag
 import { AppError } from '../../../platform/errors';
 import { recordChange } from '../../audit/record';
 import { logOutEverywhere } from '../sessions/sessions';
+import { lastAdmin, lockUser } from './lock-user';
 import {
   findByEmail,
   findUser,
   insertUnnamed,
-  lockRights,
   selectAdmin,
   selectUserPage,
   selectUsers,
@@ -100,18 +100,10 @@ export async function changeRights(
   given: { role?: UserRole | undefined; status?: UserStatus | undefined; actor: string },
 ): Promise<void> {
   await db.retrying(async (tx) => {
-    const rows = await lockRights(tx, userId);
-    const user = rows.find((row) => row.userId === userId);
-    if (!user) throw new AppError('UNKNOWN_USER', 'There is no such user.');
+    const { user, isLastAdmin } = await lockUser(tx, userId);
     const { role = user.role, status = user.status } = given;
     if (role === user.role && status === user.status) return;
-    const wasAdmin = isActiveAdmin(user);
-    if (
-      wasAdmin &&
-      !isActiveAdmin({ role, status }) &&
-      !rows.some((row) => row !== user && isActiveAdmin(row))
-    )
-      throw new AppError('LAST_ADMIN', 'This is the only admin: make another one first.');
+    if (isLastAdmin && !isActiveAdmin({ role, status })) throw lastAdmin();
     await setRights(tx, userId, { role, status });
     await logOutEverywhere(tx, userId, status === 'disabled' ? 'disabled' : 'role');
     await recordChange(tx, {

@@ -139,8 +139,8 @@ async function whyTooMuchUnpaid(
   { additions }: ItemChanges,
   limits: UnpaidLimits,
 ): Promise<AmendRefusal | null> {
-  const [customerId] = limitedCustomer(order);
-  if (customerId === undefined || additions.length === 0) return null;
+  const customerId = limitedCustomer(order);
+  if (customerId === null || additions.length === 0) return null;
   const check = await checkUnpaidLimits(tx, limits, [customerId]);
   return check(customerId, { orders: 0, units: additions.reduce((sum, { quantity }) => sum + quantity, 0) });
 }

@@ -24,7 +24,7 @@ export async function checkExpiryOf(
   tx: Transaction,
   lots: readonly { productId: number; code: string; expiresOn: string | null }[],
 ): Promise<void> {
-  const other = lots.length > 0 ? await selectOtherExpiry(tx, lots) : undefined;
+  const other = await selectOtherExpiry(tx, lots);
   if (!other) return;
   const { sku, code: lot, expiresOn: known, given } = other;
   const told = known === null ? 'without an expiry date' : `with the expiry date ${known}`;

@@ -71,18 +71,20 @@ export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: Movi
 }
 
 /** A lot of these products that has another expiry date than the one named here. One that is named without a date is as it is known. */
-export function selectOtherExpiry(
+export async function selectOtherExpiry(
   on: Queryable,
   lots: readonly { productId: number; code: string; expiresOn: string | null }[],
 ): Promise<{ sku: string; code: string; expiresOn: string | null; given: string } | undefined> {
+  const dated = lots.filter(({ expiresOn }) => expiresOn !== null);
+  if (dated.length === 0) return undefined;
   return maybeOne(
     on,
     'tracking.other_expiry',
     `select p.sku, l.code, l.expires_on::text as "expiresOn", n.expires_on::text as given
      from unnest($1::int[], $2::text[], $3::date[]) as n (product_id, code, expires_on)
      join product_lots l on l.id = find_lot(n.product_id, n.code) join products p on p.id = n.product_id
-     where n.expires_on is not null and l.expires_on is distinct from n.expires_on limit 1`,
-    [lots.map((l) => l.productId), lots.map((l) => l.code), lots.map((l) => l.expiresOn)],
+     where l.expires_on is distinct from n.expires_on limit 1`,
+    [dated.map((l) => l.productId), dated.map((l) => l.code), dated.map((l) => l.expiresOn)],
   );
 }
 
