@@ -69,6 +69,7 @@ it('upkeep that keeps up is ok', async () => {
     partitionsAhead: 12,
     driftAlerts: 0,
     tamperAlerts: 0,
+    unsealedSeconds: expect.any(Number) as number,
     failedWork: 0,
     attention: 0,
   });

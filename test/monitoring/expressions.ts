@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ALERT_SEVERITIES } from '../../domain/stock/alerts/types';
 
 export const DEPLOY = join(__dirname, '..', '..', 'deploy');
 
@@ -88,7 +89,7 @@ const ruleFileSchema = z.strictObject({
           alert: z.string().regex(/^Holdfast[A-Za-z]+$/),
           expr: z.string(),
           for: z.string().regex(/^\d+[smh]$/),
-          labels: z.strictObject({ severity: z.enum(['critical', 'warning']) }),
+          labels: z.strictObject({ severity: z.enum(ALERT_SEVERITIES) }),
           annotations: z.strictObject({ summary: z.string().min(1), runbook_url: z.string() }),
         }),
       ),
@@ -135,4 +136,16 @@ export function expressions(): { where: string; expression: string }[] {
     ),
     ...readAlerts().map((rule) => ({ where: rule.alert, expression: comparedBy(rule) })),
   ];
+}
+
+/** Whether an expression looks at a series with these labels. */
+export function selects(expr: string, metric: string, labels: Readonly<Record<string, string>>): boolean {
+  const selectors = expr.matchAll(new RegExp(`\\b${metric}\\b(?:\\{([^}]*)\\})?`, 'g'));
+  return [...selectors].some(([, matchers = '']) =>
+    [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].every(([, label = '', operator = '', value = '']) => {
+      const is = labels[label] ?? '';
+      const equal = operator.endsWith('~') ? new RegExp(`^(?:${value})$`).test(is) : is === value;
+      return operator.startsWith('!') ? !equal : equal;
+    }),
+  );
 }

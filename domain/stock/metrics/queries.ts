@@ -64,23 +64,6 @@ export function selectReservationTotals(on: Queryable): Promise<ReservationTotal
   );
 }
 
-export interface AlertCount {
-  kind: string;
-  open: number;
-  acknowledged: number;
-}
-
-/** What is not resolved, by the index that holds nothing else. */
-export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
-  return many<AlertCount>(
-    on,
-    'metrics.alert_counts',
-    `select kind, count(*) filter (where status = 'open') as open,
-       count(*) filter (where status = 'acknowledged') as acknowledged
-     from alerts where status <> 'resolved' group by kind`,
-  );
-}
-
 export interface LedgerCheck {
   at: Date;
   findings: number;
