@@ -1,7 +1,6 @@
 import {
   execute,
   maybeOne,
-  many,
   one,
   type Queryable,
   type Transaction,
