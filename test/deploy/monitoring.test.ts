@@ -5,6 +5,7 @@ import { ATTENTION } from '../../domain/orders/types';
 import { ALERT_KINDS, ALERT_SEVERITIES, WORK_KINDS } from '../../domain/stock/alerts/types';
 import {
   comparedBy,
+  dashboardTexts,
   DEPLOY,
   expressions,
   readAlerts,
@@ -12,6 +13,7 @@ import {
   selects,
 } from '../monitoring/expressions';
 import { FIRING } from '../monitoring/firing';
+import { createDashboardCheck } from '../monitoring/grafana-types';
 
 const ROOT = join(DEPLOY, '..');
 const OPERATIONS = readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8');
@@ -30,7 +32,17 @@ function runbookOf(url: string): string | undefined {
   );
 }
 
-test('dashboards are as Grafana reads them, for orders, stock, money, jobs and the system, and none is there twice', () => {
+test('dashboards are of the types that Grafana publishes, and one that is not is found', () => {
+  const check = createDashboardCheck();
+  for (const text of dashboardTexts()) expect(check(text)).toEqual([]);
+  const [text = ''] = dashboardTexts();
+  expect(check(text.replace('"gridPos"', '"gridPosition"'))).toEqual([
+    expect.stringContaining('gridPosition') as string,
+  ]);
+  expect(check(text.replace('"displayMode": "list"', '"displayMode": "lists"'))).toHaveLength(1);
+});
+
+test('dashboards are for orders, stock, money, jobs and the system, and none is there twice', () => {
   const dashboards = readDashboards();
   expect(dashboards.map(({ uid }) => uid)).toEqual(
     ['jobs', 'money', 'orders', 'stock', 'system'].map((name) => `holdfast-${name}`),

@@ -7,8 +7,8 @@ import { ALERT_SEVERITIES } from '../../domain/stock/alerts/types';
 export const DEPLOY = join(__dirname, '..', '..', 'deploy');
 
 /**
- * What Grafana needs of a dashboard and its panels, by its JSON model:
- * https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/. A member that is not known is refused.
+ * What our dashboards have in common, narrower than what Grafana takes (`grafana-types.ts`): one kind of panel, one kind of source. A member
+ * that is not known is refused.
  */
 const datasource = z.strictObject({ type: z.literal('prometheus'), uid: z.literal('${datasource}') });
 const panel = z.strictObject({
@@ -33,6 +33,7 @@ const panel = z.strictObject({
   }),
   options: z.strictObject({
     legend: z.strictObject({
+      calcs: z.tuple([]),
       displayMode: z.enum(['list', 'table', 'hidden']),
       placement: z.enum(['bottom', 'right']),
       showLegend: z.boolean(),
@@ -71,7 +72,6 @@ const dashboardSchema = z.strictObject({
         label: z.string(),
         type: z.literal('datasource'),
         query: z.literal('prometheus'),
-        current: z.strictObject({}),
         hide: z.literal(0),
       }),
     ),
@@ -99,10 +99,14 @@ const ruleFileSchema = z.strictObject({
 
 const DASHBOARDS = join(DEPLOY, 'grafana', 'dashboards');
 
-export function readDashboards(): z.infer<typeof dashboardSchema>[] {
+export function dashboardTexts(): string[] {
   return readdirSync(DASHBOARDS)
     .sort()
-    .map((name) => dashboardSchema.parse(JSON.parse(readFileSync(join(DASHBOARDS, name), 'utf8'))));
+    .map((name) => readFileSync(join(DASHBOARDS, name), 'utf8'));
+}
+
+export function readDashboards(): z.infer<typeof dashboardSchema>[] {
+  return dashboardTexts().map((text) => dashboardSchema.parse(JSON.parse(text)));
 }
 
 export function readAlerts(): z.infer<typeof ruleFileSchema>['groups'][number]['rules'] {
@@ -142,10 +146,12 @@ export function expressions(): { where: string; expression: string }[] {
 export function selects(expr: string, metric: string, labels: Readonly<Record<string, string>>): boolean {
   const selectors = expr.matchAll(new RegExp(`\\b${metric}\\b(?:\\{([^}]*)\\})?`, 'g'));
   return [...selectors].some(([, matchers = '']) =>
-    [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].every(([, label = '', operator = '', value = '']) => {
-      const is = labels[label] ?? '';
-      const equal = operator.endsWith('~') ? new RegExp(`^(?:${value})$`).test(is) : is === value;
-      return operator.startsWith('!') ? !equal : equal;
-    }),
+    [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].every(
+      ([, label = '', operator = '', value = '']) => {
+        const is = labels[label] ?? '';
+        const equal = operator.endsWith('~') ? new RegExp(`^(?:${value})$`).test(is) : is === value;
+        return operator.startsWith('!') ? !equal : equal;
+      },
+    ),
   );
 }
