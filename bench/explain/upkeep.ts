@@ -42,6 +42,7 @@ import {
   selectNearExpiry,
   selectNoLongerNear,
   selectSettledLotFailures,
+  selectSettledReleaseFailures,
   selectUnblocked,
 } from '../../domain/warehousing/quality/queries';
 import { selectOverdueReturns } from '../../domain/warehousing/returns/queries';
@@ -83,14 +84,17 @@ const RECONCILERS: readonly ReadCase[] = [
 ];
 
 const STOCK_UPKEEP: readonly ReadCase[] = [
-  { what: 'stock-upkeep: blocked lots', run: (on) => selectBlockedLots(on, 200) },
-  { what: 'stock-upkeep: lots that are not blocked any more', run: (on) => selectUnblocked(on, 200) },
+  { what: 'stock-upkeep: blocked lots', run: (on) => selectBlockedLots(on, { after: 0, limit: 200 }) },
+  {
+    what: 'stock-upkeep: lots that are not blocked any more',
+    run: (on) => selectUnblocked(on, { lotId: null, after: FIRST_ID.row, limit: 200 }),
+  },
   {
     what: 'stock-upkeep: lots that expire soon',
     run: (on) =>
       selectNearExpiry(on, { days: 30, after: { productId: 0, warehouseId: 0 }, limit: 200, shown: 20 }),
   },
-  { what: 'stock-upkeep: alerts of lots that expire soon', run: (on) => selectNoLongerNear(on, 30) },
+  { what: 'stock-upkeep: alerts of lots that expire soon', run: (on) => selectNoLongerNear(on, { days: 30, limit: 200 }) },
   { what: 'stock-upkeep: places to settle', run: (on) => selectPlaces(on) },
   { what: 'stock-upkeep: counts that wait', run: (on) => selectResolvingSheets(on) },
   { what: 'stock-upkeep: stopped reservations', run: (on) => raiseStoppedReservations(on, 30, 1_000) },
@@ -99,6 +103,10 @@ const STOCK_UPKEEP: readonly ReadCase[] = [
   {
     what: 'stock-upkeep: settled work on lots',
     run: (on) => selectSettledLotFailures(on, 'hold_expired_lot'),
+  },
+  {
+    what: 'stock-upkeep: settled work on holds',
+    run: (on) => selectSettledReleaseFailures(on, 'release_hold'),
   },
   {
     what: 'stock-upkeep: settled work on reservations',

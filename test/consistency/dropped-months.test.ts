@@ -65,7 +65,8 @@ describe('a month that the retention drops', () => {
     }
   });
 
-  const fold = () => foldOldPartitions(shop.db, 1);
+  const fold = async () =>
+    (await foldOldPartitions(shop.db, { months: 1, withinMs: 100, waitMs: 100 })).folded;
 
   test.each([
     ['a changed row', `update inventory_transactions set on_hand_delta = 3 where id = 4`],

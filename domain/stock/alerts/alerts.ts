@@ -10,13 +10,14 @@ export {
   type OrderAlert,
 } from './order-alert-queries';
 export {
-  raiseAlert,
+  raiseAlerts,
   raiseBrokenPromise,
   raiseTampered,
+  type PlaceToTell,
   resolveTampered,
   type SealedSubject,
   resolveBrokenPromises,
-  resolveAlert,
+  resolveAlerts,
   SHOWN_IN_DETAILS,
   selectAlert as readAlert,
 } from './queries';
