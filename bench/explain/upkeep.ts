@@ -9,7 +9,7 @@ import {
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { selectNeededJobs } from '../../domain/assurance/retention-queries';
 import { selectLastStart } from '../../domain/assurance/queries';
-import { moveShare, selectShare } from '../../domain/assurance/share-queries';
+import { moveShare } from '../../domain/assurance/share-queries';
 import { selectBrokenFolds, selectBrokenLinks, selectSealBound } from '../../domain/assurance/seals/queries';
 import { selectResting } from '../../domain/jobs/queries';
 import { selectOldJobs, selectOldJobsWithFile } from '../../domain/jobs/retention-queries';
@@ -147,10 +147,19 @@ const SEALING: readonly ReadCase[] = [
   { what: 'seal-ledger: where it goes on', run: (on) => selectSealBound(on) },
   { what: 'seal-ledger: the next part to balance', run: (on) => selectBalanceStep(on) },
   {
-    what: 'verify-consistency: the chain of seals',
-    run: (on) => selectBrokenLinks(on, { lastSeq: 0, lastHash: null, limit: 100 }),
+    what: 'verify-consistency: the chain of seals, its end',
+    run: async (on) => {
+      const { seq: lastSeq, hash: lastHash } = await selectSealBound(on);
+      return selectBrokenLinks(on, {
+        lastSeq,
+        lastHash,
+        limit: 100,
+        after: Math.max(lastSeq - 1, 0),
+        upTo: null,
+      });
+    },
   },
-  { what: 'verify-consistency: months that were summed up', run: (on) => selectBrokenFolds(on) },
+  { what: 'verify-consistency: months that were summed up, once a day', run: (on) => selectBrokenFolds(on) },
   {
     what: 'verify-consistency: the last run of a check',
     run: (on) => selectLastStart(on, 'on_hand_ledger', 60),
@@ -163,10 +172,9 @@ const HOUR_MS = 3_600_000;
 /** Each check as the schedule runs it: an hour after the last run, with the share that is next. */
 const INCREMENTAL_CHECKS: readonly ReadCase[] = [...SQL_CHECKS.values()].map((check) => ({
   what: `verify-consistency: ${check.id}`,
-  async run(on, { recent }) {
+  async run(on, { recent, share }) {
     await prepareLongReading(on);
     const since = new Date(Date.now() - HOUR_MS);
-    const share = await selectShare(on);
     await on.query(
       statementOf(check, {
         mode: 'incremental',
