@@ -3,9 +3,13 @@ import { boundShare, selectShare } from '../../domain/assurance/share-queries';
 import type { Database } from '../../platform/database/database';
 import type { Samples } from './queries';
 
-/** Keys of rows of a database that was filled. The share is bounded as by a check that begins. */
-export async function findSamples(pool: Pool, db: Database): Promise<Samples> {
-  await boundShare(db);
+/**
+ * Keys of rows of a database that was filled. The share is bounded as by a check that begins.
+ *
+ * @param leastRows of a share; those of the product unless given
+ */
+export async function findSamples(pool: Pool, db: Database, leastRows?: number): Promise<Samples> {
+  await boundShare(db, leastRows);
   const share = await selectShare(db);
   const { rows } = await pool.query<Omit<Samples, 'share'>>(
     `select (select sku from products order by id limit 1) as "hotSku",
