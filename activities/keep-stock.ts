@@ -37,7 +37,12 @@ export async function keepStock({ db, expiryNearDays }: KeepStockDeps): Promise<
       () => releaseUnblocked({ db, stock }, { withinMs: WITHIN_MS.release }),
       // Before it is settled: a count that a newer number has overtaken takes nothing from anybody any more.
       () => wakeResolving(db),
-      () => settleAllPromised(db, { from: before ?? null, withinMs: WITHIN_MS.settle, beat: (upTo) => beat(upTo) }),
+      () =>
+        settleAllPromised(db, {
+          from: before ?? null,
+          withinMs: WITHIN_MS.settle,
+          beat: (upTo) => beat(upTo),
+        }),
       () => tellOfNearExpiry(db, { days: expiryNearDays, withinMs: WITHIN_MS.nearExpiry }),
       () => tellOfStoppedReservations(db),
     ];

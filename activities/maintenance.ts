@@ -58,7 +58,8 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
       }
       if (folded.length > 0)
         log.info({ folded, months }, 'old partitions of the ledger are opening balances now');
-      if (left !== null) log.warn({ left, months }, 'a month of the ledger that is due stays until the next run');
+      if (left !== null)
+        log.warn({ left, months }, 'a month of the ledger that is due stays until the next run');
       return { folded, left };
     },
     async removeOrphanedUploads() {

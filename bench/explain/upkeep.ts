@@ -94,7 +94,10 @@ const STOCK_UPKEEP: readonly ReadCase[] = [
     run: (on) =>
       selectNearExpiry(on, { days: 30, after: { productId: 0, warehouseId: 0 }, limit: 200, shown: 20 }),
   },
-  { what: 'stock-upkeep: alerts of lots that expire soon', run: (on) => selectNoLongerNear(on, { days: 30, limit: 200 }) },
+  {
+    what: 'stock-upkeep: alerts of lots that expire soon',
+    run: (on) => selectNoLongerNear(on, { days: 30, limit: 200 }),
+  },
   { what: 'stock-upkeep: places to settle', run: (on) => selectPlaces(on) },
   { what: 'stock-upkeep: counts that wait', run: (on) => selectResolvingSheets(on) },
   { what: 'stock-upkeep: stopped reservations', run: (on) => raiseStoppedReservations(on, 30, 1_000) },

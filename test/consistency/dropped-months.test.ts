@@ -130,11 +130,7 @@ describe('a month that the retention drops', () => {
     await shop.db.pool.query(`update ledger_rechecked set folds_read_at = folds_read_at - interval '1 day'`);
     for (let run = 0; run < 2; run++) expect((await verify('incremental')).findings).toEqual(found);
     expect((await verify()).findings).toEqual(found);
-    await tamper(
-      shop.url,
-      'update ledger_opening set on_hand = 15',
-      'update ledger_folds set entries = 15',
-    );
+    await tamper(shop.url, 'update ledger_opening set on_hand = 15', 'update ledger_folds set entries = 15');
     expect((await verify('incremental')).findings).toEqual([]);
   });
 

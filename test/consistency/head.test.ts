@@ -89,7 +89,9 @@ test('of a ledger that nobody has touched nothing is found, whatever is written,
   await addStock(shop.db, 'CHAIR', 'AMS', 3);
   await sealAll();
   expect(await found()).toEqual([]);
-  expect((await foldOldPartitions(shop.db, { months: 1 })).folded).toEqual(MONTHS.map((name) => `inventory_transactions_${name}`));
+  expect((await foldOldPartitions(shop.db, { months: 1 })).folded).toEqual(
+    MONTHS.map((name) => `inventory_transactions_${name}`),
+  );
   expect(await found()).toEqual([]);
   expect(await verifyHead(shop.db, head)).toEqual({
     findings: [],

@@ -99,7 +99,9 @@ test('months that are old enough become opening balances, and every result stays
   const now = await readStock(shop.db, sku);
   expect(await Promise.all([6, 5, 4, 3].map(onHandThen))).toEqual([10, 30, 25, 125]);
 
-  expect((await foldOldPartitions(shop.db, { months: 3 })).folded).toEqual([6, 5, 4].map((months) => nameOf(monthsAgo(months))));
+  expect((await foldOldPartitions(shop.db, { months: 3 })).folded).toEqual(
+    [6, 5, 4].map((months) => nameOf(monthsAgo(months))),
+  );
 
   expect(await partitions()).not.toContain(nameOf(monthsAgo(4)));
   expect(await partitions()).toContain(nameOf(monthsAgo(3)));
@@ -146,7 +148,9 @@ test('several at once fold each month once', async () => {
   for (const months of [6, 5, 4]) await receivedInThePast(months, 10);
   await sealEverything();
   const folded = await Promise.all([1, 2, 3].map(() => foldOldPartitions(shop.db, { months: 2 })));
-  expect(folded.flatMap((run) => run.folded).sort()).toEqual([6, 5, 4].map((months) => nameOf(monthsAgo(months))).sort());
+  expect(folded.flatMap((run) => run.folded).sort()).toEqual(
+    [6, 5, 4].map((months) => nameOf(monthsAgo(months))).sort(),
+  );
 });
 
 describe('while somebody reads the ledger for long', () => {

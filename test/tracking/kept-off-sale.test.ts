@@ -114,7 +114,9 @@ describe('lots that are on sale again', () => {
       await deliver(shop.db, [{ sku, quantity: 3, lot: lot('L') }]);
       await recallLot(withStock(shop.db), { sku, lot: 'L', reason: 'x', actor: 'qa', recalled: true });
     }
-    await shop.db.pool.query('update product_lots set recalled_at = null, recall_reason = null, recalled_by = null');
+    await shop.db.pool.query(
+      'update product_lots set recalled_at = null, recall_reason = null, recalled_by = null',
+    );
     return skus;
   }
 

@@ -122,7 +122,10 @@ async function readFolds(db: Database, mode: CheckMode): Promise<Finding[]> {
     return selectBrokenFolds(tx);
   });
   await markFoldsRead(db, broken.length > 0);
-  return broken.map(({ partition, what }) => ({ subject: `fold:${partition}`, details: { partition, what } }));
+  return broken.map(({ partition, what }) => ({
+    subject: `fold:${partition}`,
+    details: { partition, what },
+  }));
 }
 
 async function verifySeal(db: Database, seal: SealRange, limit: number): Promise<Finding[]> {
