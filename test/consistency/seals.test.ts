@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createConsistencyActivities } from '../../activities/consistency';
 import { sealLedger } from '../../domain/assurance/seals/seal';
+import { verifySeals } from '../../domain/assurance/seals/verify';
 import type { Database } from '../../platform/database/database';
 import { readSettings } from '../../platform/config';
 import { SCHEDULES } from '../../worker/schedules';
@@ -107,6 +108,32 @@ test('rows written while seals are made are all sealed in the end, and none of t
     return (await seals()).reduce((sum, { rows }) => sum + rows, 0) === total.rows[0]!.count;
   });
   expect(await verify()).toMatchObject({ rows: total.rows[0]!.count, findings: [] });
+});
+
+test('a seal that is made while a check runs is verified with its place in the chain by the next one', async () => {
+  const verifiedUpTo = async () =>
+    (await shop.db.pool.query<{ seq: number }>('select seals_seq as seq from ledger_verified')).rows[0]!.seq;
+  await write(10);
+  await sealRows(10);
+  await verify();
+  let begun = 0;
+  const sealing: Database = {
+    ...shop.db,
+    async transaction(work) {
+      const result = await shop.db.transaction(work);
+      begun += 1;
+      if (begun === 1) {
+        await write(10);
+        await sealRows(10);
+      }
+      return result;
+    },
+  };
+  expect((await verifySeals(sealing, { mode: 'incremental', limit: 100 })).findings).toEqual([]);
+  expect(await verifiedUpTo()).toBe(1);
+  await tamper(shop.url, `update ledger_seals set previous_hash = '\\x00' where seq = 2`);
+  expect((await verify('incremental')).findings).toEqual(['seal:2 seal_changed', 'seal:2 chain_broken']);
+  expect(await verifiedUpTo()).toBe(1);
 });
 
 test('seals cannot be changed, deleted or cut off', async () => {

@@ -85,12 +85,14 @@ export async function verifyAuditLog(db: Database, options: VerifyAuditOptions):
     return found.length === 0;
   };
   let after = mode === 'full' ? 0 : sealsSeq;
-  const links = await chain.read(Math.max(after - 1, 0), null);
+  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
+  const upTo = Math.max((await selectAuditBound(db)).seq, sealsSeq);
+  const links = await chain.read(Math.max(after - 1, 0), upTo);
   tellOfLinks(links);
   let intactUpTo = links.length === 0 ? after : null;
   const mayGoOn = () => !signal?.aborted && findings.size < limit;
   for (;;) {
-    const seals = await selectAuditSeals(db, after, BATCH);
+    const seals = (await selectAuditSeals(db, after, BATCH)).filter((seq) => seq <= upTo);
     for (const seq of seals) {
       if (!mayGoOn()) return [...findings.values()];
       if (!(await read(seq))) intactUpTo = null;

@@ -3,6 +3,7 @@ import {
   hasMonth,
   selectBrokenFolds,
   selectBrokenLinks,
+  selectSealBound,
   selectSeals,
   selectWrongRows,
   verifySealRows,
@@ -63,7 +64,9 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   };
   tell(await readFolds(db, mode));
   let after = mode === 'full' ? 0 : lastSeq;
-  const links = await chain.read(Math.max(after - 1, 0), null);
+  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
+  const upTo = Math.max((await selectSealBound(db)).seq, lastSeq);
+  const links = await chain.read(Math.max(after - 1, 0), upTo);
   tellOfLinks(links);
   let intactUpTo = links.length === 0 ? after : null;
   const read = async (seal: SealRange): Promise<boolean> => {
@@ -77,7 +80,7 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   };
   const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < limit;
   for (;;) {
-    const seals = await selectSeals(db, after, BATCH);
+    const seals = (await selectSeals(db, after, BATCH)).filter(({ seq }) => seq <= upTo);
     for (const seal of seals) {
       if (!mayGoOn()) return outcome;
       if (!(await read(seal))) intactUpTo = null;
