@@ -145,6 +145,8 @@ export async function startWorkerPart(context: PartContext, parts: WorkerParts):
   const worker = await startWorker({ settings, connection, client, namespace, log, ...rest });
   // A request that is let end may still start an order, or wait for one.
   service.onStop({ name: 'worker', stop: () => worker.drain(), stopAfter: HTTP_SERVER });
+  // Before the HTTP server of this process, which they call.
+  service.onStop({ name: 'reports of carriers', stop: () => worker.stopReports() });
   worker.failed.catch((error: unknown) => service.failed('worker', error));
 }
 
