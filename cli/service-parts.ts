@@ -49,7 +49,12 @@ export async function openObservabilityPart(
   { service, settings, log }: PartContext,
   { part, registry }: { part: string; registry: Registry },
 ): Promise<Observability> {
-  const tracer = await openTracer(settings, { service: `holdfast-${part}`, version: VERSION, log });
+  const tracer = await openTracer(settings, {
+    service: `holdfast-${part}`,
+    version: VERSION,
+    registry,
+    log,
+  });
   const observability = createObservability({
     registry,
     tracer,

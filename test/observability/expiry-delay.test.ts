@@ -82,7 +82,8 @@ test('what a transaction that is rolled back would have freed is not measured', 
   const sku = await shop.product({ AMS: 1 });
   const due = await shop.reserve({ [sku]: 1 });
   await makeReservationsDue(shop.db, [due], -100_000);
-  await shop.db.pool.query(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+  await shop.db.pool
+    .query(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
     create constraint trigger refused after update on reservations deferrable initially deferred
       for each row execute function refuse()`);
   const look = expireDueReservations(
