@@ -8,11 +8,12 @@ const ROOT = join(__dirname, '..', '..');
 
 const sbomSchema = z.object({
   bomFormat: z.literal('CycloneDX'),
-  metadata: z.object({ component: z.object({ version: z.string() }) }),
+  metadata: z.object({ component: z.object({ name: z.string(), version: z.string() }) }),
   components: z.array(z.object({ name: z.string(), version: z.string() })),
 });
 const manifest = z
   .object({
+    name: z.string(),
     version: z.string(),
     dependencies: z.record(z.string(), z.string()),
     devDependencies: z.record(z.string(), z.string()),
@@ -26,7 +27,7 @@ test('the bill of materials names every production dependency at its version, an
     shell: process.platform === 'win32',
   });
   const { metadata, components } = sbomSchema.parse(JSON.parse(stdout));
-  expect(metadata.component.version).toBe(manifest.version);
+  expect(metadata.component).toEqual({ name: manifest.name, version: manifest.version });
   const listed = new Map<string, string[]>();
   for (const { name, version } of components) listed.set(name, [...(listed.get(name) ?? []), version]);
   for (const [name, version] of Object.entries(manifest.dependencies))
