@@ -1,16 +1,13 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { messageOf, stackOf } from '../../platform/errors';
+import { stackOf } from '../../platform/errors';
+import { NODE_VERSIONS, provideNode } from './provide';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '..', '..');
-const CACHE = join(ROOT, 'node_modules', '.cache', 'holdfast', 'node');
-
-/** Of `engines` in package.json: the oldest of each line that is allowed, and of 24 the one that was tried last. */
-const VERSIONS = ['20.19.0', '22.12.0', '24.21.0'];
 
 /**
  * `npm run test:node-versions -- [version ...]`: the tests without a server, and the product from an empty folder through its demo, under
@@ -37,27 +34,6 @@ async function main(versions: readonly string[]): Promise<void> {
     }
   }
   if (tried === 0) throw new Error('no version of Node could be tried');
-}
-
-/** The program of a version, from its package of the npm registry. */
-async function provideNode(version: string): Promise<{ program: string } | { skipped: string }> {
-  const name = `node-${process.platform}-${process.arch}`;
-  const folder = join(CACHE, version);
-  try {
-    await mkdir(folder, { recursive: true });
-    await run('npm', [
-      'install',
-      '--prefix',
-      folder,
-      '--no-save',
-      '--no-audit',
-      '--no-fund',
-      `${name}@${version}`,
-    ]);
-  } catch (error) {
-    return { skipped: `${name} could not be installed: ${messageOf(error)}` };
-  }
-  return { program: join(folder, 'node_modules', name, 'bin', 'node') };
 }
 
 async function pureTestsPass(node: string): Promise<boolean> {
@@ -94,7 +70,7 @@ function say(text: string): void {
 }
 
 const asked = process.argv.slice(2);
-main(asked.length > 0 ? asked : VERSIONS).catch((error: unknown) => {
+main(asked.length > 0 ? asked : NODE_VERSIONS).catch((error: unknown) => {
   process.stderr.write(`${stackOf(error)}\n`);
   process.exitCode = 1;
 });
