@@ -95,7 +95,7 @@ async function takeAnOrder(around: {
   const env = {
     ...servers,
     ...image.env,
-    ...readOnlyExcept(writable),
+    ...readOnlyExcept(writable, '--permission'),
     PATH: path,
     HOME: writable,
     PORT: String(port),
