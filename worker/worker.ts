@@ -55,6 +55,11 @@ export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
   /**
+   * The carriers of this process no longer call the webhook, which may be an API that stops next. What they have not reported is
+   * reported by another worker, or after the next start.
+   */
+  stopReports(): Promise<void>;
+  /**
    * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay and the integrations. What has
    * not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
    */
@@ -136,6 +141,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
   return {
     failed: workers.failed,
+    async stopReports() {
+      await Promise.all(carriers.map((carrier) => carrier.stop()));
+    },
     async drain() {
       const ended = workers
         .shutDown()
