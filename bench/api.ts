@@ -131,7 +131,7 @@ interface Tokens {
 async function benchTokens(db: Database, secret: Buffer): Promise<Tokens> {
   const keys = createSigningKeys({ db, secret });
   const names = { issuer: 'holdfast', audience: 'holdfast-api' };
-  const operator = { sessionId: newId(), userId: newId(), role: 'operator' } as const;
+  const operator = { sessionId: newId(), userId: newId(), role: 'operator', signedInAt: new Date() } as const;
   // The first one makes the key.
   await keys.current();
   return {

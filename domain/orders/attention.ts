@@ -11,6 +11,7 @@ import {
   selectOrdersInNeed,
   type AlertView,
 } from '../stock/alerts/alerts';
+import { eraseErasedLater } from './erase-later';
 import { appendEvents } from './events';
 import { ATTENTION, type AttentionKind, type NewEvent } from './types';
 
@@ -47,6 +48,11 @@ export async function raiseAttention(tx: Transaction, attention: readonly Attent
       subject: subjectOf({ kind, about }),
       details: { ...details, reason: kind, about, why, next: ATTENTION[kind].next },
     })),
+  );
+  // What is noted about it.
+  await eraseErasedLater(
+    tx,
+    attention.map(({ orderId }) => orderId),
   );
 }
 

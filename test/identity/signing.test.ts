@@ -7,7 +7,12 @@ import { openTestShop, type TestShop } from '../support/fixtures';
 
 const NAMES = { issuer: 'holdfast', audience: 'holdfast-api' };
 const SECRET = randomBytes(32);
-const CLAIMS = { userId: newId(), role: 'customer', sessionId: newId() };
+const CLAIMS = {
+  userId: newId(),
+  role: 'customer',
+  sessionId: newId(),
+  signedInAt: new Date('2026-01-02T03:04:05Z'),
+};
 const REFUSED = { code: 'NOT_SIGNED_IN' };
 
 let shop: TestShop;

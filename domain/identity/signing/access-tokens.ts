@@ -1,4 +1,4 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { AppError } from '../../../platform/errors';
 import { USER_ROLES, type UserRole } from '../accounts/types';
 import { ACCESS_TOKEN_SECONDS, CLOCK_SKEW_SECONDS, type SigningKeys } from './signing-keys';
@@ -17,10 +17,10 @@ const TYPE = 'at+jwt';
 export async function issueAccessToken(
   keys: SigningKeys,
   { issuer, audience }: TokenNames,
-  { userId, role, sessionId }: TokenClaims,
+  { userId, role, sessionId, signedInAt }: TokenClaims,
 ): Promise<string> {
   const { kid, key } = await keys.current();
-  return new SignJWT({ role, sid: sessionId })
+  return new SignJWT({ role, sid: sessionId, auth_time: Math.floor(signedInAt.getTime() / 1_000) })
     .setProtectedHeader({ alg: 'EdDSA', kid, typ: TYPE })
     .setSubject(userId)
     .setIssuer(issuer)
@@ -31,7 +31,7 @@ export async function issueAccessToken(
 }
 
 /**
- * What a token of ours says.
+ * What a token of ours says. `signedInAt`: null in one that a build of before has issued.
  *
  * @throws AppError `NOT_SIGNED_IN` where it is not ours, was changed or is no longer good
  */
@@ -39,7 +39,7 @@ export async function readAccessToken(
   keys: SigningKeys,
   { issuer, audience }: TokenNames,
   token: string,
-): Promise<{ userId: string; role: UserRole; sessionId: string }> {
+): Promise<{ userId: string; role: UserRole; sessionId: string; signedInAt: Date | null }> {
   try {
     const { payload } = await jwtVerify(
       token,
@@ -61,10 +61,20 @@ export async function readAccessToken(
     );
     const role = USER_ROLES.find((each) => each === payload['role']);
     if (!role) throw new errors.JWTInvalid('the role is not known');
-    return { userId: String(payload.sub), role, sessionId: String(payload['sid']) };
+    return {
+      userId: String(payload.sub),
+      role,
+      sessionId: String(payload['sid']),
+      signedInAt: signInTimeOf(payload),
+    };
   } catch (error) {
     throw asNotSignedIn(error);
   }
+}
+
+/** When its holder has signed in, by the claim `auth_time` (OpenID Connect Core 1.0, section 2); null: it does not say. */
+export function signInTimeOf({ auth_time: seconds }: JWTPayload): Date | null {
+  return typeof seconds === 'number' && Number.isFinite(seconds) ? new Date(seconds * 1_000) : null;
 }
 
 /** What is wrong with a token, in words that tell its holder what to do; any other error unchanged. */
