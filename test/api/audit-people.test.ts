@@ -104,7 +104,7 @@ audited('people', async (test, expectRecorded) => {
   );
 });
 
-audited('keys', async (test, expectRecorded) => {
+audited('keys', async (_test, expectRecorded) => {
   const made = await expectRecorded(
     'POST /api-keys',
     { log: 'api_key.made' },

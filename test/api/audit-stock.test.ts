@@ -4,7 +4,7 @@ import { auditedTests } from './audited';
 
 const audited = auditedTests();
 
-audited('catalogue', async (test, expectRecorded) => {
+audited('catalogue', async (_test, expectRecorded) => {
   const fields = { name: 'Lamp', priceMinor: 100, currency: 'USD' };
   const sku = `LAMP-${newId().slice(-6)}`;
   await expectRecorded('POST /products', { log: 'product.added' }, { body: { sku, ...fields } });

@@ -59,6 +59,7 @@ describe('a token is refused', () => {
       sub: CLAIMS.userId,
       role: 'customer',
       sid: CLAIMS.sessionId,
+      auth_time: CLAIMS.signedInAt.getTime() / 1_000,
       iss: NAMES.issuer,
       aud: NAMES.audience,
       iat: now(),
@@ -70,6 +71,11 @@ describe('a token is refused', () => {
 
   test('not, when nothing is wrong with it', async () => {
     await expect(read(await signed({}))).resolves.toEqual(CLAIMS);
+  });
+
+  test('not, where a build of before has issued it, which did not say when somebody signed in', async () => {
+    const before = await signed({ auth_time: undefined });
+    await expect(read(before)).resolves.toEqual({ ...CLAIMS, signedInAt: null });
   });
 
   test.each<[string, JWTPayload]>([

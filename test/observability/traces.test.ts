@@ -69,11 +69,14 @@ test('one trace leads from a request, which continues its caller’s, to the sta
 test('a span says nothing of what a statement was about, and of a request only its template', async () => {
   const sku = await test_.newSku(1);
   const traceId = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
-  await test_.call('GET', `/inventory/${sku}?secret=hunter2`, {
-    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+  await test_.call('GET', `/inventory/${sku}?secret=hunter2`, { headers });
+  await test_.call('POST', `/inventory/${sku}/adjust`, {
+    headers: { ...headers, 'idempotency-key': 'once' },
+    body: { location: 'AMS', delta: 1, reason: 'hunter2' },
   });
-  const spans = await receiver.traceWith(traceId, (all) => all.some(({ kind }) => kind === 2));
-  expect(spans.length).toBeGreaterThan(1);
+  const spans = await receiver.traceWith(traceId, (all) => all.filter(({ kind }) => kind === 2).length === 2);
+  expect(spans.length).toBeGreaterThan(2);
   expect(JSON.stringify(spans)).not.toContain('hunter2');
   expect(JSON.stringify(spans)).not.toContain(sku);
 });
