@@ -253,6 +253,26 @@ test('an admin who was demoted or disabled gives no rights with the token from b
   }
 });
 
+test('keys are made by an admin who has signed in within a quarter of an hour, however often the session was refreshed', async () => {
+  const admin = await addPerson();
+  await setRole(admin.id, 'admin');
+  const first = sessionOf(await logIn(admin.email));
+  const newKey = () => ({ service: `s-${admin.id}-${newId()}`, role: 'service', scopes: ['orders'] });
+  expect((await as(first.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
+  await one.db.pool.query(
+    `update sessions set created_at = created_at - interval '16 minutes' where user_id = $1`,
+    [admin.id],
+  );
+  const refreshed = sessionOf(await post('/auth/refresh', { refreshToken: first.refreshToken }));
+  expect(await as(refreshed.accessToken, 'POST', '/api-keys', newKey())).toMatchObject({
+    status: 401,
+    body: { code: 'SIGN_IN_NOT_RECENT' },
+  });
+  expect((await as(refreshed.accessToken, 'GET', '/api-keys')).status).toBe(200);
+  const again = sessionOf(await logIn(admin.email));
+  expect((await as(again.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
+});
+
 test('a changed password ends all sessions; the present one is asked for', async () => {
   const { id, email, accessToken, refreshToken } = await addPerson();
   const change = (current: string) =>
