@@ -5,6 +5,7 @@ import type { OpenApiDocument } from '../../api/http/openapi';
 import { newId } from '../../platform/ids';
 import { newEmail, PASSWORD } from '../identity/people';
 import { ADMIN_CALLER } from '../support/access-keys';
+import { waitFor } from '../support/wait';
 import { AUDITED, NOT_AUDITED } from './audit-table';
 import { openStackApi, type StackApi } from './stack-api';
 import { order, type CallOptions, type Reply } from './support';
@@ -63,6 +64,27 @@ it('what somebody does with an order of their own is in its history alone', asyn
   const { body } = await test.place(order(await test.newSku(1), 1));
   const { rows } = await test.stack.db.pool.query('select from audit_log where subject_id = $1', [body.id]);
   expect(rows).toEqual([]);
+});
+
+it('a feed is one entry, whatever number of rows it has; each change of stock is in the ledger with who sent it', async () => {
+  const skus = [await test.newSku(1), await test.newSku(1), await test.newSku(1)];
+  const { pool } = test.stack.db;
+  const before = await pool.query<{ log: string }>('select coalesce(max(id), 0)::text as log from audit_log');
+  const raw = ['sku,location,quantity', ...skus.map((sku) => `${sku},AMS,7`), ''].join('\n');
+  const started = await test.call('POST', '/jobs/feed', { raw, headers: { 'content-type': 'text/csv' } });
+  expect(started.status).toBe(202);
+  await waitFor(async () => (await test.call('GET', `/jobs/${started.body.id}`)).body.status === 'completed');
+  const { rows: log } = await pool.query(
+    'select action, subject_id as subject, actor from audit_log where id > $1::bigint',
+    [before.rows[0]!.log],
+  );
+  expect(log).toEqual([{ action: 'job.started', subject: started.body.id, actor: ADMIN_CALLER }]);
+  const { rows: ledger } = await pool.query(
+    `select distinct actor, count(*)::int as entries from inventory_transactions
+     where product_id in (select id from products where sku = any ($1)) and kind <> 'opening' and on_hand_delta = 6 group by actor`,
+    [skus],
+  );
+  expect(ledger).toEqual([{ actor: ADMIN_CALLER, entries: 3 }]);
 });
 
 it('the log is searched by staff, page by page, and addresses are for admins', async () => {
