@@ -131,7 +131,7 @@ test('failed work counts once there is an alert of it, and until that is acknowl
 test('a failed job counts until somebody acknowledges it', async () => {
   const { db } = shop;
   const { jobId } = await createJob(db, { id: newId(), type: 'feed', input: {}, actor: 'test' });
-  await failJob(db, jobId, { code: 'X', detail: 'it does not go on' }, { result: {} });
+  await failJob(db, jobId, { code: 'X', detail: 'it does not go on' });
   const failed = { 'status=failed,type=feed': 1 };
   const jobs = async () =>
     Object.fromEntries(
