@@ -1,7 +1,8 @@
 import { removeOrphanedUploads } from '../domain/uploads/receiving';
+import { raiseTampered, resolveTampered } from '../domain/stock/alerts/alerts';
 import { ensurePartitions, foldOldPartitions } from '../domain/stock/partitions/partitions';
 import type { Database } from '../platform/database/database';
-import { isAppError } from '../platform/errors';
+import { isAppError, messageOf } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';
 import { forgetting } from './upload-kinds';
@@ -17,7 +18,10 @@ export interface MaintenanceDeps {
 export interface MaintenanceActivities {
   /** Makes the ledger's partitions of the months to come. */
   ensureLedgerPartitions(): Promise<{ made: number }>;
-  /** Sums partitions older than the retention into opening balances and drops them; returns their names. */
+  /**
+   * Sums partitions older than the retention into opening balances and drops them; returns their names. One that is not as it was sealed
+   * stays and raises the alert `ledger_tampered`, which a later run ends that drops it.
+   */
   foldLedgerPartitions(): Promise<{ folded: string[] }>;
   /** Removes what uploads left that broke off with their process. */
   removeOrphanedUploads(): Promise<{ uploads: number }>;
@@ -40,10 +44,15 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
         });
       try {
         await heartbeating(fold);
+        // The oldest goes first: whatever was refused before is gone. A run that drops nothing has looked at nothing.
+        if (folded.length > 0) await db.retrying((tx) => resolveTampered(tx, 'ledger_fold'));
       } catch (error) {
         // Trying again does not help: a person has to look, and the next night finds it again.
         if (!isAppError(error, 'LEDGER_MONTH_CHANGED')) throw error;
         log.error({ err: error, months }, 'a month of the ledger is not as it was sealed, and stays');
+        await db.retrying((tx) =>
+          raiseTampered(tx, 'ledger_fold', { findings: 1, first: [messageOf(error)] }),
+        );
       }
       if (folded.length > 0)
         log.info({ folded, months }, 'old partitions of the ledger are opening balances now');

@@ -28,6 +28,7 @@ import { createReceivers } from './outbox/receivers';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addLedgerMetrics } from './ledger-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
@@ -116,6 +117,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  addLedgerMetrics(deps.metrics, db, settings.LEDGER_RETENTION_MONTHS);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({

@@ -1,4 +1,4 @@
-import { selectAlerts } from '../../domain/stock/alerts/queries';
+import { selectAlertCounts, selectAlerts } from '../../domain/stock/alerts/queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { claimToBook } from '../../domain/fulfilment/queries';
 import { statementOf, SQL_CHECKS } from '../../domain/assurance/checks/checks';
@@ -6,7 +6,6 @@ import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckMode, TransactionPosition } from '../../domain/assurance/types';
 import { selectDueForUpdate } from '../../domain/stock/reservations/expiry-queries';
 import {
-  selectAlertCounts,
   selectReservationTotals,
   selectStockTotals,
   selectUpkeep,
@@ -283,7 +282,7 @@ export const OTHER_QUERIES: readonly ExplainedQuery[] = [
   },
   {
     title: 'Alerts by kind',
-    usedBy: '`GET /inventory/metrics`',
+    usedBy: '`GET /inventory/metrics`, `GET /metrics`',
     index: '`alerts_unresolved` alone: it covers kind and status.',
     run: (on) => selectAlertCounts(on),
   },

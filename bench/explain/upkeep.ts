@@ -25,7 +25,7 @@ import {
   resolveBrokenPromises,
   resolveStoppedReservations,
 } from '../../domain/stock/alerts/queries';
-import { deleteOldAlerts } from '../../domain/stock/alerts/retention-queries';
+import { deleteOldAffected, deleteOldAlerts } from '../../domain/stock/alerts/retention-queries';
 import { selectBalanceStep } from '../../domain/stock/availability/balance-queries';
 import {
   hasOverdueReservation,
@@ -129,6 +129,7 @@ const RETENTION: readonly ReadCase[] = [
   { what: 'retention: feeds with a file', run: (on) => selectOldJobsWithFile(on, 'feed', byId) },
   { what: 'retention: jobs', run: (on) => selectOldJobs(on, 'feed', byId) },
   { what: 'retention: checks that are needed', run: (on) => selectNeededJobs(on, [newId()]) },
+  { what: 'retention: those whom alerts concern', run: (on) => deleteOldAffected(on, byPlace) },
   { what: 'retention: alerts', run: (on) => deleteOldAlerts(on, byPlace) },
   { what: 'retention: updates of carriers', run: (on) => deleteOldCarrierEvents(on, byPlace) },
   { what: 'retention: events of gateways', run: (on) => deleteOldGatewayEvents(on, byPlace) },

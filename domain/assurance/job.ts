@@ -4,7 +4,7 @@ import {
   raiseTampered,
   resolveAlert,
   resolveTampered,
-  type SealedSubject,
+  type TamperedSubject,
 } from '../stock/alerts/alerts';
 import {
   beginJob,
@@ -103,7 +103,9 @@ export async function finishConsistencyJob(
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) {
       await advanceCheckpoint(db, mode);
-      await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
+      const found = await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
+      // Everything was read, so that month too.
+      if (mode === 'full' && found === 0) await db.retrying((tx) => resolveTampered(tx, 'ledger_fold'));
     }
     if (ran.has('audit_seals')) await trackSeals(db, jobId, { check: 'audit_seals', subject: 'audit_log' });
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
@@ -138,8 +140,8 @@ const NAMED = 20;
 async function trackSeals(
   db: Database,
   jobId: string,
-  { check, subject }: { check: CheckId; subject: SealedSubject },
-): Promise<void> {
+  { check, subject }: { check: CheckId; subject: TamperedSubject },
+): Promise<number> {
   const found = await selectFindings(db, { jobId, check, after: 0, limit: NAMED, offset: 0 });
   const findings = (await selectCheck(db, jobId, check))?.findings ?? 0;
   const first = found.map(({ subject }) => subject);
@@ -147,6 +149,7 @@ async function trackSeals(
     if (findings > 0) await raiseTampered(tx, subject, { jobId, findings, first });
     else await resolveTampered(tx, subject);
   });
+  return findings;
 }
 
 /** Alerts of one transaction: each takes a row's lock. */

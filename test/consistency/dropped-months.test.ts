@@ -12,23 +12,9 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-const { write, sealRows, verify, seals } = sealedLedger(() => shop);
+const { write, writeLongAgo, sealRows, verify, seals } = sealedLedger(() => shop);
 
 describe('a month that the retention drops', () => {
-  /** Two years ago, where the partitions of today do not reach. */
-  async function writeLongAgo(): Promise<string> {
-    const name = 'inventory_transactions_2020_01';
-    await shop.db.pool.query(
-      `create table ${name} partition of inventory_transactions for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`,
-    );
-    await shop.db.pool.query(
-      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
-       select '2020-01-15', 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, 15)`,
-    );
-    await shop.db.pool.query('update stock set on_hand = on_hand + 15');
-    return name;
-  }
-
   const isSealed = async (name: string) =>
     (await shop.db.pool.query<{ sealed: boolean }>(`select ledger_partition_is_sealed($1) as sealed`, [name]))
       .rows[0]!.sealed;

@@ -1,5 +1,10 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { EVERYTHING } from '../../domain/assurance/share';
+import {
+  readByTransactions,
+  selectUnsealedLedgerSeconds,
+} from '../../domain/assurance/seals/unsealed-queries';
+import { recordStatements } from '../../bench/explain/recorder';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -109,6 +114,33 @@ test.each(['on_hand_ledger', 'reserved_ledger', 'ledger_keys'] as const)(
     expect(read).toBeGreaterThanOrEqual(RECENT);
     expect(read).toBeLessThan(LEDGER / 10);
     expect(rowsRead(await readersOf(check, 'full', 'inventory_transactions'))).toBeGreaterThanOrEqual(LEDGER);
+  },
+);
+
+test.each([
+  ['that goes on', LEDGER - RECENT],
+  ['that has stood still since long ago', LEDGER / 20],
+])(
+  'how old the oldest row without a seal is, is found without reading all, of sealing %s',
+  async (_, xid) => {
+    const [statement] = await recordStatements(shop.db, (on) =>
+      selectUnsealedLedgerSeconds(on, { xid, id: Number.MAX_SAFE_INTEGER }),
+    );
+    const read = await shop.db.transaction(async (tx) => {
+      await readByTransactions(tx);
+      const { rows } = await tx.query({
+        name: '',
+        text: `explain (analyze, format json) ${statement?.text ?? ''}`,
+        values: statement?.values ?? [],
+      });
+      const [{ Plan }] = rows[0]?.['QUERY PLAN'] as [{ Plan: PlanNode }];
+      return rowsRead(
+        nodesOf(Plan).filter((node) => node['Relation Name']?.startsWith('inventory_transactions')),
+      );
+    });
+    expect(read).toBeGreaterThanOrEqual(RECENT);
+    // The rows that are looked at, and a range of 32 pages.
+    expect(read).toBeLessThan(14_000);
   },
 );
 

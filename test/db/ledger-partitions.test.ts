@@ -1,7 +1,11 @@
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { ensurePartitions, foldOldPartitions } from '../../domain/stock/partitions/partitions';
+import {
+  ensurePartitions,
+  foldOldPartitions,
+  foldOverdueSeconds,
+} from '../../domain/stock/partitions/partitions';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
@@ -117,6 +121,21 @@ test('a time before the horizon is refused with its code and the horizon', async
     code: 'ASOF_BEFORE_RETENTION',
     details: { horizon: monthsAgo(3).toISOString() },
   });
+});
+
+test('a month is overdue from when it is past its retention until it is summed up', async () => {
+  const overdue = (months: number) => foldOverdueSeconds(shop.db, months);
+  expect(await overdue(1)).toBe(0);
+  await receivedInThePast(5, 10);
+  await receivedInThePast(4, 10);
+  // It ended four months ago, and is kept for two more.
+  const since = (Date.now() - monthsAgo(2).getTime()) / 1_000;
+  expect(Math.abs((await overdue(2)) - since)).toBeLessThan(600);
+  expect(await overdue(5)).toBe(0);
+  expect(await overdue(0)).toBe(0);
+  await sealEverything();
+  await foldOldPartitions(shop.db, 2);
+  expect(await overdue(2)).toBe(0);
 });
 
 test('what is not sealed stays, and so does what came after it', async () => {

@@ -122,6 +122,20 @@ test('a ledger that is not as it was sealed waits; who looks after it is named',
   expect(await waiting('ledger_tampered')).toEqual([]);
 });
 
+test('a month that was not summed up waits, with why', async () => {
+  const { db } = shop;
+  await db.transaction((tx) =>
+    raiseTampered(tx, 'ledger_fold', { findings: 1, first: ['2020-01: changed'] }),
+  );
+  const [one] = await waiting('ledger_tampered');
+  expect(one).toMatchObject({
+    subject: { type: 'ledger', id: 'ledger_fold' },
+    actions: ['holdfast verify --seals'],
+  });
+  expect(one?.why).toContain('2020-01: changed');
+  await db.transaction((tx) => resolveTampered(tx, 'ledger_fold'));
+});
+
 test.each(['recall', 'count_short'] as const)(
   'promises that were changed (%s) wait at their place',
   async (kind) => {

@@ -14,12 +14,13 @@ export {
   raiseBrokenPromise,
   raiseTampered,
   resolveTampered,
-  type SealedSubject,
   resolveBrokenPromises,
   resolveAlert,
   SHOWN_IN_DETAILS,
+  selectAlertCounts,
   selectAlert as readAlert,
+  type TamperedSubject,
 } from './queries';
 export { raiseTransferOverdue, resolveTransferOverdue } from './transfer-overdue';
 export { lockDefaults } from './threshold-queries';
-export type { AlertView } from './types';
+export type { AlertSeverity, AlertView } from './types';

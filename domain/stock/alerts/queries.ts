@@ -228,14 +228,20 @@ export function updateTransferOverdue(
   );
 }
 
-/** What is sealed. */
-export type SealedSubject = 'ledger' | 'audit_log';
+/**
+ * What is not as it was sealed, by who finds it out: the checks of the ledger and of the audit log, and the fold of a month that is older
+ * than the retention. Each raises and ends an alert of its own, since a check need not read what the fold has read.
+ */
+export type TamperedSubject = 'ledger' | 'audit_log' | 'ledger_fold';
 
-/** Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. */
+/**
+ * Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. `jobId`:
+ * of the check that has found it.
+ */
 export function raiseTampered(
   tx: Transaction,
-  subject: SealedSubject,
-  details: { jobId: string; findings: number; first: readonly string[] },
+  subject: TamperedSubject,
+  details: { jobId?: string; findings: number; first: readonly string[] },
 ): Promise<number> {
   return execute(
     tx,
@@ -251,7 +257,7 @@ export function raiseTampered(
   );
 }
 
-export function resolveTampered(tx: Transaction, subject: SealedSubject): Promise<number> {
+export function resolveTampered(tx: Transaction, subject: TamperedSubject): Promise<number> {
   return execute(
     tx,
     'alerts.resolve_ledger_tampered',
@@ -264,6 +270,23 @@ export function resolveTampered(tx: Transaction, subject: SealedSubject): Promis
 const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.order_id as "orderId", a.details, ${utc('a.raised_at')} as "raisedAt",
   ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,
   ${utc('a.resolved_at')} as "resolvedAt", a.resolved_by as "resolvedBy", a.resolution`;
+
+export interface AlertCount {
+  kind: string;
+  open: number;
+  acknowledged: number;
+}
+
+/** What is not resolved, by the index that holds nothing else. */
+export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
+  return many<AlertCount>(
+    on,
+    'alerts.counts',
+    `select kind, count(*) filter (where status = 'open') as open,
+       count(*) filter (where status = 'acknowledged') as acknowledged
+     from alerts where status <> 'resolved' group by kind`,
+  );
+}
 
 export interface AlertFilter {
   status?: AlertStatus | undefined;

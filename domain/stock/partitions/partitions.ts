@@ -1,6 +1,6 @@
-import type { Database } from '../../../platform/database/database';
+import type { Database, Queryable } from '../../../platform/database/database';
 import { AppError, messageOf, sqlState } from '../../../platform/errors';
-import { foldOldestPartition, makePartitions, setFoldTimeouts } from './queries';
+import { foldOldestPartition, makePartitions, selectFoldOverdue, setFoldTimeouts } from './queries';
 
 /** Makes the ledger's partitions of this month and `months` more, by a function of the owner; returns how many were new. */
 export function ensurePartitions(db: Database, months: number): Promise<number> {
@@ -35,6 +35,11 @@ export async function foldOldPartitions(
     folded.push(partition);
     told(partition);
   }
+}
+
+/** For how many seconds the oldest month of the ledger has been past its retention of `months` full months, 0 for ever; 0: none is. */
+export async function foldOverdueSeconds(on: Queryable, months: number): Promise<number> {
+  return months === 0 ? 0 : selectFoldOverdue(on, months);
 }
 
 const DATA_CORRUPTED = 'XX001';

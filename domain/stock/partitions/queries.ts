@@ -1,4 +1,4 @@
-import { execute, one, type Transaction } from '../../../platform/database/database';
+import { execute, one, type Queryable, type Transaction } from '../../../platform/database/database';
 
 /**
  * Of this transaction alone. Summing a month may take minutes; but everybody who comes to the ledger queues behind a drop that
@@ -32,4 +32,17 @@ export async function makePartitions(tx: Transaction, months: number): Promise<n
     [months],
   );
   return row.made;
+}
+
+/** For how many seconds the oldest month of the ledger has been older than `months` full months; 0: it is not. */
+export async function selectFoldOverdue(on: Queryable, months: number): Promise<number> {
+  const row = await one<{ seconds: number }>(
+    on,
+    'partitions.fold_overdue',
+    `select coalesce(greatest(extract(epoch from clock_timestamp()
+       - (min(upper_bound) at time zone 'UTC' + make_interval(months => $1)) at time zone 'UTC'), 0), 0)::float8 as seconds
+     from ledger_partitions`,
+    [months],
+  );
+  return row.seconds;
 }
