@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import {
-  raiseAlert,
+  raiseAlerts,
   raiseTampered,
-  resolveAlert,
+  resolveAlerts,
   resolveTampered,
   type TamperedSubject,
 } from '../stock/alerts/alerts';
@@ -159,14 +159,9 @@ const ALERTS_AT_ONCE = 200;
 async function trackDrift(db: Database, jobId: string): Promise<void> {
   const drifting = await selectDrifting(db, jobId, DRIFT_CHECKS);
   for (let start = 0; start < drifting.length; start += ALERTS_AT_ONCE) {
-    await db.retrying(async (tx) => {
-      for (const row of drifting.slice(start, start + ALERTS_AT_ONCE)) {
-        await raiseAlert(tx, { kind: 'ledger_drift', ...row });
-      }
-    });
+    const places = drifting.slice(start, start + ALERTS_AT_ONCE);
+    await db.retrying((tx) => raiseAlerts(tx, 'ledger_drift', places));
   }
   const settled = await selectSettledDrift(db, jobId, DRIFT_CHECKS);
-  await db.retrying(async (tx) => {
-    for (const row of settled) await resolveAlert(tx, { kind: 'ledger_drift', ...row });
-  });
+  await db.retrying((tx) => resolveAlerts(tx, 'ledger_drift', settled));
 }

@@ -1,5 +1,5 @@
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
-import { raiseAlert, raiseTampered } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts, raiseTampered } from '../../domain/stock/alerts/alerts';
 import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
@@ -112,7 +112,7 @@ it('each thing that is behind is named', async () => {
     `insert into reservations (id, kind, status, expires_at) values (gen_random_uuid(), 'hold', 'pending', now() - interval '5 minutes')`,
   );
   await test.db.transaction((tx) =>
-    raiseAlert(tx, { kind: 'ledger_drift', productId: 1, warehouseId: 1, details: {} }),
+    raiseAlerts(tx, 'ledger_drift', [{ productId: 1, warehouseId: 1, details: {} }]),
   );
   await test.db.transaction((tx) =>
     raiseTampered(tx, 'ledger', { jobId: newId(), findings: 1, first: ['seal 1'] }),

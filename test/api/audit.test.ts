@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenApiDocument } from '../../api/http/openapi';
-import { raiseAlert } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts } from '../../domain/stock/alerts/alerts';
 import { recordFailure } from '../../domain/stock/alerts/failed-work';
 import { hashOfToken } from '../../domain/identity/secret-token';
 import { newId } from '../../platform/ids';
@@ -391,7 +391,7 @@ it('stock: each change has who made it', async () => {
     [sku],
   );
   await test.stack.db.transaction((tx) =>
-    raiseAlert(tx, { kind: 'ledger_drift', productId: rows[0]!.p, warehouseId: rows[0]!.w, details: {} }),
+    raiseAlerts(tx, 'ledger_drift', [{ productId: rows[0]!.p, warehouseId: rows[0]!.w, details: {} }]),
   );
   const [alert] = (await call('GET', `/inventory/alerts?kind=ledger_drift&sku=${sku}`)).body.items;
   await expectRecorded(

@@ -38,6 +38,9 @@ beforeAll(async () => {
     `insert into shipments (id, order_id, reservation_id, warehouse_id, status, carrier)
      select gen_random_uuid(), id, gen_random_uuid(), 1, 'picked_up', 'sandbox' from orders`,
     'insert into shipment_items (shipment_id, product_id, sku, quantity) select id, 1, $$X$$, 1 from shipments',
+    // All of them have waited for long.
+    `insert into backorders (product_id, order_id, quantity, waiting, created_at)
+     select n, gen_random_uuid(), 1, 1, now() - interval '10 days' from generate_series(1, ${PLACES}) n`,
     // Most reservations have ended.
     `insert into reservations (id, kind, order_id, status, expires_at)
      select md5(n::text)::uuid, 'order', gen_random_uuid(), case when n <= ${LIVE} then 'confirmed' else 'shipped' end, now()
@@ -174,6 +177,7 @@ test.each([
   ['reserved_ledger', 'stock', SHARE + RECENT],
   ['reserved_holds', 'stock', SHARE + RECENT],
   ['phantom_stock', 'stock', SHARE + RECENT],
+  ['free_beside_waiting', 'stock', SHARE + RECENT],
   ['reserved_holds', 'reservation_lines', LIVE],
   ['reserved_holds', 'reservations', LIVE],
   ['orphaned_holds', 'reservations', LIVE],

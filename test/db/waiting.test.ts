@@ -2,10 +2,10 @@ import { listWaiting } from '../../domain/administration/attention';
 import { WAITING_KINDS, type Waiting, type WaitingKind } from '../../domain/administration/attention-types';
 import { wordsOf } from '../../domain/administration/attention-words';
 import {
-  raiseAlert,
+  raiseAlerts,
   raiseBrokenPromise,
   raiseTampered,
-  resolveAlert,
+  resolveAlerts,
   resolveBrokenPromises,
   resolveTampered,
 } from '../../domain/stock/alerts/alerts';
@@ -159,12 +159,12 @@ test.each(['recall', 'count_short'] as const)(
 test('lots that expire soon wait at their place', async () => {
   const { db } = shop;
   const sku = await shop.product({ AMS: 5 });
-  const key = { kind: 'expiry_near', ...(await keyOf(sku)) } as const;
-  await db.transaction((tx) => raiseAlert(tx, { ...key, details: { lots: [], total: 3 } }));
+  const key = await keyOf(sku);
+  await db.transaction((tx) => raiseAlerts(tx, 'expiry_near', [{ ...key, details: { lots: [], total: 3 } }]));
   expect(await waiting('expiry_near')).toMatchObject([
     { why: `3 lots on sale at ${sku} at AMS expire soon.` },
   ]);
-  await db.transaction((tx) => resolveAlert(tx, key));
+  await db.transaction((tx) => resolveAlerts(tx, 'expiry_near', [key]));
   expect(await waiting('expiry_near')).toEqual([]);
 });
 

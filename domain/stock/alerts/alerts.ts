@@ -10,12 +10,13 @@ export {
   type OrderAlert,
 } from './order-alert-queries';
 export {
-  raiseAlert,
+  raiseAlerts,
   raiseBrokenPromise,
   raiseTampered,
+  type PlaceToTell,
   resolveTampered,
   resolveBrokenPromises,
-  resolveAlert,
+  resolveAlerts,
   SHOWN_IN_DETAILS,
   selectAlertCounts,
   selectAlert as readAlert,

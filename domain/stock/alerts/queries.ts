@@ -11,28 +11,43 @@ import type { StockKey } from '../ledger/types';
 import type {
   AffectedPromise,
   AffectedView,
-  AlertKey,
   AlertKind,
   AlertStatus,
   AlertView,
   OverdueTransfer,
+  RaisedAlertKind,
 } from './types';
 
+/** A place, and what its alert is to say. */
+export interface PlaceToTell extends StockKey {
+  details: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Raises an alert, in the transaction that makes it true. While one of this kind is open or acknowledged for the product and
- * location it stays, with the details of now; raised again with the same details nothing changes.
+ * Raises an alert for each place, in the transaction that makes it true. While one of this kind is open or acknowledged for the product
+ * and location it stays, with the details of now; raised again with the same details nothing changes.
+ *
+ * @param places each once
  */
-export function raiseAlert(
+export function raiseAlerts(
   tx: Transaction,
-  { kind, productId, warehouseId, details }: AlertKey & { details: Readonly<Record<string, unknown>> },
+  kind: RaisedAlertKind,
+  places: readonly PlaceToTell[],
 ): Promise<number> {
   return execute(
     tx,
     'alerts.raise',
-    `insert into alerts as a (kind, product_id, warehouse_id, details) values ($1, $2, $3, $4)
+    `insert into alerts as a (kind, product_id, warehouse_id, details)
+     select $1::text, k.product_id, k.warehouse_id, k.details
+     from unnest($2::int[], $3::int[], $4::jsonb[]) as k (product_id, warehouse_id, details) order by 2, 3
      on conflict (product_id, warehouse_id, kind) where status <> 'resolved' do update set details = excluded.details
      where a.details <> excluded.details`,
-    [kind, productId, warehouseId, JSON.stringify(details)],
+    [
+      kind,
+      places.map(({ productId }) => productId),
+      places.map(({ warehouseId }) => warehouseId),
+      places.map(({ details }) => JSON.stringify(details)),
+    ],
   );
 }
 
@@ -162,14 +177,21 @@ export function resolveBrokenPromises(on: Queryable): Promise<number> {
   );
 }
 
-/** Resolves the open or acknowledged alert of this kind, if there is one. */
-export function resolveAlert(tx: Transaction, { kind, productId, warehouseId }: AlertKey): Promise<number> {
+/** Resolves the open or acknowledged alerts of this kind at these places, as far as there are any. */
+export function resolveAlerts(
+  tx: Transaction,
+  kind: RaisedAlertKind,
+  places: readonly StockKey[],
+): Promise<number> {
   return execute(
     tx,
     'alerts.resolve',
-    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
-     where product_id = $1 and warehouse_id = $2 and kind = $3 and status <> 'resolved'`,
-    [productId, warehouseId, kind],
+    `with over as (
+       select a.id from unnest($2::int[], $3::int[]) as k (product_id, warehouse_id)
+       join alerts a on a.product_id = k.product_id and a.warehouse_id = k.warehouse_id and a.kind = $1::text and a.status <> 'resolved'
+       order by a.product_id, a.warehouse_id for no key update of a)
+     update alerts a set status = 'resolved', resolved_at = clock_timestamp() from over where a.id = over.id`,
+    [kind, places.map(({ productId }) => productId), places.map(({ warehouseId }) => warehouseId)],
   );
 }
 

@@ -41,7 +41,7 @@ export const ALERT_KINDS = {
 
 export type AlertKind = keyof typeof ALERT_KINDS;
 
-/** Kinds that code raises and resolves through `raiseAlert` and `resolveAlert`. */
+/** Kinds that code raises and resolves through `raiseAlerts` and `resolveAlerts`. */
 export type RaisedAlertKind = {
   [Kind in AlertKind]: (typeof ALERT_KINDS)[Kind]['raisedBy'] extends 'program' ? Kind : never;
 }[AlertKind];
@@ -60,6 +60,11 @@ export const WORK = {
   hold_expired_lot: {
     advice:
       'Units of this lot are recalled or past their last day of sale, and may still be sold. Look at the lot and its stock.',
+    nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
+  },
+  release_hold: {
+    advice:
+      'The lot of this quality hold has not expired, or is not recalled, any more, and its units could not be given back to sale: they stay on hold. Look at the hold, its lot and its stock.',
     nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
   },
   settle_promise: {
@@ -212,11 +217,6 @@ export interface AffectedView {
   units: number | null;
   /** RFC 3339. */
   at: string;
-}
-
-/** A product at a location, and what is the matter there. */
-export interface AlertKey extends StockKey {
-  kind: RaisedAlertKind;
 }
 
 export interface OverdueTransfer extends StockKey {
