@@ -113,6 +113,21 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastShipmentsWait: byAge('holdfast_shipment_oldest_seconds', 300),
   HoldfastReservationsExpireLate: byAge('holdfast_reservation_expiry_lag_seconds', 60),
+  HoldfastReservationsExpireSlowly: {
+    // One in twenty is late.
+    fires: [
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="1"}', growing(50)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="10"}', growing(57)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="30"}', growing(60)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="+Inf"}', growing(60)],
+    ],
+    silent: [
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="1"}', growing(60)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="10"}', growing(60)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="30"}', growing(60)],
+      ['holdfast_reservation_expiry_delay_seconds_bucket{of="order",le="+Inf"}', growing(60)],
+    ],
+  },
   HoldfastLedgerPartitionsRunOut: {
     fires: [['holdfast_ledger_partitions_ahead', always(1)]],
     silent: [['holdfast_ledger_partitions_ahead', always(2)]],
