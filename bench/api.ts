@@ -133,7 +133,7 @@ async function benchTokens(db: Database, secret: Buffer): Promise<Tokens> {
   const keys = createSigningKeys({ db, secret });
   const names = { issuer: 'holdfast', audience: 'holdfast-api' };
   const reader = createAccessTokenReader(keys, names);
-  const operator = { sessionId: newId(), userId: newId(), role: 'operator' } as const;
+  const operator = { sessionId: newId(), userId: newId(), role: 'operator', signedInAt: new Date() } as const;
   // The first one makes the key.
   await keys.current();
   return {

@@ -231,9 +231,9 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
   return routes.map(shownToCustomers);
 }
 
-/** Who asks, and in which trace. */
-function asked({ caller, traceparent }: { caller: string; traceparent: string }) {
-  return { actor: caller, traceparent };
+/** Who asks, by which request, and in which trace. */
+function asked({ caller, traceparent, requestId }: Record<'caller' | 'traceparent' | 'requestId', string>) {
+  return { actor: caller, traceparent, httpRequestId: requestId };
 }
 
 export function orderReads(context: ApiContext): Route[] {

@@ -79,16 +79,16 @@ export function accessTokens(
     async authenticate(req: Request) {
       const [, token = ''] = BEARER.exec(req.headers.authorization ?? '') ?? [];
       if (provider?.claims(token)) {
-        const { subject, role } = await provider.read(token);
+        const { subject, role, signedInAt } = await provider.read(token);
         const linked = await linkedUser(db, { issuer: provider.issuer, subject });
-        return linked === null ? null : asPrincipal(linked, role);
+        return linked === null ? null : asPrincipal(linked, role, signedInAt);
       }
-      const { userId, role } = await ours.read(token);
-      return asPrincipal(userId, role);
+      const { userId, role, signedInAt } = await ours.read(token);
+      return asPrincipal(userId, role, signedInAt);
     },
   };
 }
 
-function asPrincipal(id: string, role: UserRole): Principal {
-  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [] };
+function asPrincipal(id: string, role: UserRole, signedInAt: Date | null): Principal {
+  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [], signedInAt };
 }

@@ -14,7 +14,7 @@ const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> =
   },
   outboxSeconds: {
     name: 'holdfast_outbox_oldest_seconds',
-    help: 'Age of the oldest message of the outbox that is not delivered; 0: there is none.',
+    help: 'For how long the oldest message of the outbox that is due has not been delivered; 0: there is none.',
   },
   expiryLagSeconds: {
     name: 'holdfast_reservation_expiry_lag_seconds',
@@ -32,6 +32,10 @@ const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> =
   shipmentSeconds: {
     name: 'holdfast_shipment_oldest_seconds',
     help: 'For how long a shipment waits to be booked; 0: none does.',
+  },
+  erasureSeconds: {
+    name: 'holdfast_erasure_oldest_seconds',
+    help: 'For how long the erasure of a person is not finished; 0: none is under way.',
   },
   partitionsAhead: {
     name: 'holdfast_ledger_partitions_ahead',

@@ -134,11 +134,12 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, receivedBody, principal, keyCaller, idempotencyKey }: Placement,
+  { body, receivedBody, principal, keyCaller, idempotencyKey, requestId }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
   const wish = {
     ...body,
     owner: principal.caller,
+    httpRequestId: requestId,
     capture: body.capture ?? settings.CAPTURE,
     review: reviewTermsOf(settings),
   };

@@ -12,6 +12,7 @@ import {
   type AlertSeverity,
   type AlertView,
 } from '../stock/alerts/alerts';
+import { eraseErasedLater } from './erase-later';
 import { appendEvents } from './events';
 import { ATTENTION, type AttentionKind, type NewEvent } from './types';
 
@@ -52,6 +53,11 @@ export async function raiseAttention(tx: Transaction, attention: readonly Attent
         details: { ...details, ...severity, reason: kind, about, why, next: info.next },
       };
     }),
+  );
+  // What is noted about it.
+  await eraseErasedLater(
+    tx,
+    attention.map(({ orderId }) => orderId),
   );
 }
 

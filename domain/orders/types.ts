@@ -97,6 +97,8 @@ export interface OrderInput {
   review?: ReviewTerms | undefined;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;
+  /** Id of the HTTP request that placed it, for the audit log; absent: there was none, or a build of before took it. */
+  httpRequestId?: string | undefined;
 }
 
 /** Types of events that say how orders go on and end, of money and parcels too: each is counted from zero on. */
@@ -142,6 +144,8 @@ export interface NewEvent {
   type: string;
   /** The caller who caused it; absent: nobody in particular. */
   actor?: string | undefined;
+  /** The HTTP request by which they did; absent: that of the transaction. */
+  requestId?: string | undefined;
   data?: Record<string, unknown>;
 }
 
@@ -248,6 +252,8 @@ declare module '../../platform/database/outbox' {
   interface OutboxTopics {
     /** Wakes the saga of an order, which reads its rows again. */
     'order.wake': 'orderId';
+    /** Something was written about an order that was erased before: it is erased too. */
+    'order.erase': 'orderId';
   }
 }
 

@@ -85,11 +85,22 @@ export async function openTracer(
     isOn: true,
     begin(
       name,
-      { kind = 'internal', parent = currentTrace(), links = [], attributes = {} }: SpanOptions = {},
+      {
+        kind = 'internal',
+        parent = currentTrace(),
+        links = [],
+        attributes = {},
+        startedAt,
+      }: SpanOptions = {},
     ) {
       const span = tracer.startSpan(
         name,
-        { kind: kinds[kind], attributes: { ...attributes }, links: links.flatMap(asLink) },
+        {
+          kind: kinds[kind],
+          attributes: { ...attributes },
+          links: links.flatMap(asLink),
+          ...(startedAt === undefined ? {} : { startTime: startedAt }),
+        },
         parentOf(parent),
       );
       const { traceId, spanId, traceFlags: flags } = span.spanContext();

@@ -7,7 +7,12 @@ import { openTestShop, type TestShop } from '../support/fixtures';
 
 const NAMES = { issuer: 'holdfast', audience: 'holdfast-api' };
 const SECRET = randomBytes(32);
-const CLAIMS = { userId: newId(), role: 'customer', sessionId: newId() } as const;
+const CLAIMS = {
+  userId: newId(),
+  role: 'customer',
+  sessionId: newId(),
+  signedInAt: new Date('2026-01-02T03:04:05Z'),
+} as const;
 const REFUSED = { code: 'NOT_SIGNED_IN' };
 
 let shop: TestShop;
@@ -54,6 +59,7 @@ describe('a token is refused', () => {
       sub: CLAIMS.userId,
       role: 'customer',
       sid: CLAIMS.sessionId,
+      auth_time: CLAIMS.signedInAt.getTime() / 1_000,
       iss: NAMES.issuer,
       aud: NAMES.audience,
       iat: now(),
@@ -65,6 +71,11 @@ describe('a token is refused', () => {
 
   test('not, when nothing is wrong with it', async () => {
     await expect(read(await signed({}))).resolves.toEqual(CLAIMS);
+  });
+
+  test('not, where a build of before has issued it, which did not say when somebody signed in', async () => {
+    const before = await signed({ auth_time: undefined });
+    await expect(read(before)).resolves.toEqual({ ...CLAIMS, signedInAt: null });
   });
 
   test.each<[string, JWTPayload]>([

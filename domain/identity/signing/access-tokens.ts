@@ -1,4 +1,4 @@
-import { errors, jwtVerify, SignJWT, type JWTHeaderParameters } from 'jose';
+import { errors, jwtVerify, SignJWT, type JWTHeaderParameters, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../../platform/errors';
 import { USER_ROLES, type UserRole } from '../accounts/types';
@@ -18,10 +18,10 @@ const TYPE = 'at+jwt';
 export async function issueAccessToken(
   keys: SigningKeys,
   { issuer, audience }: TokenNames,
-  { userId, role, sessionId }: TokenClaims,
+  { userId, role, sessionId, signedInAt }: TokenClaims,
 ): Promise<string> {
   const { kid, key } = await keys.current();
-  return new SignJWT({ role, sid: sessionId })
+  return new SignJWT({ role, sid: sessionId, auth_time: Math.floor(signedInAt.getTime() / 1_000) })
     .setProtectedHeader({ alg: 'EdDSA', kid, typ: TYPE })
     .setSubject(userId)
     .setIssuer(issuer)
@@ -32,7 +32,11 @@ export async function issueAccessToken(
 }
 
 /** What a token that was verified says. */
-export type VerifiedClaims = TokenClaims & { role: UserRole };
+export interface VerifiedClaims extends Omit<TokenClaims, 'signedInAt'> {
+  role: UserRole;
+  /** Null in one that a build of before has issued. */
+  signedInAt: Date | null;
+}
 
 /** Reads tokens of ours. */
 export interface AccessTokenReader {
@@ -97,13 +101,18 @@ async function verify(keys: SigningKeys, { issuer, audience }: TokenNames, token
     const role = USER_ROLES.find((each) => each === payload['role']);
     if (!role) throw new errors.JWTInvalid('the role is not known');
     return {
-      claims: { userId: String(sub), role, sessionId: String(sid) },
+      claims: { userId: String(sub), role, sessionId: String(sid), signedInAt: signInTimeOf(payload) },
       kid: String(protectedHeader.kid),
       until: (Math.min(exp, iat + ACCESS_TOKEN_SECONDS) + CLOCK_SKEW_SECONDS) * 1_000,
     };
   } catch (error) {
     throw asNotSignedIn(error);
   }
+}
+
+/** When its holder has signed in, by the claim `auth_time` (OpenID Connect Core 1.0, section 2); null: it does not say. */
+export function signInTimeOf({ auth_time: seconds }: JWTPayload): Date | null {
+  return typeof seconds === 'number' && Number.isFinite(seconds) ? new Date(seconds * 1_000) : null;
 }
 
 /** What is wrong with a token, in words that tell its holder what to do; any other error unchanged. */
