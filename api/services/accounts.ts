@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { passwords } from '../../domain/identity/accounts/passwords';
 import type { AccountDeps } from '../../domain/identity/accounts/sign-in';
-import { readAccessToken, type TokenNames } from '../../domain/identity/signing/access-tokens';
+import { createAccessTokenReader, type TokenNames } from '../../domain/identity/signing/access-tokens';
 import { createSigningKeys, type SigningKeys } from '../../domain/identity/signing/signing-keys';
 import { linkedUser } from '../../domain/identity/linked/linked-users';
 import type { UserRole } from '../../domain/identity/accounts/types';
@@ -64,6 +64,7 @@ export function accessTokens(
   db: Database,
   { keys, names, provider }: Pick<Accounts, 'keys' | 'names' | 'provider'>,
 ): Authenticator {
+  const ours = createAccessTokenReader(keys, names);
   return {
     scheme: {
       name: 'accessToken',
@@ -82,7 +83,7 @@ export function accessTokens(
         const linked = await linkedUser(db, { issuer: provider.issuer, subject });
         return linked === null ? null : asPrincipal(linked, role, signedInAt);
       }
-      const { userId, role, signedInAt } = await readAccessToken(keys, names, token);
+      const { userId, role, signedInAt } = await ours.read(token);
       return asPrincipal(userId, role, signedInAt);
     },
   };

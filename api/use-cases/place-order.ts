@@ -25,7 +25,7 @@ import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
 import { isFinal, replayed } from '../idempotency/run-once';
-import { HOLD_SECONDS, type NewOrder } from '../schemas/orders';
+import { HOLD_SECONDS, type NewOrder } from '../schemas/order-requests';
 import type { ApiContext } from '../services/context';
 import type { PlacementOutcome } from '../services/metrics';
 import { unavailable } from '../temporal/engine';

@@ -166,7 +166,7 @@ export interface PricedUnits {
 
 /**
  * Everything for which an order needs a person, and what that person does. `byHand`: only that person can say when it is done
- * (`endAttention`); the others end by themselves when their cause is gone.
+ * (`endAttention`); the others end by themselves when their cause is gone. `severity`: of its alerts, `warning` unless given.
  */
 export const ATTENTION = {
   refund_failed: {
@@ -220,6 +220,7 @@ export const ATTENTION = {
   left_after_stop: {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+    severity: 'critical',
   },
   units_blocked: {
     next: 'Units of this order were recalled, put on hold or past their last day, and there were no others: they are cut, and what was paid for them goes back by itself. Tell the customer. Then end this with POST /inventory/alerts/{id}/resolve.',
@@ -232,6 +233,7 @@ export const ATTENTION = {
   blocked_left: {
     next: 'The carrier picked up units that are recalled, on quality hold or past their last day. Tell the customer not to use them and get them back. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+    severity: 'critical',
   },
   review_open: {
     next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
@@ -242,7 +244,7 @@ export const ATTENTION = {
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",
   },
-} as const satisfies Record<string, { next: string; byHand?: true }>;
+} as const satisfies Record<string, { next: string; byHand?: true; severity?: 'critical' }>;
 
 export type AttentionKind = keyof typeof ATTENTION;
 

@@ -1,4 +1,4 @@
-import { raiseAlert } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { auditedTests } from './audited';
 
@@ -175,7 +175,7 @@ audited('stock', async (test, expectRecorded) => {
     [sku],
   );
   await test.stack.db.transaction((tx) =>
-    raiseAlert(tx, { kind: 'ledger_drift', productId: rows[0]!.p, warehouseId: rows[0]!.w, details: {} }),
+    raiseAlerts(tx, 'ledger_drift', [{ productId: rows[0]!.p, warehouseId: rows[0]!.w, details: {} }]),
   );
   const [alert] = (await call('GET', `/inventory/alerts?kind=ledger_drift&sku=${sku}`)).body.items;
   await expectRecorded(

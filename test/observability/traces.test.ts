@@ -7,6 +7,7 @@ import { newEmail, PASSWORD } from '../identity/people';
 import { openStackApi, type StackApi } from '../api/stack-api';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
 import { openOtlpReceiver, pathOf, type OtlpReceiver } from './otlp-receiver';
 
 const ORDERS = 'POST /api/v1/orders';
@@ -18,11 +19,13 @@ beforeAll(async () => {
   // Read by OpenTelemetry's SDK: spans are sent at once and not every five seconds.
   process.env['OTEL_BSP_SCHEDULE_DELAY'] = '100';
   receiver = await openOtlpReceiver();
+  const registry = new Registry();
+  // Both formats say the same: `otlp.test.ts`.
   const tracer = await openTracer(
-    { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
-    { service: 'holdfast-test', version: '0', log: testLogger() },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' },
+    { service: 'holdfast-test', version: '0', registry, log: testLogger() },
   );
-  observability = createObservability({ registry: new Registry(), tracer });
+  observability = createObservability({ registry, tracer });
   test_ = await openStackApi({
     observability,
     settings: { SIGNING_KEYS_SECRET: randomBytes(32).toString('base64') },
@@ -64,6 +67,25 @@ test('one trace leads from a request, which continues its caller’s, to the sta
   ).toBe(true);
   expect(spans.find(({ name }) => name === ORDERS)?.parentSpanId).toBe('00f067aa0ba902b7');
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
+});
+
+test('a collector that does not respond holds no order up', async () => {
+  const release = receiver.hold();
+  try {
+    const sku = await test_.newSku(1);
+    const asked = receiver.types.length;
+    const placed = await test_.place({
+      customerId: 'c-1',
+      items: [{ sku, quantity: 1 }],
+      payment: { method: 'card', token: 'tok_ok' },
+    });
+    expect(placed.status).toBe(201);
+    await waitFor(async () => (await test_.status(placed.body.id)) === 'fulfilled');
+    // It was asked, and still has not responded.
+    await waitFor(() => receiver.types.length > asked);
+  } finally {
+    release();
+  }
 });
 
 test('a span says nothing of what a statement was about, and of a request only its template', async () => {
