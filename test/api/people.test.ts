@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { createSigningKeys, rotateSigningKeys } from '../../domain/identity/signing/signing-keys';
 import { deliver, idOf, newEmail, PASSWORD, tokenIn } from '../identity/people';
+import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { openTestApi, type CallOptions, type Reply, type TestApi } from './support';
 

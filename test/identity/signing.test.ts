@@ -9,10 +9,10 @@ const NAMES = { issuer: 'holdfast', audience: 'holdfast-api' };
 const SECRET = randomBytes(32);
 const CLAIMS = {
   userId: newId(),
-  role: 'customer' as const,
+  role: 'customer',
   sessionId: newId(),
   signedInAt: new Date('2026-01-02T03:04:05Z'),
-};
+} as const;
 const REFUSED = { code: 'NOT_SIGNED_IN' };
 
 let shop: TestShop;

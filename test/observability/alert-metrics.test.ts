@@ -6,7 +6,7 @@ import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { recordChange } from '../../domain/audit/record';
 import { acknowledgeJob, createJob, failJob } from '../../domain/jobs/jobs';
 import { raiseAttention, resolveAttention } from '../../domain/orders/attention';
-import { raiseAlert, raiseTampered, resolveTampered } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts, raiseTampered, resolveTampered } from '../../domain/stock/alerts/alerts';
 import { recordFailure, forgetFailures } from '../../domain/stock/alerts/failed-work';
 import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
 import { newId } from '../../platform/ids';
@@ -69,7 +69,7 @@ test('an alert counts from when it is raised until it is acknowledged or resolve
   const raise = (...first: string[]) =>
     db.transaction((tx) => raiseTampered(tx, 'ledger', { jobId: newId(), findings: first.length, first }));
   await db.transaction((tx) =>
-    raiseAlert(tx, { kind: 'recall', productId: 1, warehouseId: 1, details: { affected: [], total: 0 } }),
+    raiseAlerts(tx, 'recall', [{ productId: 1, warehouseId: 1, details: { affected: [], total: 0 } }]),
   );
   await raise('row 1');
   expect(await shown('holdfast_alerts')).toEqual({ 'kind=recall,severity=warning': 1, [tampered]: 1 });
@@ -131,7 +131,7 @@ test('failed work counts once there is an alert of it, and until that is acknowl
 test('a failed job counts until somebody acknowledges it', async () => {
   const { db } = shop;
   const { jobId } = await createJob(db, { id: newId(), type: 'feed', input: {}, actor: 'test' });
-  await failJob(db, jobId, { code: 'X', detail: 'it does not go on' }, {});
+  await failJob(db, jobId, { code: 'X', detail: 'it does not go on' });
   const failed = { 'status=failed,type=feed': 1 };
   const jobs = async () =>
     Object.fromEntries(

@@ -34,7 +34,7 @@ export async function issueAccessToken(
 /** What a token that was verified says. */
 export interface VerifiedClaims extends Omit<TokenClaims, 'signedInAt'> {
   role: UserRole;
-  /** Null: a build of before has issued it, which did not say it. */
+  /** Null in one that a build of before has issued. */
   signedInAt: Date | null;
 }
 
