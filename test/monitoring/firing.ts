@@ -168,6 +168,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
     ],
   },
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
+  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastJobsFail: {
     fires: [
       ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],
