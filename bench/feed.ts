@@ -141,7 +141,11 @@ async function timed(
     client.release(true);
   }
   const cpuOf = async (part: Part) => cpuMs(pids[part]);
-  const before = { api: await cpuOf('api'), worker: await cpuOf('worker'), postgres: await cpuOf('postgres') };
+  const before = {
+    api: await cpuOf('api'),
+    worker: await cpuOf('worker'),
+    postgres: await cpuOf('postgres'),
+  };
   const begun = performance.now();
   await work();
   taken.seconds += (performance.now() - begun) / 1_000;

@@ -52,7 +52,9 @@ test('a look-up that broke off between its parts is carried on in the same parts
   const skus = await Promise.all(Array.from({ length: 40 }, () => shop.product({ AMS: 100 })));
   // Each product twice, the second time in other capitals: both are in one part, and summed.
   const texts = [...skus, ...skus.map((sku) => sku.toLowerCase())];
-  const jobId = await stageText(shop.db, HEADER + texts.map((sku) => `${sku},AMS,3\n`).join(''), { mode: 'delta' });
+  const jobId = await stageText(shop.db, HEADER + texts.map((sku) => `${sku},AMS,3\n`).join(''), {
+    mode: 'delta',
+  });
   await breakOffAfterFirstPart(jobId);
   await resolveFeed(shop.db, jobId, 3);
   const { id } = await readUpload(shop.db, jobId);
@@ -76,12 +78,23 @@ test('a product that is made after its part was looked up is unknown to the feed
   const jobId = await stageText(shop.db, HEADER + lines);
   await breakOffAfterFirstPart(jobId);
   for (const sku of late)
-    await shop.db.pool.query(`insert into products (sku, name, price_minor, currency) values ($1, $1, 1, 'USD')`, [sku]);
+    await shop.db.pool.query(
+      `insert into products (sku, name, price_minor, currency) values ($1, $1, 1, 'USD')`,
+      [sku],
+    );
   await resolveFeed(shop.db, jobId, 2);
-  expect(await applyStagedFeed(shop.db, jobId)).toMatchObject({ applied: 30, rejected: late.length, left: 0 });
+  expect(await applyStagedFeed(shop.db, jobId)).toMatchObject({
+    applied: 30,
+    rejected: late.length,
+    left: 0,
+  });
   let file = '';
   for await (const part of feedRejectsCsv(shop.db, jobId)) file += part;
-  const codes = file.trimEnd().split('\n').slice(1).map((line) => line.split(',')[4]);
+  const codes = file
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(',')[4]);
   expect(codes).toEqual(late.map(() => 'UNKNOWN_SKU'));
   expect(await onHand(known)).toEqual(known.map(() => 5));
 });
