@@ -174,9 +174,9 @@ export function selectUploadForShare(tx: Transaction, jobId: string): Promise<Lo
  *
  * @returns how many parts it has; undefined where it is looked up already
  */
-export async function splitUpload(on: Queryable, jobId: string, parts: number): Promise<number | undefined> {
+export async function splitUpload(tx: Transaction, jobId: string, parts: number): Promise<number | undefined> {
   const split = await maybeOne<{ parts: number }>(
-    on,
+    tx,
     'feeds.split',
     `update feeds set parts = coalesce(parts, $2) where job_id = $1 and stage = 'staged' returning parts`,
     [jobId, parts],
