@@ -174,7 +174,11 @@ export function selectUploadForShare(tx: Transaction, jobId: string): Promise<Lo
  *
  * @returns how many parts it has; undefined where it is looked up already
  */
-export async function splitUpload(tx: Transaction, jobId: string, parts: number): Promise<number | undefined> {
+export async function splitUpload(
+  tx: Transaction,
+  jobId: string,
+  parts: number,
+): Promise<number | undefined> {
   const split = await maybeOne<{ parts: number }>(
     tx,
     'feeds.split',
