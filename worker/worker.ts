@@ -25,6 +25,7 @@ import { deploymentOptions } from './deployment';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
+import { startEventSequencer } from './event-sequencer';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
@@ -54,7 +55,7 @@ export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
   /**
-   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay and the integrations. What has
+   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay, the sequencer of events and the integrations. What has
    * not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
    */
   drain(): Promise<void>;
@@ -121,12 +122,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
+  const sequencer = startEventSequencer({ db, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     booking.close();
     await relay.stop();
+    await sequencer.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
