@@ -1,5 +1,6 @@
 import { removeOldChecks } from '../domain/assurance/retention';
 import { clearOldAddresses } from '../domain/audit/retention';
+import { removeOldEvents } from '../domain/event-log/retention';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
@@ -32,6 +33,7 @@ const REMOVERS = {
   accountMails: removeOldMails,
   signInAttempts: removeOldAttempts,
   auditAddresses: clearOldAddresses,
+  events: removeOldEvents,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

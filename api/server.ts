@@ -41,6 +41,7 @@ import { catalogueRoutes } from './routes/catalogue';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { erasureRoutes } from './routes/erasure';
+import { eventRoutes } from './routes/events';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
@@ -137,7 +138,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   const options = { ...given, observability };
   const listener = openListener({
     url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
-    channels: ['holdfast_orders', 'holdfast_jobs'],
+    channels: ['holdfast_orders', 'holdfast_jobs', 'holdfast_events'],
     log,
   });
   const stopping = new AbortController();
@@ -237,6 +238,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
+    ...eventRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),
@@ -301,6 +303,7 @@ function createContext(
     engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
+    numberedEvents: createChangeFeed(listener, 'holdfast_events'),
     streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
     orderOutcomes,
     admission,

@@ -263,6 +263,7 @@ export const settingsSchema = z.object({
   CARRIER_EVENT_RETENTION_DAYS: keptDays.default(180),
   GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
+  EVENT_RETENTION_DAYS: keptDays.default(28),
   EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
@@ -383,7 +384,20 @@ function crossChecks(settings: Settings): string[] {
   if (OIDC_ISSUER === TOKEN_ISSUER) problems.push('OIDC_ISSUER: must not be TOKEN_ISSUER');
   if (OIDC_ROLES.length > 0 && OIDC_ROLE_CLAIM === undefined)
     problems.push('OIDC_ROLES: needs OIDC_ROLE_CLAIM, whose values they are');
+  const { EVENT_RETENTION_DAYS, LEDGER_RETENTION_MONTHS } = settings;
+  // The stream names the ledger's rows: they are not to go before it.
+  if (LEDGER_RETENTION_MONTHS > 0 && longerThanMonths(EVENT_RETENTION_DAYS, LEDGER_RETENTION_MONTHS))
+    problems.push(
+      `EVENT_RETENTION_DAYS: must be 1 to ${LEDGER_RETENTION_MONTHS * SHORTEST_MONTH}, since LEDGER_RETENTION_MONTHS is ${LEDGER_RETENTION_MONTHS}`,
+    );
   return [...problems, ...databaseProblems(settings)];
+}
+
+const SHORTEST_MONTH = 28;
+
+/** Days of which 0 is for ever. */
+function longerThanMonths(days: number, months: number): boolean {
+  return days === 0 || days > months * SHORTEST_MONTH;
 }
 
 function databaseProblems({

@@ -31,6 +31,8 @@ export interface ApiContext {
   engine: Engine;
   orderChanges: ChangeFeed;
   jobChanges: ChangeFeed;
+  /** Of the stream of events. */
+  numberedEvents: ChangeFeed;
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;

@@ -114,9 +114,11 @@ function orderType(raw: string): string {
 }
 
 function orderKind(raw: string, members: readonly string[]): EventKind {
-  const known = Object.fromEntries(
-    members.flatMap((member) => (Object.hasOwn(MEMBERS, member) ? [[member, MEMBERS[member]]] : [])),
-  ) as Record<string, z.ZodType>;
+  const known: Record<string, z.ZodType> = {};
+  for (const member of members) {
+    const schema = MEMBERS[member];
+    if (schema) known[member] = schema;
+  }
   const words = raw.replaceAll('_', ' ');
   return {
     source: 'orders',

@@ -40,6 +40,8 @@ const PROMISED: Record<string, string> = {
   'DELETE /api/v1/admin/orders/{id}/tags/{tag}': '200',
   'GET /api/v1/admin/attention': '200',
   'GET /api/v1/admin/audit': '200',
+  'GET /api/v1/events': '200',
+  'GET /asyncapi.json': '200',
   'GET /api/v1/admin/inventory/low-stock': '200',
   'POST /api/v1/admin/work/retry': '200',
   'POST /api/v1/admin/jobs/{id}/acknowledge': '200',

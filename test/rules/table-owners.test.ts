@@ -13,6 +13,7 @@ const OWNERSHIP: Ownership = {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/audit': ['audit_log', 'audit_personal'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/event-log': ['event_batches', 'event_entries', 'event_gaps', 'event_head', 'event_sources'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['refused_identities', 'user_identities'],
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
