@@ -12,6 +12,7 @@ import { removeOldAlerts } from '../domain/stock/alerts/retention';
 import { STOCK_FEEDS } from '../domain/stock/feeds/retention';
 import { removeOldReservations } from '../domain/stock/reservations/retention';
 import { removeOldRejects, removeOldUploads, type KindOfUpload } from '../domain/uploads/retention';
+import { removeOldDeliveries } from '../domain/webhooks/retention';
 import type { Database } from '../platform/database/database';
 import { removeOldKeys } from '../platform/database/idempotency';
 import type { RetentionRun } from '../platform/database/retention';
@@ -33,6 +34,7 @@ const REMOVERS = {
   accountMails: removeOldMails,
   signInAttempts: removeOldAttempts,
   auditAddresses: clearOldAddresses,
+  webhookDeliveries: removeOldDeliveries,
   events: removeOldEvents,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 

@@ -8,7 +8,8 @@ import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
-import type { Settings } from '../platform/config';
+import { createWebhookSecrets } from '../domain/webhooks/secrets';
+import { payloadKeysOf, type Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
@@ -56,6 +57,7 @@ import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
 import { userRoutes } from './routes/users';
+import { webhookRoutes } from './routes/webhooks';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAccounts } from './services/accounts';
@@ -239,6 +241,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
     ...eventRoutes(context),
+    ...webhookRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),
@@ -300,6 +303,7 @@ function createContext(
     accounts,
     access: createAccessControl({ db, keys, accounts }),
     stock,
+    webhookSecrets: createWebhookSecrets(payloadKeysOf(settings)),
     engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),

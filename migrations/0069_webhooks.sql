@@ -51,7 +51,7 @@ create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_try_
 -- GET /webhooks/{id}/deliveries?status=
 create index webhook_deliveries_by_status on webhook_deliveries (webhook_id, status, position desc);
 -- The retention
-create index webhook_deliveries_by_age on webhook_deliveries (created_at, webhook_id, position);
+create index webhook_deliveries_by_age on webhook_deliveries (created_at);
 
 -- A request that was made, and how it was answered.
 create table webhook_tries (

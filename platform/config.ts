@@ -50,6 +50,12 @@ const networks = list.superRefine((given, context) => {
       );
 });
 
+const plainNetworks = list.superRefine((given, context) => {
+  for (const network of given)
+    if (!isNetwork(network))
+      context.addIssue(`${network}: must be an address, or a network such as 10.0.0.0/8`);
+});
+
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   const family = isIP(address);
@@ -233,6 +239,9 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_UNSERVED: list,
   SANDBOX_CARRIER_LOSES: list,
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
+
+  WEBHOOK_ALLOWED_NETWORKS: plainNetworks,
+  WEBHOOK_TIMEOUT_MS: positive.max(30_000).default(15_000),
 
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'balanced', 'priority']).default('nearest'),
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),

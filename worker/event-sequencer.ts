@@ -1,4 +1,4 @@
-import { numberEvents } from '../domain/event-log/sequencer';
+import { numberEvents, type SequencerOptions } from '../domain/event-log/sequencer';
 import { createAutoResetEvent } from '../platform/auto-reset-event';
 import { backoffMs, type Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -17,7 +17,11 @@ const LONGEST_PAUSE_MS = 400;
  * Numbers events as long as the process runs. Each worker has one: they take turns, and while PostgreSQL is away they try again with
  * backoff.
  */
-export function startEventSequencer({ db, log }: { db: Database; log: Logger }): EventSequencer {
+export function startEventSequencer({
+  db,
+  log,
+  onNumbered,
+}: { db: Database; log: Logger } & Pick<SequencerOptions, 'onNumbered'>): EventSequencer {
   const wake = createAutoResetEvent();
   let stopping = false;
 
@@ -26,7 +30,7 @@ export function startEventSequencer({ db, log }: { db: Database; log: Logger }):
     let failures = 0;
     while (!stopping) {
       try {
-        const { numbered, hasMore } = await numberEvents(db);
+        const { numbered, hasMore } = await numberEvents(db, { ...(onNumbered ? { onNumbered } : {}) });
         failures = 0;
         pauseMs = numbered > 0 ? PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
         if (!hasMore) await wake.wait(pauseMs);

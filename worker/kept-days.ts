@@ -22,6 +22,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     gatewayEvents: settings.GATEWAY_EVENT_RETENTION_DAYS,
     reservations: longer(settings.RESERVATION_RETENTION_DAYS, keys),
     events: settings.EVENT_RETENTION_DAYS,
+    webhookDeliveries: settings.EVENT_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

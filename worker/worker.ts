@@ -8,7 +8,9 @@ import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
+import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { openMailer } from '../integrations/mailer';
+import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { unpaidLimitsOf, type Settings } from '../platform/config';
@@ -69,7 +71,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -81,6 +83,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     settings,
     gateways,
     carriers,
+    sendWebhook,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -122,7 +125,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
-  const sequencer = startEventSequencer({ db, log });
+  const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
@@ -154,5 +157,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
 function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): Integrations {
   const deps = { databaseUrl, log, metrics: createGatewayMetrics(metrics) };
-  return { gateways: openGateways(settings, deps), carriers: openCarriers(settings, deps) };
+  return {
+    gateways: openGateways(settings, deps),
+    carriers: openCarriers(settings, deps),
+    sendWebhook: openWebhookSender(settings),
+  };
 }

@@ -172,6 +172,7 @@ export const PROBLEMS = {
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },
   WEBHOOK_NOT_SET_UP: { status: 503, title: 'No secret is set for this sender', retryAfter: 3_600 },
+  WEBHOOKS_NOT_SET_UP: { status: 503, title: 'Secrets of webhooks cannot be kept', retryAfter: 3_600 },
   SIGN_IN_NOT_SET_UP: { status: 503, title: 'Nobody can sign in yet', retryAfter: 3_600 },
   PROVIDER_UNAVAILABLE: { status: 503, title: 'The sign-in provider cannot be reached', retryAfter: 5 },
   UPDATES_FAILED: { status: 503, title: 'Not every update could be applied', retryAfter: 60 },

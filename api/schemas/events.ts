@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EVENT_TYPES } from '../../domain/events/catalogue';
+import { typesNamed } from '../../domain/events/catalogue';
 import { rowNumber, time } from './common';
 
 const MAX_EVENTS = 1_000;
@@ -8,18 +8,14 @@ const position = z
   .regex(/^\d{1,15}$/, 'must be the position of an event')
   .transform(Number);
 
-const known: ReadonlySet<string> = new Set(EVENT_TYPES);
-
 /** Types with commas between; `order.*` is all that begin with `order.`. */
 const types = z
   .string()
   .max(10_000)
   .transform((text, context): readonly string[] => {
     const found = text.split(',').flatMap((given) => {
-      const wanted = given.trim();
-      const all = wanted.endsWith('.*') ? EVENT_TYPES.filter((type) => type.startsWith(wanted.slice(0, -1))) : [];
-      const types = known.has(wanted) ? [wanted] : all;
-      if (types.length === 0) context.addIssue({ code: 'custom', message: `there is no type ${wanted}` });
+      const types = typesNamed(given.trim());
+      if (types.length === 0) context.addIssue({ code: 'custom', message: `there is no type ${given.trim()}` });
       return types;
     });
     return [...new Set(found)];

@@ -31,11 +31,14 @@ export function insertEntries(
   );
 }
 
+/** SQL of the name of a source that has rows that were not looked at; null: it has none. */
+function hasNew(source: EventSource): string {
+  return `case when exists (select from ${TABLES[source]} t
+    where t.id > (select scanned_to from event_sources where source = '${source}')) then '${source}' end`;
+}
+
 /** Sources with rows that were not looked at, and whether something is missing of any. Locks and writes nothing. */
 export function selectUnnumbered(on: Queryable): Promise<{ sources: EventSource[]; gaps: boolean }> {
-  const hasNew = (source: EventSource) =>
-    `case when exists (select from ${TABLES[source]} t
-       where t.id > (select scanned_to from event_sources where source = '${source}')) then '${source}' end`;
   return one(
     on,
     'event_log.unnumbered',

@@ -20,6 +20,12 @@ export interface Turn {
   hasMore: boolean;
 }
 
+export interface SequencerOptions {
+  rowsPerTurn?: number;
+  /** Called where a turn has numbered events, in its transaction. */
+  onNumbered?: (tx: Transaction) => Promise<void>;
+}
+
 const NOTHING: Turn = { numbered: 0, hasMore: false };
 
 /** Rows of one source that a turn numbers at most, from each place that it reads at. */
@@ -31,7 +37,7 @@ const ROWS_PER_TURN = 10_000;
  */
 export async function numberEvents(
   db: Database,
-  { rowsPerTurn = ROWS_PER_TURN }: { rowsPerTurn?: number } = {},
+  { rowsPerTurn = ROWS_PER_TURN, onNumbered }: SequencerOptions = {},
 ): Promise<Turn> {
   const waiting = await selectUnnumbered(db);
   if (waiting.sources.length === 0 && !waiting.gaps) return NOTHING;
@@ -44,7 +50,10 @@ export async function numberEvents(
     if (isEmpty(turn)) return NOTHING;
     await writeTurn(tx, turn);
     const numbered = turn.nextPosition - state.nextPosition;
-    if (numbered > 0) tx.notice('holdfast_events', EVENTS_NUMBERED);
+    if (numbered > 0) {
+      tx.notice('holdfast_events', EVENTS_NUMBERED);
+      await onNumbered?.(tx);
+    }
     return { numbered, hasMore: turn.batches.some(({ count }) => count === rowsPerTurn) };
   });
 }

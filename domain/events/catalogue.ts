@@ -150,6 +150,12 @@ export const CATALOGUE: Readonly<Record<string, EventKind>> = Object.fromEntries
 
 export const EVENT_TYPES = Object.keys(CATALOGUE);
 
+/** The types that a name (`order.paid`) or a beginning (`order.*`) stands for; none: it stands for nothing. */
+export function typesNamed(name: string): readonly string[] {
+  if (name.endsWith('.*')) return EVENT_TYPES.filter((type) => type.startsWith(name.slice(0, -1)));
+  return Object.hasOwn(CATALOGUE, name) ? [name] : [];
+}
+
 const PUBLIC_CHANGES = new Map(Object.entries(CHANGES).map(([type, { raw }]) => [raw, type]));
 
 /** The type of an event that its source has with this one. Also of one that this version does not know. */

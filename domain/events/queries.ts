@@ -33,6 +33,11 @@ export interface EventRow {
   data: Record<string, unknown>;
 }
 
+/** SQL: the reader sees everything, or this is one of their callers. */
+function owns(owner: string): string {
+  return `($9::bool or ${owner} = any ($10::text[]))`;
+}
+
 /**
  * Events with positions after `after` up to `upTo` in their order, at most `limit`; of the sources and types that are asked for, as far as
  * `visible` lets them be seen.
@@ -45,7 +50,6 @@ export function selectEvents(
   types: TypesBySource,
   visible: Visibility,
 ): Promise<EventRow[]> {
-  const owns = (owner: string) => `($9::bool or ${owner} = any ($10::text[]))`;
   return many<EventRow>(
     on,
     'events.window',

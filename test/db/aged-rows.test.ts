@@ -40,6 +40,7 @@ const all = (days: number): KeptDays => ({
   signInAttempts: days,
   auditAddresses: days,
   events: days,
+  webhookDeliveries: days,
 });
 
 function removeAgedRows(keptDays: KeptDays = all(KEPT)) {

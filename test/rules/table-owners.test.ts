@@ -74,6 +74,7 @@ const OWNERSHIP: Ownership = {
       'ledger_seals',
       'ledger_verified',
     ],
+    'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
       'sandbox_gateway.captures',
