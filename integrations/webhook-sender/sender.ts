@@ -63,7 +63,7 @@ export function createWebhookSender({ allowed, timeoutMs, ca, lookup = resolve }
     return { ...answered, millis: performance.now() - began };
   };
 
-  function exchange({ url, headers, body }: WebhookMessage): Promise<Omit<WebhookAnswer, 'millis'>> {
+  async function exchange({ url, headers, body }: WebhookMessage): Promise<Omit<WebhookAnswer, 'millis'>> {
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const host = hostname.replace(/^\[|\]$/g, '');
     // A connection to an address looks up no name.
@@ -79,7 +79,8 @@ export function createWebhookSender({ allowed, timeoutMs, ca, lookup = resolve }
       signal: AbortSignal.timeout(timeoutMs),
       ...(ca === undefined ? {} : { ca }),
     };
-    return new Promise((done, fail) => {
+    return await new Promise((done, fail) => {
+      let failed = fail;
       const request = (protocol === 'http:' ? requestHttp : requestHttps)(options, (response) => {
         const chunks: Buffer[] = [];
         let read = 0;
@@ -100,8 +101,9 @@ export function createWebhookSender({ allowed, timeoutMs, ca, lookup = resolve }
         response.on('end', finish);
         // Its status counts, whether or not the rest of it comes.
         response.on('error', finish);
+        failed = finish;
       });
-      request.on('error', fail);
+      request.on('error', (error) => failed(error));
       request.end(body);
     });
   }
