@@ -33,13 +33,7 @@ export function eventRoutes(context: ApiContext): Route[] {
             content: { 'application/json': eventStreamPage, 'text/event-stream': z.string() },
           },
         },
-        problems: [
-          'VALIDATION_FAILED',
-          'EVENTS_EXPIRED',
-          'EVENTS_AHEAD',
-          'TOO_MANY_STREAMS',
-          'OVERLOADED',
-        ],
+        problems: ['VALIDATION_FAILED', 'EVENTS_EXPIRED', 'EVENTS_AHEAD', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ query: { after, limit, types }, principal, req, res }) => {
         const visible = visibilityOf(principal);

@@ -97,7 +97,8 @@ function managing({ db, webhookSecrets: secrets, settings }: ApiContext): Route[
         body: changedWebhookBody(allowed),
         responses: { 200: { description: 'The webhook afterwards', schema: webhook } },
       },
-      async ({ params: { id }, body, caller }) => ok(await changeWebhook(db, id, body, caller).catch(noWebhook)),
+      async ({ params: { id }, body, caller }) =>
+        ok(await changeWebhook(db, id, body, caller).catch(noWebhook)),
     ),
     route(
       {
@@ -156,7 +157,9 @@ function delivering({ db }: ApiContext): Route[] {
         responses: { 200: { description: 'A page', schema: deliveryPage } },
       },
       async ({ params: { id }, query: { cursor, ...filter } }) =>
-        okPage(await listDeliveries(db, { ...filter, webhookId: id, before: cursor?.before }).catch(noWebhook)),
+        okPage(
+          await listDeliveries(db, { ...filter, webhookId: id, before: cursor?.before }).catch(noWebhook),
+        ),
     ),
     route(
       {

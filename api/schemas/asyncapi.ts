@@ -31,16 +31,15 @@ export function describeEvents(): Json {
     info: {
       title: 'Holdfast events',
       version: VERSION,
-      description: 'What happens in Holdfast, in one stream with positions. Read it with GET /events, as pages or server-sent events.',
+      description:
+        'What happens in Holdfast, in one stream with positions. Read it with GET /events, as pages or server-sent events.',
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/json',
     channels: {
       events: {
         address: `${API_BASE}/events`,
-        messages: Object.fromEntries(
-          types.map((type) => [type, reference(type)]),
-        ),
+        messages: Object.fromEntries(types.map((type) => [type, reference(type)])),
       },
     },
     operations: {

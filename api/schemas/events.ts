@@ -15,7 +15,8 @@ const types = z
   .transform((text, context): readonly string[] => {
     const found = text.split(',').flatMap((given) => {
       const types = typesNamed(given.trim());
-      if (types.length === 0) context.addIssue({ code: 'custom', message: `there is no type ${given.trim()}` });
+      if (types.length === 0)
+        context.addIssue({ code: 'custom', message: `there is no type ${given.trim()}` });
       return types;
     });
     return [...new Set(found)];
@@ -23,7 +24,8 @@ const types = z
 
 export const eventQuery = z.strictObject({
   after: position.optional().meta({
-    description: 'The position to go on after: `after` of the page before. Absent: from the oldest that is kept on',
+    description:
+      'The position to go on after: `after` of the page before. Absent: from the oldest that is kept on',
   }),
   limit: z
     .string()
@@ -47,7 +49,10 @@ export const streamEvent = z
     at: time.meta({ description: 'When it was written, RFC 3339 to the microsecond' }),
     subject: z.object({ type: z.string(), id: z.string() }).meta({ description: 'What it is about' }),
     actor: z.string().meta({ description: 'Who caused it: `user:<id>`, `service:<id>`, `system`' }),
-    onBehalfOf: z.string().nullable().meta({ description: 'Id of the customer for whom somebody else did it' }),
+    onBehalfOf: z
+      .string()
+      .nullable()
+      .meta({ description: 'Id of the customer for whom somebody else did it' }),
     trace: z.string().nullable().meta({ description: 'W3C traceparent of the work that has written it' }),
     data: z.record(z.string(), z.unknown()).meta({ description: 'By its type, see /asyncapi.json' }),
   })

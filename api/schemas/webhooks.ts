@@ -11,7 +11,8 @@ const types = z
   .min(1)
   .max(MAX_TYPES)
   .meta({
-    description: 'Types of events, see /asyncapi.json; `order.*`: all that begin so, also those that come later',
+    description:
+      'Types of events, see /asyncapi.json; `order.*`: all that begin so, also those that come later',
     examples: [['order.*', 'payment.captured']],
   });
 
@@ -86,7 +87,9 @@ export const redelivery = z
   })
   .meta({ description: 'Positions of events, both included' });
 
-export const redelivered = z.object({ planned: count.meta({ description: 'Deliveries that are due by it' }) });
+export const redelivered = z.object({
+  planned: count.meta({ description: 'Deliveries that are due by it' }),
+});
 
 export const deliveryStatus = z.enum(DELIVERY_STATUSES);
 

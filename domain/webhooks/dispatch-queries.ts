@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import type { WebhookDisabled } from './types';
 
 const READY = `w.disabled is null and (

@@ -56,7 +56,8 @@ export async function dispatchWebhooks(
   }
 
   while (goesOn() && (underWay.size > 0 || performance.now() < idleSince + IDLE_MS)) {
-    for (const id of await ready(db, AT_ONCE - underWay.size, new Set([...underWay.keys(), ...broken]))) begin(id);
+    for (const id of await ready(db, AT_ONCE - underWay.size, new Set([...underWay.keys(), ...broken])))
+      begin(id);
     await pause(LOOK_EVERY_MS);
   }
   await Promise.all(underWay.values());
@@ -66,5 +67,8 @@ export async function dispatchWebhooks(
 async function ready(db: Queryable, room: number, without: ReadonlySet<string>): Promise<string[]> {
   if (room === 0) return [];
   const found = await selectReady(db, room + without.size);
-  return found.map(({ id }) => id).filter((id) => !without.has(id)).slice(0, room);
+  return found
+    .map(({ id }) => id)
+    .filter((id) => !without.has(id))
+    .slice(0, room);
 }

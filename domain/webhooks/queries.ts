@@ -1,4 +1,10 @@
-import { execute, maybeOne, type Database, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  maybeOne,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
 import type { DeliveryStatus, DeliveryView, WebhookDisabled, WebhookView } from './types';
 
@@ -29,7 +35,9 @@ export async function insertWebhook(
 }
 
 export function selectWebhook(on: Queryable, id: string): Promise<WebhookRow | undefined> {
-  return maybeOne<WebhookRow>(on, 'webhooks.by_id', `select ${WEBHOOK} from webhooks w where w.id = $1`, [id]);
+  return maybeOne<WebhookRow>(on, 'webhooks.by_id', `select ${WEBHOOK} from webhooks w where w.id = $1`, [
+    id,
+  ]);
 }
 
 /** So that what changes it does so one after the other. */

@@ -21,7 +21,10 @@ export interface WebhookSecrets {
  */
 export function createWebhookSecrets(keys: readonly PayloadKey[]): WebhookSecrets {
   const derived = new Map(
-    keys.map(({ id, key }) => [id, Buffer.from(hkdfSync('sha256', key, '', `${PURPOSE} ${id}`, SECRET_BYTES))]),
+    keys.map(({ id, key }) => [
+      id,
+      Buffer.from(hkdfSync('sha256', key, '', `${PURPOSE} ${id}`, SECRET_BYTES)),
+    ]),
   );
   const [current] = keys;
   return {

@@ -163,7 +163,7 @@ export async function redeliver(
   const { types, position } = await readWebhook(db, id);
   const last = Math.min(to, position);
   let planned = 0;
-  for (let after = from - 1; after < last; ) {
+  for (let after = from - 1; after < last;) {
     const page = await readEvents(db, {
       after,
       types: types.flatMap(typesNamed),

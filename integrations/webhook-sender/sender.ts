@@ -27,7 +27,12 @@ class Refused extends Error {}
  * by the connection itself, so that it is what is connected to. By plain HTTP only to this machine, where that is allowed. No redirect is
  * followed, no connection is kept, and of an answer no more is read than is kept.
  */
-export function createWebhookSender({ allowed, timeoutMs, ca, lookup = resolve }: SenderOptions): WebhookSender {
+export function createWebhookSender({
+  allowed,
+  timeoutMs,
+  ca,
+  lookup = resolve,
+}: SenderOptions): WebhookSender {
   function vet(addresses: readonly string[], protocol: string): void {
     if (addresses.length === 0) throw new Refused('the name has no address');
     const refused = addresses.find((address) => !mayReach(address, allowed));
@@ -45,7 +50,10 @@ export function createWebhookSender({ allowed, timeoutMs, ca, lookup = resolve }
           return;
         }
         try {
-          vet(found.map(({ address }) => address), protocol);
+          vet(
+            found.map(({ address }) => address),
+            protocol,
+          );
         } catch (refusal) {
           done(refusal instanceof Error ? refusal : new Error(String(refusal)), '');
           return;

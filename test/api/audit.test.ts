@@ -42,6 +42,7 @@ beforeAll(async () => {
       SIGNING_KEYS_SECRET: randomBytes(32).toString('base64'),
       REVIEW_FROM: ['USD:90000'],
       REVIEW_SECONDS: 3_600,
+      PAYLOAD_KEYS: [`audit=${randomBytes(32).toString('base64')}`],
     },
   });
 });
@@ -740,6 +741,29 @@ it('what somebody does with an order of their own is in its history alone', asyn
   const { body } = await test.place(order(await test.newSku(1), 1));
   const { rows } = await test.stack.db.pool.query('select from audit_log where subject_id = $1', [body.id]);
   expect(rows).toEqual([]);
+});
+
+it('webhooks: each change has who made it', async () => {
+  const body = { url: 'https://shop.example/hook', types: ['order.*'] };
+  const made = await expectRecorded('POST /webhooks', { log: 'webhook.added' }, { body });
+  const params = { id: made.body.id };
+  await expectRecorded(
+    'PUT /webhooks/{id}',
+    { log: 'webhook.changed' },
+    { params, body: { ...body, enabled: false } },
+  );
+  await expectRecorded('POST /webhooks/{id}/rotate-secret', { log: 'webhook.secret_rotated' }, { params });
+  await expectRecorded(
+    'POST /webhooks/{id}/redeliver',
+    { log: 'webhook.redelivered' },
+    { params, body: { from: 1, to: 1 } },
+  );
+  await expectRecorded('DELETE /webhooks/{id}', { log: 'webhook.removed' }, { params });
+  const { rows } = await test.stack.db.pool.query<{ text: string }>(
+    `select concat(before, after) as text from audit_log where subject_type = 'webhook'`,
+  );
+  expect(rows.length).toBe(5);
+  expect(rows.filter(({ text }) => text.includes('whsec_'))).toEqual([]);
 });
 
 it('the log is searched by staff, page by page, and addresses are for admins', async () => {

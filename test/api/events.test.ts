@@ -37,7 +37,12 @@ async function get(query: string, key = ADMIN_KEY): Promise<Page> {
 }
 
 const append = (...types: string[]) =>
-  test.db.transaction((tx) => appendEvents(tx, types.map((type) => ({ orderId, type }))));
+  test.db.transaction((tx) =>
+    appendEvents(
+      tx,
+      types.map((type) => ({ orderId, type })),
+    ),
+  );
 
 const record = (id: string, owner?: string) =>
   test.db.transaction((tx) =>
@@ -94,7 +99,10 @@ it('types are chosen by name or by their beginning; one that is not known is ref
   await numberAll(test.db);
   expect(typesOf(await get('?types=order.paid'))).toEqual(['order.paid']);
   expect(typesOf(await get('?types=payment.*,order.paid'))).toEqual(['payment.started', 'order.paid']);
-  expect(await get('?types=order.paid,order.nothing')).toMatchObject({ status: 422, code: 'VALIDATION_FAILED' });
+  expect(await get('?types=order.paid,order.nothing')).toMatchObject({
+    status: 422,
+    code: 'VALIDATION_FAILED',
+  });
   expect(await get('?types=thing.*')).toMatchObject({ status: 422 });
   expect(await get('?after=-1')).toMatchObject({ status: 422 });
   expect(await get('?limit=0')).toMatchObject({ status: 422 });
@@ -125,7 +133,9 @@ it('a service sees what its scopes let it read elsewhere, and nothing of others'
   await numberAll(test.db);
   expect(typesOf(await get('', mine.key))).toEqual([]);
   expect(typesOf(await get('', everybodys.key))).toEqual(['order.paid']);
-  expect([...new Set((await get('', stock.key)).items.map(({ type }) => type.split('.')[0]))]).toEqual(['stock']);
+  expect([...new Set((await get('', stock.key)).items.map(({ type }) => type.split('.')[0]))]).toEqual([
+    'stock',
+  ]);
   expect((await get('', uploads.key)).items.map(({ subject }) => subject.id)).toEqual(['of uploads']);
   await test.db.pool.query('update orders set owner = $1 where id = $2', [mine.caller, orderId]);
   expect(typesOf(await get('', mine.key))).toEqual(['order.paid']);
@@ -135,7 +145,12 @@ it('a service sees what its scopes let it read elsewhere, and nothing of others'
 it('where a parcel goes, and who works here, is not in the data of an event', async () => {
   await test.db.transaction((tx) =>
     appendEvents(tx, [
-      { orderId, type: 'order_amended', actor: 'user:1', data: { shipTo: { country: 'NL' }, actor: 'user:1', totalMinor: 5 } },
+      {
+        orderId,
+        type: 'order_amended',
+        actor: 'user:1',
+        data: { shipTo: { country: 'NL' }, actor: 'user:1', totalMinor: 5 },
+      },
     ]),
   );
   await numberAll(test.db);
@@ -157,7 +172,8 @@ async function listen(query: string, lastEventId?: number) {
   let text = '';
   const decoder = new TextDecoder();
   const ended = (async () => {
-    for await (const chunk of response.body ?? []) text += decoder.decode(chunk as Uint8Array, { stream: true });
+    for await (const chunk of response.body ?? [])
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
   })().catch(() => undefined);
   const events = () =>
     [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as StreamEvent);
@@ -217,7 +233,15 @@ it('an event fits the schema that the description has of its type', async () => 
   addFormats(ajv);
   const { items } = await get('');
   expect(new Set(typesOf({ items } as Page))).toEqual(
-    new Set(['stock.opening', 'stock.adjust', 'payment.started', 'order.paid', 'stock.reserve', 'job.started', 'alert.raised']),
+    new Set([
+      'stock.opening',
+      'stock.adjust',
+      'payment.started',
+      'order.paid',
+      'stock.reserve',
+      'job.started',
+      'alert.raised',
+    ]),
   );
   for (const item of items) {
     const schema = document.components.messages[item.type]?.payload ?? {};

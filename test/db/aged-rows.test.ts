@@ -103,7 +103,9 @@ test('outcomes of old batches go', async () => {
 });
 
 test('old positions of events go with their entries, and young ones stay', async () => {
-  const { rows } = await shop.db.pool.query<{ first: number }>('select next_position as first from event_head');
+  const { rows } = await shop.db.pool.query<{ first: number }>(
+    'select next_position as first from event_head',
+  );
   const first = rows[0]?.first ?? 1;
   await write(
     `insert into event_entries (type, subject_type, subject_id, actor)

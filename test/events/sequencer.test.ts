@@ -43,7 +43,9 @@ test('every committed row of each source has one position, without gaps, in the 
   const { rows } = await db.pool.query<{ count: number }>(
     'select (select count(*) from inventory_transactions) + (select count(*) from order_events) + 1 as count',
   );
-  expect(events.map(({ position }) => position)).toEqual(Array.from({ length: rows[0]?.count ?? 0 }, (_, n) => n + 1));
+  expect(events.map(({ position }) => position)).toEqual(
+    Array.from({ length: rows[0]?.count ?? 0 }, (_, n) => n + 1),
+  );
   expect(new Set(events.map(({ type }) => type.split('.')[0]))).toEqual(new Set(['stock', 'payment', 'job']));
   expect(events.filter(({ subject }) => subject.id === orderId).map(({ type }) => type)).toEqual([
     'payment.started',

@@ -48,6 +48,8 @@ export async function insertEntry(client: PoolClient, subject: string): Promise<
   );
 }
 
-export async function gapsOf(db: Database): Promise<{ source: string; ids: string; waits_for: string[] | null }[]> {
+export async function gapsOf(
+  db: Database,
+): Promise<{ source: string; ids: string; waits_for: string[] | null }[]> {
   return (await db.pool.query('select source, ids::text as ids, waits_for from event_gaps order by id')).rows;
 }

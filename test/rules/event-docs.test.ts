@@ -5,7 +5,10 @@ import { CATALOGUE } from '../../domain/events/catalogue';
 /** Every type with what it means and the members of its data, as docs/events.md lists it. */
 function listed(): string[] {
   return Object.entries(CATALOGUE).map(
-    ([type, { summary, data }]) => `- \`${type}\`: ${summary}. ${Object.keys(data.shape).map((name) => `\`${name}\``).join(', ')}`,
+    ([type, { summary, data }]) =>
+      `- \`${type}\`: ${summary}. ${Object.keys(data.shape)
+        .map((name) => `\`${name}\``)
+        .join(', ')}`,
   );
 }
 
@@ -16,6 +19,8 @@ test('docs/events.md lists every type of event with its members, and no other', 
 
 test('no type is there twice, and each has an area and a verb', () => {
   const types = Object.keys(CATALOGUE);
-  expect(new Set(Object.values(CATALOGUE).map(({ source, raw }) => `${source} ${raw}`)).size).toBe(types.length);
+  expect(new Set(Object.values(CATALOGUE).map(({ source, raw }) => `${source} ${raw}`)).size).toBe(
+    types.length,
+  );
   expect(types.filter((type) => !/^[a-z]+\.[a-z_]+$/.test(type))).toEqual([]);
 });

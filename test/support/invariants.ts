@@ -180,10 +180,12 @@ async function expectEventsFit(db: Queryable): Promise<void> {
     text: `(select 'orders' as source, type, data || jsonb_build_object('seq', seq) as data from order_events order by id desc limit ${EVENTS_LOOKED_AT})
       union all (select 'entries', type, data from event_entries order by id desc limit ${EVENTS_LOOKED_AT})`,
   });
-  const wrong = (rows as { source: EventSource; type: string; data: unknown }[]).flatMap(({ source, type, data }) => {
-    const parsed = CATALOGUE[publicType(source, type)]?.data.safeParse(data);
-    return parsed && !parsed.success ? [{ type, data, issues: parsed.error.issues }] : [];
-  });
+  const wrong = (rows as { source: EventSource; type: string; data: unknown }[]).flatMap(
+    ({ source, type, data }) => {
+      const parsed = CATALOGUE[publicType(source, type)]?.data.safeParse(data);
+      return parsed && !parsed.success ? [{ type, data, issues: parsed.error.issues }] : [];
+    },
+  );
   expectNone('an event fits the schema of its type', wrong);
 }
 

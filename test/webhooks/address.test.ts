@@ -3,10 +3,38 @@ import { allowedNetworks, mayReach, urlFault } from '../../integrations/webhook-
 const NONE = allowedNetworks([]);
 
 test.each([
-  '127.0.0.1', '127.8.8.8', '0.0.0.0', '10.0.0.1', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '224.0.0.1',
-  '255.255.255.255', '192.0.2.1', '198.18.0.1', '240.0.0.1', '::1', '::', 'fe80::1', 'fd00:ec2::254', 'fc00::1', 'ff02::1',
-  '::ffff:10.0.0.1', '::ffff:169.254.169.254', '::ffff:7f00:1', '64:ff9b::a00:1', '64:ff9b::7f00:1', '64:ff9b:1::a00:1',
-  '2002:7f00:1::1', '2001:0:4136:e378::1', '2001:db8::1', '::127.0.0.1', '4000::1', 'not an address', '',
+  '127.0.0.1',
+  '127.8.8.8',
+  '0.0.0.0',
+  '10.0.0.1',
+  '172.16.0.1',
+  '192.168.1.1',
+  '169.254.169.254',
+  '100.64.0.1',
+  '224.0.0.1',
+  '255.255.255.255',
+  '192.0.2.1',
+  '198.18.0.1',
+  '240.0.0.1',
+  '::1',
+  '::',
+  'fe80::1',
+  'fd00:ec2::254',
+  'fc00::1',
+  'ff02::1',
+  '::ffff:10.0.0.1',
+  '::ffff:169.254.169.254',
+  '::ffff:7f00:1',
+  '64:ff9b::a00:1',
+  '64:ff9b::7f00:1',
+  '64:ff9b:1::a00:1',
+  '2002:7f00:1::1',
+  '2001:0:4136:e378::1',
+  '2001:db8::1',
+  '::127.0.0.1',
+  '4000::1',
+  'not an address',
+  '',
 ])('%s is not reached', (address) => {
   expect(mayReach(address, NONE)).toBe(false);
 });
@@ -17,8 +45,10 @@ test.each(['93.184.216.34', '8.8.8.8', '2606:4700::1111', '::ffff:8.8.8.8'])('%s
 
 test('what is allowed is reached, whatever it is written as, and nothing beside it', () => {
   const allowed = allowedNetworks(['10.1.0.0/16', '127.0.0.1', 'fd00::/8']);
-  for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '127.0.0.1', 'fd12::1']) expect(mayReach(address, allowed)).toBe(true);
-  for (const address of ['10.2.0.1', '127.0.0.2', 'fe80::1', '192.168.0.1']) expect(mayReach(address, allowed)).toBe(false);
+  for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '127.0.0.1', 'fd12::1'])
+    expect(mayReach(address, allowed)).toBe(true);
+  for (const address of ['10.2.0.1', '127.0.0.2', 'fe80::1', '192.168.0.1'])
+    expect(mayReach(address, allowed)).toBe(false);
 });
 
 test.each([

@@ -68,7 +68,9 @@ const deliveriesOf = async (id: string) =>
 
 /** As if the pause before the next try were over. */
 const letTimePass = () =>
-  shop.db.pool.query(`update webhook_deliveries set next_try_at = clock_timestamp() where status = 'pending'`);
+  shop.db.pool.query(
+    `update webhook_deliveries set next_try_at = clock_timestamp() where status = 'pending'`,
+  );
 
 test('a webhook is told of the events of its types that come after it, in their order, signed', async () => {
   await happen('before');
@@ -94,7 +96,9 @@ test('what fails is tried again later under the same id, and holds up nothing be
   expect(await serveWebhook(context, id, always)).toEqual({ delivered: 1, failed: 1 });
   const [, failing] = await deliveriesOf(id);
   expect(failing).toMatchObject({ status: 'pending', tries: 1 });
-  expect(failing?.requests).toMatchObject([{ status: 500, answer: 'oh', error: 'the receiver answered 500' }]);
+  expect(failing?.requests).toMatchObject([
+    { status: 500, answer: 'oh', error: 'the receiver answered 500' },
+  ]);
   expect(await serveWebhook(context, id, always)).toEqual({ delivered: 0, failed: 0 });
   receiver.answer = (res) => res.writeHead(200).end();
   await letTimePass();
@@ -158,7 +162,9 @@ test('events are delivered again on request, one or a range, also such as came b
   await happen('a', 'b', 'c');
   await serveWebhook(context, id, always);
   const [c, b, a] = await deliveriesOf(id);
-  expect(await redeliver(shop.db, id, { from: b?.position ?? 0, to: b?.position ?? 0, actor: ACTOR })).toBe(1);
+  expect(await redeliver(shop.db, id, { from: b?.position ?? 0, to: b?.position ?? 0, actor: ACTOR })).toBe(
+    1,
+  );
   await serveWebhook(context, id, always);
   expect(subjects()).toEqual(['a', 'b', 'c', 'b']);
   expect(await redeliver(shop.db, id, { from: 1, to: c?.position ?? 0, actor: ACTOR })).toBe(4);
@@ -189,9 +195,13 @@ test('a changed secret signs beside the one before until its time is over; nothi
   expect(rows[0]?.kept.includes(Buffer.from(secret.slice(6), 'base64'))).toBe(false);
   expect(rows[0]?.kept.toString('latin1')).not.toContain(secret.slice(6));
   const others = createWebhookSecrets([{ id: 'two', key: Buffer.alloc(32, 8) }]);
-  expect(() => others.open(id, rows[0]?.kept ?? Buffer.alloc(0))).toThrow(expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error);
+  expect(() => others.open(id, rows[0]?.kept ?? Buffer.alloc(0))).toThrow(
+    expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error,
+  );
   expect(() => secrets.open(receiver.url, rows[0]?.kept ?? Buffer.alloc(0))).toThrow();
-  expect(() => createWebhookSecrets([]).make(id)).toThrow(expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error);
+  expect(() => createWebhookSecrets([]).make(id)).toThrow(
+    expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error,
+  );
 });
 
 test('a dispatcher that dies after it has sent sends again; two of them send nothing twice', async () => {
@@ -266,7 +276,9 @@ test('a webhook with many deliveries that wait plans no more: the rest stays in 
   receiver.answer = (res) => res.writeHead(500).end();
   let turns = 3;
   await serveWebhook(context, id, () => (turns -= 1) > 0);
-  const { rows } = await shop.db.pool.query<{ count: number }>('select count(*)::int as count from webhook_deliveries');
+  const { rows } = await shop.db.pool.query<{ count: number }>(
+    'select count(*)::int as count from webhook_deliveries',
+  );
   expect(rows[0]?.count).toBeLessThanOrEqual(1_500);
   await removeWebhook(shop.db, id, ACTOR);
   expect((await shop.db.pool.query('select from webhook_deliveries')).rowCount).toBe(0);
@@ -278,7 +290,9 @@ test('events that are kept no more are passed over, and a delivery of one has fa
   receiver.answer = (res) => res.writeHead(500).end();
   await serveWebhook(context, id, always);
   await happen('b');
-  await shop.db.pool.query('delete from event_batches where last_position < (select next_position - 1 from event_head)');
+  await shop.db.pool.query(
+    'delete from event_batches where last_position < (select next_position - 1 from event_head)',
+  );
   receiver.answer = (res) => res.writeHead(200).end();
   await letTimePass();
   await serveWebhook(context, id, always);

@@ -54,7 +54,10 @@ test('a message is verified by the reference library of the specification, by ei
   const body = bodyOf(event);
   const headers = { ...signWebhook([current, old], { id: messageId(event.position), body }) };
   for (const secret of [old, current])
-    expect(new Webhook(secret).verify(body, headers)).toMatchObject({ type: 'order.paid', timestamp: event.at });
+    expect(new Webhook(secret).verify(body, headers)).toMatchObject({
+      type: 'order.paid',
+      timestamp: event.at,
+    });
   expect(() => new Webhook(webhookSecretOf(Buffer.alloc(32, 3))).verify(body, headers)).toThrow();
   expect(() => new Webhook(current).verify(body.replace('paid', 'lost'), headers)).toThrow();
 });

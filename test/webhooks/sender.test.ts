@@ -83,12 +83,16 @@ test('a receiver that is down, or whose certificate is not good, is an error in 
   const { url } = receiver;
   expect(await sender({ ca: undefined })(message())).toMatchObject({ status: null });
   await receiver.close();
-  expect(await sender()(message(url))).toMatchObject({ status: null, error: 'the request failed: ECONNREFUSED' });
+  expect(await sender()(message(url))).toMatchObject({
+    status: null,
+    error: 'the request failed: ECONNREFUSED',
+  });
   receiver = await startReceiver();
 });
 
 test('a name is connected to only by addresses that were looked at: none of them may be of the inside', async () => {
-  const only = (...addresses: string[]) => sender({ allowed: [], lookup: namesOf({ 'temporal.test': addresses }) });
+  const only = (...addresses: string[]) =>
+    sender({ allowed: [], lookup: namesOf({ 'temporal.test': addresses }) });
   for (const addresses of [
     ['127.0.0.1'],
     ['169.254.169.254'],
@@ -97,7 +101,9 @@ test('a name is connected to only by addresses that were looked at: none of them
     ['8.8.8.8', '10.0.0.1'],
     [],
   ])
-    expect((await only(...addresses)(message())).error).toMatch(/^(the address is not one|the name has no address)/);
+    expect((await only(...addresses)(message())).error).toMatch(
+      /^(the address is not one|the name has no address)/,
+    );
   expect(receiver.received).toEqual([]);
   // The name is resolved once for a message: a second answer cannot be another one.
   let asked = 0;

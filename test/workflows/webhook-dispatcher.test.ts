@@ -95,19 +95,33 @@ test('a webhook is listed, changed, given another secret, told again, and remove
   });
   const { id, secret } = JSON.parse(text) as WebhookWithSecret;
   const read = await api.call('GET', `/webhooks/${id}`);
-  expect(read.body).toMatchObject({ url: 'https://shop.example/hook', disabled: null, description: 'the shop' });
+  expect(read.body).toMatchObject({
+    url: 'https://shop.example/hook',
+    disabled: null,
+    description: 'the shop',
+  });
   expect(read.text).not.toContain(secret);
   expect((await api.call('GET', '/webhooks')).text).not.toContain('whsec_');
   const changed = await api.call('PUT', `/webhooks/${id}`, {
     body: { url: 'https://shop.example/other', types: ['stock.ship'], enabled: false },
   });
-  expect(changed.body).toMatchObject({ url: 'https://shop.example/other', disabled: 'by_hand', description: null });
+  expect(changed.body).toMatchObject({
+    url: 'https://shop.example/other',
+    disabled: 'by_hand',
+    description: null,
+  });
   const rotated = await api.call('POST', `/webhooks/${id}/rotate-secret`, { body: { overlapSeconds: 60 } });
   expect(JSON.parse(rotated.text)).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
   expect(rotated.headers.get('cache-control')).toBe('no-store');
-  expect((await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 1, to: 1 } })).status).toBe(200);
-  expect((await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 2, to: 1 } })).status).toBe(422);
-  expect((await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 1, to: 10_001 } })).status).toBe(422);
+  expect((await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 1, to: 1 } })).status).toBe(
+    200,
+  );
+  expect((await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 2, to: 1 } })).status).toBe(
+    422,
+  );
+  expect(
+    (await api.call('POST', `/webhooks/${id}/redeliver`, { body: { from: 1, to: 10_001 } })).status,
+  ).toBe(422);
   for (const body of [
     { url: 'http://shop.example/', types: ['stock.*'] },
     { url: 'https://10.0.0.1/', types: ['stock.*'] },
