@@ -8,8 +8,8 @@ import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
-import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { openMailer } from '../integrations/mailer';
+import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -31,6 +31,7 @@ import { startEventSequencer } from './event-sequencer';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addLedgerMetrics } from './ledger-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
@@ -57,8 +58,13 @@ export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
   /**
-   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay, the sequencer of events and the integrations. What has
-   * not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
+   * The carriers of this process no longer call the webhook, which may be an API that stops next. What they have not reported is
+   * reported by another worker, or after the next start.
+   */
+  stopReports(): Promise<void>;
+  /**
+   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay, the sequencer of events and the
+   * integrations. What has not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
    */
   drain(): Promise<void>;
 }
@@ -115,6 +121,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  addLedgerMetrics(deps.metrics, db, settings.LEDGER_RETENTION_MONTHS);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
@@ -140,6 +147,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
   return {
     failed: workers.failed,
+    async stopReports() {
+      await Promise.all(carriers.map((carrier) => carrier.stop()));
+    },
     async drain() {
       const ended = workers
         .shutDown()

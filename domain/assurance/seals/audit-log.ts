@@ -11,7 +11,9 @@ import {
   selectWrongEntries,
   verifyAuditSeal,
 } from './audit-queries';
-import { trySealerLock } from './queries';
+import { asFinding, readerOfChain, type SealChain } from './chain';
+import { trySealerLock, type BrokenLink } from './queries';
+import { MAX_BROKEN } from './recheck';
 import { refuseTurnedBack, type SealOptions, type SealResult } from './seal';
 
 /** What has to be read again to verify a seal. */
@@ -45,7 +47,7 @@ export async function sealAuditLog(
 }
 
 export interface VerifyAuditOptions {
-  /** `incremental`: entries of the seals made since the last verification, and of a share of those before; the chain itself always. */
+  /** `incremental`: seals made since the last verification and their entries, and a share of those before. */
   mode: CheckMode;
   /** Findings at most. */
   limit: number;
@@ -63,40 +65,76 @@ const BATCH = 100;
  */
 export async function verifyAuditLog(db: Database, options: VerifyAuditOptions): Promise<Finding[]> {
   const { mode, limit, signal, onProgress } = options;
-  const { sealsSeq, sealsHash, rereadSeq } = await selectAuditVerified(db);
-  const findings: Finding[] = await db.transaction(async (tx) => {
-    await prepareLongReading(tx);
-    const links = await selectBrokenAuditLinks(tx, { lastSeq: sealsSeq, lastHash: sealsHash, limit });
-    return links.map(({ seq, why, missing }) => ({
-      subject: `audit-seal:${seq}`,
-      details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
-    }));
-  });
-  let intactUpTo = findings.length === 0 ? sealsSeq : null;
-  const mayGoOn = () => !signal?.aborted && findings.length < limit;
-  const share = mode === 'full' ? [] : await shareOf(db, { sealsSeq, rereadSeq });
-  for (const seq of share) {
-    if (!mayGoOn()) return findings;
-    findings.push(...(await verifyOne(db, seq, limit - findings.length)));
+  const { sealsSeq, sealsHash, rereadSeq, broken } = await selectAuditVerified(db);
+  const chain = readerOfChain(db, AUDIT_CHAIN, { lastSeq: sealsSeq, lastHash: sealsHash, limit });
+  const findings = new Map<string, Finding>();
+  const tell = (found: readonly Finding[]) => {
+    for (const finding of found)
+      findings.set(`${finding.subject} ${String(finding.details['what'])}`, finding);
+  };
+  const wrong = new Set<number>();
+  const tellOfLinks = (links: readonly BrokenLink[]) => {
+    tell(links.map((link) => asFinding(AUDIT_CHAIN, link)));
+    for (const { seq } of links) wrong.add(seq);
+  };
+  const read = async (seq: number): Promise<boolean> => {
+    const found = await verifyOne(db, seq, limit - findings.size);
+    tell(found);
+    if (found.length > 0) wrong.add(seq);
     onProgress?.();
-  }
+    return found.length === 0;
+  };
   let after = mode === 'full' ? 0 : sealsSeq;
+  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
+  const upTo = Math.max((await selectAuditBound(db)).seq, sealsSeq);
+  const links = await chain.read(Math.max(after - 1, 0), upTo);
+  tellOfLinks(links);
+  let intactUpTo = links.length === 0 ? after : null;
+  const mayGoOn = () => !signal?.aborted && findings.size < limit;
   for (;;) {
-    const seals = await selectAuditSeals(db, after, BATCH);
+    const seals = (await selectAuditSeals(db, after, BATCH)).filter((seq) => seq <= upTo);
     for (const seq of seals) {
-      if (!mayGoOn()) return findings;
-      const found = await verifyOne(db, seq, limit - findings.length);
-      findings.push(...found);
-      onProgress?.();
-      if (found.length > 0) intactUpTo = null;
+      if (!mayGoOn()) return [...findings.values()];
+      if (!(await read(seq))) intactUpTo = null;
       if (intactUpTo !== null) intactUpTo = seq;
       after = seq;
     }
     if (seals.length < BATCH) break;
   }
-  await markAuditVerified(db, { seq: intactUpTo ?? 0, rereadSeq: share.at(-1) ?? rereadSeq });
-  return findings;
+  let reread = rereadSeq;
+  if (mode === 'incremental') {
+    // What is not verified yet is read again by each check in any case.
+    wrong.clear();
+    const share = await shareOf(db, { sealsSeq, rereadSeq });
+    const isThere = async (seq: number) => (await selectAuditSeals(db, seq - 1, 1))[0] === seq;
+    for (const seq of broken) {
+      if (!mayGoOn()) return [...findings.values()];
+      tellOfLinks(await chain.readAgain(seq));
+      if (!share.includes(seq) && (await isThere(seq))) await read(seq);
+    }
+    for (const seq of share) {
+      if (!mayGoOn()) return [...findings.values()];
+      await read(seq);
+    }
+    const [first, last] = [share[0], share.at(-1)];
+    if (first !== undefined && last !== undefined) {
+      tellOfLinks(await chain.read(first - 1, last));
+      reread = last;
+    }
+  }
+  await markAuditVerified(db, {
+    seq: intactUpTo ?? 0,
+    rereadSeq: reread,
+    broken: [...wrong].sort((a, b) => a - b).slice(0, MAX_BROKEN),
+  });
+  return [...findings.values()];
 }
+
+const AUDIT_CHAIN: SealChain = {
+  name: 'audit-seal',
+  selectBroken: selectBrokenAuditLinks,
+  selectNext: async (on, after) => (await selectAuditSeals(on, after, 1))[0],
+};
 
 /** Those of the seals that were verified before that this check reads again, in a round. */
 async function shareOf(

@@ -1,7 +1,7 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { boundSql, brokenLinksSql } from './chain-sql';
 import { afterPosition, upToPosition, XID } from './ledger-range';
-import type { BrokenLink, SealBound, WrongRow } from './queries';
+import { chainValues, type BrokenLink, type ChainRange, type SealBound, type WrongRow } from './queries';
 
 /** Where sealing the audit log goes on, and how far it may go. */
 export function selectAuditBound(on: Queryable): Promise<SealBound> {
@@ -40,42 +40,38 @@ export interface AuditVerified {
   sealsSeq: number;
   sealsHash: Buffer | null;
   rereadSeq: number;
+  /** Seals that were not as they were made when they were read last. */
+  broken: number[];
 }
 
 export function selectAuditVerified(on: Queryable): Promise<AuditVerified> {
   return one<AuditVerified & Record<string, unknown>>(
     on,
     'consistency.audit_verified',
-    `select seals_seq as "sealsSeq", seals_hash as "sealsHash", reread_seq as "rereadSeq" from audit_verified`,
+    `select seals_seq as "sealsSeq", seals_hash as "sealsHash", reread_seq as "rereadSeq", to_jsonb(broken) as broken
+     from audit_verified`,
   );
 }
 
-/** Records up to which seal all were found intact, which never goes back, and which one was read again last. */
+/** Records up to which seal all were found intact, which never goes back, which one was read again last, and which are broken. */
 export function markAuditVerified(
   on: Queryable,
-  { seq, rereadSeq }: { seq: number; rereadSeq: number },
+  { seq, rereadSeq, broken }: { seq: number; rereadSeq: number; broken: readonly number[] },
 ): Promise<number> {
   return execute(
     on,
     'consistency.mark_audit_verified',
-    `update audit_verified v set reread_seq = $2,
+    `update audit_verified v set reread_seq = $2, broken = $3::bigint[],
        seals_seq = greatest(v.seals_seq, $1),
        seals_hash = case when $1 > v.seals_seq then (select s.hash from audit_seals s where s.seq = $1) else v.seals_hash end`,
-    [seq, rereadSeq],
+    [seq, rereadSeq, broken],
   );
 }
 
 /** As `selectBrokenLinks` of the ledger's seals. */
-export function selectBrokenAuditLinks(
-  on: Queryable,
-  { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
-): Promise<BrokenLink[]> {
-  return many<BrokenLink>(
-    on,
-    'consistency.broken_audit_links',
-    brokenLinksSql('audit_seals', `encode(s.rows_hash, 'hex')`),
-    [lastSeq, lastHash, limit],
-  );
+export function selectBrokenAuditLinks(on: Queryable, range: ChainRange): Promise<BrokenLink[]> {
+  const text = brokenLinksSql('audit_seals', `encode(s.rows_hash, 'hex')`);
+  return many<BrokenLink>(on, 'consistency.broken_audit_links', text, chainValues(range));
 }
 
 /** Numbers of the seals after one, in their order. */
