@@ -12,7 +12,7 @@ import {
   type SequencerState,
 } from './queries';
 import { isDue, stillAwaited } from './rules';
-import { EVENTS_NUMBERED, EVENT_SOURCES, type EventSource } from './types';
+import { EVENTS_NUMBERED, type EventSource } from './types';
 
 /** How a turn ended: `numbered` events, with more to come where `hasMore`; 0: there was nothing, or another sequencer has its turn. */
 export interface Turn {
@@ -46,7 +46,7 @@ export async function numberEvents(
     const state = await selectState(tx);
     // Before any rows are read: who has ended by then has its rows seen.
     const holders = await readHolders(tx, state);
-    const turn = await readTurn(tx, state, { holders, rowsPerTurn });
+    const turn = await readTurn(tx, state, { sources: waiting.sources, holders, rowsPerTurn });
     if (isEmpty(turn)) return NOTHING;
     await writeTurn(tx, turn);
     const numbered = turn.nextPosition - state.nextPosition;
@@ -74,7 +74,11 @@ function isEmpty({ scanned, gaps, closed }: TurnRows): boolean {
 async function readTurn(
   tx: Transaction,
   state: SequencerState,
-  { holders, rowsPerTurn }: { holders: Holders; rowsPerTurn: number },
+  {
+    sources,
+    holders,
+    rowsPerTurn,
+  }: { sources: readonly EventSource[]; holders: Holders; rowsPerTurn: number },
 ): Promise<TurnRows> {
   const batches: NewBatch[] = [];
   let { nextPosition } = state;
@@ -100,7 +104,7 @@ async function readTurn(
 
   const scanned: { source: EventSource; upTo: number }[] = [];
   const newGaps: Pick<Gap, 'source' | 'ids'>[] = [];
-  for (const source of EVENT_SOURCES) {
+  for (const source of sources) {
     const fresh = await selectFresh(tx, source, { scannedTo: state.scannedTo[source], limit: rowsPerTurn });
     if (!fresh) continue;
     add(source, fresh);
