@@ -1,5 +1,5 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
-import type { EventSource, NewEntry } from './types';
+import type { EventSource, Gap, NewEntry } from './types';
 
 /** The table of each source. Each has an `id` from a sequence that is its own. */
 const TABLES = {
@@ -65,15 +65,6 @@ export async function trySequencerLock(tx: Transaction): Promise<boolean> {
     `select pg_try_advisory_xact_lock(hashtext('holdfast.number_events')) as locked`,
   );
   return locked;
-}
-
-export interface Gap {
-  id: number;
-  source: EventSource;
-  /** An `int8multirange`, as text. */
-  ids: string;
-  /** Null: nobody has looked. */
-  waitsFor: string[] | null;
 }
 
 export interface SequencerState {

@@ -1,4 +1,4 @@
-import type { Gap } from './queries';
+import type { Gap } from './types';
 
 /** Whether a gap is to be looked at: nobody has, or somebody for whom it waits has ended. */
 export function isDue({ waitsFor }: Pick<Gap, 'waitsFor'>, holders: ReadonlySet<string>): boolean {

@@ -7,12 +7,11 @@ import {
   selectUnnumbered,
   trySequencerLock,
   writeTurn,
-  type Gap,
   type NewBatch,
   type SequencerState,
 } from './queries';
 import { isDue, stillAwaited } from './rules';
-import { EVENTS_NUMBERED, type EventSource } from './types';
+import { EVENTS_NUMBERED, type EventSource, type Gap } from './types';
 
 /** How a turn ended: `numbered` events, with more to come where `hasMore`; 0: there was nothing, or another sequencer has its turn. */
 export interface Turn {

@@ -5,6 +5,16 @@
 export const EVENT_SOURCES = ['ledger', 'orders', 'audit', 'entries'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
 
+/** Ids that were passed and not seen. */
+export interface Gap {
+  id: number;
+  source: EventSource;
+  /** An `int8multirange`, as text. */
+  ids: string;
+  /** Null: nobody has looked. */
+  waitsFor: string[] | null;
+}
+
 /** What happened and no other row says. */
 export interface NewEntry {
   /** A type of the catalogue, such as `job.completed`. */
