@@ -63,6 +63,7 @@ export const eventStreamPage = z
     items: z.array(streamEvent),
     after: rowNumber.meta({ description: 'Go on after this position' }),
     atEnd: z.boolean().meta({ description: 'Nothing has come after it yet' }),
+    newest: rowNumber.meta({ description: 'The newest position that there is' }),
   })
   .meta({
     id: 'EventStreamPage',

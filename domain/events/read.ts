@@ -28,7 +28,7 @@ export async function readEvents(
 ): Promise<EventPage> {
   const bounds = await selectBounds(on);
   const after = startOf(bounds, request.after);
-  if (after >= bounds.newest) return { items: [], after, atEnd: true };
+  if (after >= bounds.newest) return { items: [], after, atEnd: true, newest: bounds.newest };
   const upTo = Math.min(bounds.newest, after + LOOKED_AT);
   const rows = await selectEvents(
     on,
@@ -37,7 +37,8 @@ export async function readEvents(
     request.visible,
   );
   const last = rows.length === request.limit ? (rows.at(-1)?.position ?? upTo) : upTo;
-  return { items: rows.map(asEvent), after: last, atEnd: last >= bounds.newest };
+  const { newest } = bounds;
+  return { items: rows.map(asEvent), after: last, atEnd: last >= newest, newest };
 }
 
 function startOf({ newest, oldest }: StreamBounds, after: number | undefined): number {

@@ -49,4 +49,6 @@ export interface EventPage {
   after: number;
   /** Nothing is numbered beyond `after`. */
   atEnd: boolean;
+  /** The newest position that there is, whatever the reader may see. */
+  newest: number;
 }
