@@ -21,7 +21,7 @@ import {
   type LeasedWebhook,
 } from './dispatch-queries';
 import { bodyOf, messageId } from './message';
-import { isGivenUp, isTaken, nextPause } from './rules';
+import { isGivenUp, isTaken, MOST_PENDING, nextPause } from './rules';
 import type { WebhookSecrets } from './secrets';
 import type { WebhookAnswer, WebhookDisabled, WebhookSender } from './types';
 import { EVERYTHING } from './visible';
@@ -35,8 +35,6 @@ export interface DeliveryContext {
 
 /** Longer than one request takes with what is written of it: a dispatcher that dies has its webhooks taken over so much later. */
 const LEASE_SECONDS = 60;
-/** Deliveries that wait, beyond which no more are planned: the rest stays in the stream. */
-const MOST_PENDING = 1_000;
 const PLANNED_AT_ONCE = 500;
 const DUE_AT_ONCE = 20;
 

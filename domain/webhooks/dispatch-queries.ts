@@ -6,14 +6,16 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { MOST_PENDING } from './rules';
 import type { WebhookDisabled } from './types';
 
 const READY = `w.disabled is null and (
   exists (select from webhook_deliveries d
           where d.webhook_id = w.id and d.status = 'pending' and d.next_try_at <= statement_timestamp())
-  or w.position < (select next_position - 1 from event_head))`;
+  or w.position < (select next_position - 1 from event_head)
+    and not exists (select from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending' offset ${MOST_PENDING - 1}))`;
 
-/** Enabled webhooks that have something due or events to look at, and that nobody delivers to. */
+/** Enabled webhooks that have something due, or events to look at and room to plan them, and that nobody delivers to. */
 export function selectReady(on: Queryable, limit: number): Promise<{ id: string }[]> {
   return many(
     on,
