@@ -10,7 +10,6 @@ type Json = Record<string, unknown>;
 export function eventSchema(type: string): Json {
   const kind = Object.hasOwn(CATALOGUE, type) ? CATALOGUE[type] : undefined;
   if (!kind) throw new Error(`there is no type ${type}`);
-  const { id: _, ...meta } = streamEvent.meta() ?? {};
   const schema = z
     .object({
       ...streamEvent.shape,
@@ -18,7 +17,7 @@ export function eventSchema(type: string): Json {
       version: z.literal(SCHEMA_VERSION),
       data: kind.data,
     })
-    .meta({ ...meta, description: kind.summary });
+    .meta({ description: kind.summary });
   return z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'output' });
 }
 

@@ -48,8 +48,15 @@ export async function insertEntry(client: PoolClient, subject: string): Promise<
   );
 }
 
-export async function gapsOf(
-  db: Database,
-): Promise<{ source: string; ids: string; waits_for: string[] | null }[]> {
-  return (await db.pool.query('select source, ids::text as ids, waits_for from event_gaps order by id')).rows;
+interface GapRow {
+  source: string;
+  ids: string;
+  waits_for: string[] | null;
+}
+
+export async function gapsOf(db: Database): Promise<GapRow[]> {
+  const { rows } = await db.pool.query<GapRow>(
+    'select source, ids::text as ids, waits_for from event_gaps order by id',
+  );
+  return rows;
 }

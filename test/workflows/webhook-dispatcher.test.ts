@@ -131,6 +131,11 @@ test('a webhook is listed, changed, given another secret, told again, and remove
   ])
     expect((await api.call('POST', '/webhooks', { body })).status).toBe(422);
   expect((await api.call('DELETE', `/webhooks/${id}`)).status).toBe(204);
+  const { rows } = await api.stack.db.pool.query<{ text: string }>(
+    `select concat(before, after) as text from audit_log where subject_type = 'webhook'`,
+  );
+  expect(rows.length).toBeGreaterThanOrEqual(5);
+  expect(rows.filter(({ text }) => text.includes('whsec_'))).toEqual([]);
   expect((await api.call('GET', `/webhooks/${id}`)).status).toBe(404);
   expect((await api.call('GET', `/webhooks/${id}/deliveries`)).status).toBe(404);
   expect((await api.call('DELETE', `/webhooks/${id}`)).status).toBe(404);
