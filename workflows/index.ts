@@ -7,4 +7,5 @@ export { ledgerMaintenance, ledgerSeal, stockUpkeep } from './jobs/maintenance';
 export { reconcile } from './jobs/reconcile';
 export { orderSaga } from './orders/saga';
 export { customerReturn } from './stock/returns';
+export { webhookDispatcher } from './jobs/webhook-dispatcher';
 export { stockTransfer } from './stock/transfers';

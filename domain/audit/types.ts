@@ -22,6 +22,7 @@ export const AUDIT_SUBJECTS = [
   'transfer',
   'user',
   'warehouse',
+  'webhook',
   'work',
 ] as const;
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];

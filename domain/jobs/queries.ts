@@ -140,14 +140,19 @@ export interface JobEnd {
   error: { code: string; detail: string } | null;
 }
 
-/** Returns false when it has ended before: its first end stays. */
-export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<boolean> {
-  const changed = await execute(
+/** What has ended, and who started it; undefined when it has ended before: its first end stays. */
+export function endJob(
+  tx: Transaction,
+  id: string,
+  end: JobEnd,
+): Promise<{ type: JobType; actor: string } | undefined> {
+  return maybeOne(
     tx,
     'jobs.end',
     `update jobs set status = $2, result = $3, file = $4, error_code = $5, error_detail = $6, version = version + 1,
             finished_at = clock_timestamp()
-     where id = $1 and status = any ($7::text[])`,
+     where id = $1 and status = any ($7::text[])
+     returning type, actor`,
     [
       id,
       end.status,
@@ -158,7 +163,6 @@ export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<
       JOB_TRANSITIONS[end.status],
     ],
   );
-  return changed === 1;
 }
 
 /** Records that a job that has not ended is to be cancelled. Returns false when that is recorded already, or it has ended. */

@@ -14,6 +14,13 @@ export const AUDITED = {
     'PUT /users/{id}',
   ],
   keys: ['POST /api-keys', 'DELETE /api-keys/{id}', 'POST /api-keys/{id}/rotate'],
+  webhooks: [
+    'POST /webhooks',
+    'DELETE /webhooks/{id}',
+    'PUT /webhooks/{id}',
+    'POST /webhooks/{id}/redeliver',
+    'POST /webhooks/{id}/rotate-secret',
+  ],
   catalogue: [
     'POST /categories',
     'PUT /categories/{code}',

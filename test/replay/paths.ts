@@ -106,6 +106,7 @@ export const PATHS = [
   'consistency-refused',
   'consistency-cancelled-at-the-start',
   'ledger-seal',
+  'webhook-dispatcher',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -13,6 +13,7 @@ const OWNERSHIP: Ownership = {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/audit': ['audit_log', 'audit_personal'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/event-log': ['event_batches', 'event_entries', 'event_gaps', 'event_head', 'event_sources'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['refused_identities', 'user_identities'],
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
@@ -74,6 +75,7 @@ const OWNERSHIP: Ownership = {
       'ledger_seals',
       'ledger_verified',
     ],
+    'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
       'sandbox_gateway.captures',
