@@ -17,6 +17,7 @@ const ROOMS = [
   'stock',
   'product-import',
   'orders',
+  'money',
   'payments',
   'fulfilment',
   'warehousing',

@@ -38,6 +38,7 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { erasureRoutes } from './routes/erasure';
@@ -213,6 +214,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...adminOrderRoutes(context, acceptedTokens(context.settings)),
     ...administrationRoutes(context),
     ...catalogueRoutes(context),
+    ...merchantRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
