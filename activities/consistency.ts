@@ -14,6 +14,7 @@ import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { keepBalances } from '../domain/stock/availability/balances';
 import { isCancelRequested } from '../domain/jobs/jobs';
+import { backfillMoney } from '../domain/payments/backfill';
 import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
@@ -97,6 +98,7 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         try {
           await keepBalances(db, signal);
           await sealAuditLog(db, { signal });
+          await backfillMoney(db, signal);
           return await sealLedger(db, { signal });
         } finally {
           stop();

@@ -101,6 +101,7 @@ export const CHECK_IDS = [
   'late_shipments',
   'held_shipments',
   'order_payments',
+  'money_ledger',
   'lots_on_hand',
   'lot_movements',
   'serials_in_stock',

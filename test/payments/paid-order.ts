@@ -4,6 +4,7 @@ import { readProgress } from '../../domain/ordering/progress';
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderProgress } from '../../domain/ordering/types';
 import { appendEvents } from '../../domain/orders/events';
+import { postUnposted } from '../../domain/payments/backfill';
 import { lockRefundable, planRefunds } from '../../domain/payments/refund';
 import { updateRefund, type RefundChange } from '../../domain/payments/refund-queries';
 import type { ChargeRequest, PaymentGateway } from '../../domain/payments/gateway';
@@ -70,6 +71,7 @@ export async function insertPaidOrder(
     `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, capture_planned_minor = amount_minor, captured_minor = amount_minor where id = $1`,
     [paymentId, outcome.gatewayRef],
   );
+  await db.transaction((tx) => postUnposted(tx, paymentId));
   await db.pool.query(`update reservations set status = 'confirmed' where id = $1`, [reservationId]);
   await db.pool.query(`update orders set status = 'paid' where id = $1`, [orderId]);
   await db.transaction((tx) => createShipments(tx, [{ orderId, reservationId, carrier: 'sandbox' }]));

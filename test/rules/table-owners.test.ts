@@ -12,7 +12,7 @@ const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/audit': ['audit_log', 'audit_personal'],
-    'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/catalog': ['categories', 'merchants', 'products', 'warehouse_events', 'warehouses'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['refused_identities', 'user_identities'],
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
@@ -40,7 +40,8 @@ const OWNERSHIP: Ownership = {
     'domain/uploads': ['feed_lanes', 'feeds'],
     'domain/product-import': ['product_import_rows'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
-    'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
+    'domain/money': ['fee_rules', 'money_ledger'],
+    'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [
       'cost_corrections',
@@ -72,6 +73,8 @@ const OWNERSHIP: Ownership = {
       'ledger_seal_parts',
       'ledger_seals',
       'ledger_verified',
+      'money_seals',
+      'money_verified',
     ],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [

@@ -2,6 +2,7 @@ import type { Statement } from '../../../platform/database/database';
 import { ENGINE_CHECKS } from './workflows';
 import { FLOW_CHECKS } from './flow';
 import { RESERVATION_CHECKS } from './reservations';
+import { MONEY_CHECKS } from './money';
 import { ORDER_CHECKS } from './orders';
 import { STOCK_CHECKS } from './stock';
 import { TRACKING_CHECKS } from './tracking';
@@ -26,7 +27,7 @@ const AUDIT_CHECK: CheckInfo = {
 };
 
 export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
-  [...STOCK_CHECKS, ...RESERVATION_CHECKS, ...ORDER_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map(
+  [...STOCK_CHECKS, ...RESERVATION_CHECKS, ...ORDER_CHECKS, ...MONEY_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map(
     (check) => [check.id, check],
   ),
 );
