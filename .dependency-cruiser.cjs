@@ -19,6 +19,7 @@ const ROOMS = [
   'orders',
   'money',
   'payments',
+  'settlement',
   'fulfilment',
   'warehousing',
   'ordering',

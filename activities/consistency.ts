@@ -9,7 +9,7 @@ import {
   type ConsistencyEnd,
   type ConsistencyPlan,
 } from '../domain/assurance/job';
-import { sealAuditLog } from '../domain/assurance/seals/audit-log';
+import { SEALED_LOGS, sealLog } from '../domain/assurance/seals/sealed-logs';
 import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { keepBalances } from '../domain/stock/availability/balances';
@@ -37,7 +37,7 @@ export interface ConsistencyActivities {
   finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
-  /** Seals what of ledger and audit log no running transaction can add to, and keeps balances of stock rows up to there. */
+  /** Seals what of both ledgers and the audit log no running transaction can add to, keeps balances of stock rows up to there, and posts money of before the money ledger. */
   sealLedgerRows(): Promise<SealResult>;
 }
 
@@ -97,8 +97,8 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         const { signal, stop } = watch(() => Promise.resolve(false));
         try {
           await keepBalances(db, signal);
-          await sealAuditLog(db, { signal });
           await backfillMoney(db, signal);
+          for (const log of SEALED_LOGS) await sealLog(db, log, { signal });
           return await sealLedger(db, { signal });
         } finally {
           stop();

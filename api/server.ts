@@ -41,6 +41,7 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
@@ -236,6 +237,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...settlementRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),

@@ -112,6 +112,7 @@ export const CHECK_IDS = [
   'workflow_outlives_order',
   'seals',
   'audit_seals',
+  'money_seals',
 ] as const;
 
 export type CheckId = (typeof CHECK_IDS)[number];

@@ -5,7 +5,7 @@ export const SOLD_BY = 'coalesce(i.merchant_id, o.merchant_id)';
 
 /**
  * SQL of the shares of merchants in an amount, as `share (merchant_id, amount)`: by the set `weight (merchant_id, weight)`, or where that
- * has nothing, by the items of the order `source.order_id`. A merchant that is null stands for the customer.
+ * has nothing, by the items of the order `source.order_id`; of one without items it is ours. A merchant that is null stands for the customer.
  *
  * @param amount SQL of the amount, minor units
  */
@@ -19,6 +19,8 @@ export function sharesSql(amount: string): string {
      ), weighed as (
        select merchant_id, weight, (${amount})::numeric as whole from weight where weight > 0
        union all select merchant_id, weight, ${amount} from item_weight
+       union all select 1, 1, ${amount}
+       where not exists (select from weight where weight > 0) and not exists (select from item_weight)
      ), parted as (
        select w.merchant_id, w.weight, w.whole, ${floorOf(part)} as down, ${remainderOf(part)} as rest from weighed w
      ), share as (

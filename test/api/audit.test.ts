@@ -270,6 +270,18 @@ it('the catalogue: each change has who made it', async () => {
     { params: { code: w } },
   );
   await expectRecorded('POST /warehouses/{code}/open', { log: 'warehouse.opened' }, { params: { code: w } });
+  const m = `m${newId().slice(-6)}`;
+  await expectRecorded('POST /merchants', { log: 'merchant.added' }, { body: { id: m, name: 'Acme' } });
+  await expectRecorded(
+    'PUT /merchants/{id}',
+    { log: 'merchant.changed' },
+    { params: { id: m }, body: { name: 'Acme & Sons' } },
+  );
+  await expectRecorded(
+    'POST /merchants/{id}/fee-rules',
+    { log: 'merchant.fee_rule_added' },
+    { params: { id: m }, body: { currency: 'USD', rateBasisPoints: 250 } },
+  );
 });
 
 it('stock: each change has who made it', async () => {

@@ -14,6 +14,7 @@ import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { insertPayment, readPayment, readSandboxBooks } from './orders';
 import { CAPTURED_NOW } from './charge-terms';
+import { postMoneyAgain } from '../support/post-money';
 
 /** Each unit costs so much, minor units. */
 export const UNIT_MINOR = 1_000;
@@ -130,8 +131,9 @@ export function readRefund(db: Database, refundId: string): Promise<StoredRefund
 }
 
 /** As a person does who has looked at a refund. */
-export function changeRefund(db: Database, refundId: string, change: RefundChange): Promise<unknown> {
-  return db.transaction((tx) => updateRefund(tx, refundId, change));
+export async function changeRefund(db: Database, refundId: string, change: RefundChange): Promise<void> {
+  await db.transaction((tx) => updateRefund(tx, refundId, change));
+  await postMoneyAgain(db);
 }
 
 /** For what an order needs a person, `kind` and what it is about. */

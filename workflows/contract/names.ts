@@ -13,6 +13,7 @@ export const WORKFLOW_TYPES = {
   consistencyCheck: 'consistencyCheck',
   scheduledConsistency: 'scheduledConsistency',
   ledgerSeal: 'ledgerSeal',
+  settlement: 'settlement',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;

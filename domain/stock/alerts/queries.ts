@@ -229,7 +229,7 @@ export function updateTransferOverdue(
 }
 
 /** What is sealed. */
-export type SealedSubject = 'ledger' | 'audit_log';
+export type SealedSubject = 'ledger' | 'audit_log' | 'money_ledger';
 
 /** Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. */
 export function raiseTampered(

@@ -1,0 +1,40 @@
+import { csvLine } from '../../platform/csv';
+import type { SettlementLine } from './types';
+
+export const HEADER = csvLine(['merchant_id', 'date', 'gross', 'fee', 'net', 'txn_count']);
+
+/** One line of the file, with its end. `digits`: how many digits of an amount stand after the decimal point. */
+export function lineOf({ merchant, day, gross, fee, count }: SettlementLine, digits: number): string {
+  const [g, f] = [BigInt(gross), BigInt(fee)];
+  const amounts = [g, f, g - f].map((minor) => majorUnits(minor, digits));
+  // Amounts are numbers, also negative ones: they are not escaped as text is.
+  return `${csvLine([merchant, day]).trimEnd()},${amounts.join(',')},${count}\n`;
+}
+
+/** An amount in major units, with all of its digits: -5 with two is `-0.05`. */
+export function majorUnits(minor: bigint, digits: number): string {
+  const sign = minor < 0n ? '-' : '';
+  const text = String(minor < 0n ? -minor : minor).padStart(digits + 1, '0');
+  return digits === 0 ? `${sign}${text}` : `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Parts of a range of days for so many at once: as equal as whole days let them be, in order.
+ *
+ * @param from `YYYY-MM-DD`, as `to`; both are included
+ */
+export function partsOf(
+  { from, to }: { from: string; to: string },
+  parts: number,
+): { from: string; to: string }[] {
+  const [first, last] = [Date.parse(from), Date.parse(to)];
+  const days = Math.round((last - first) / DAY_MS) + 1;
+  const count = Math.min(parts, days);
+  const dayOf = (n: number) => new Date(first + n * DAY_MS).toISOString().slice(0, 10);
+  return Array.from({ length: count }, (_, n) => ({
+    from: dayOf(Math.floor((n * days) / count)),
+    to: dayOf(Math.floor(((n + 1) * days) / count) - 1),
+  }));
+}
