@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { sqlState } from '../../platform/errors';
 import { minorDigits } from '../catalog/currencies';
-import { beginJob, cancelJob, completeJob, failJob, isCancelRequested, reportProgress } from '../jobs/jobs';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  failJob,
+  isCancelRequested,
+  readJob,
+  reportProgress,
+} from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import {
@@ -123,6 +131,8 @@ export async function finishSettlement(db: Database, jobId: string, parts: numbe
   return db.retrying(async (tx) => {
     await lockEnds(tx);
     const run = await selectRunForUpdate(tx, jobId);
+    const job = await readJob(tx, jobId);
+    if (job && jobHasEnded(job.status)) return job;
     if (await existsLater(tx, jobId)) {
       await beginSums(tx, jobId, { ...run, parts });
       return null;
