@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { createMerchant, listMerchants, readMerchant, updateMerchant } from '../../domain/catalog/edit-merchants';
+import {
+  createMerchant,
+  listMerchants,
+  readMerchant,
+  updateMerchant,
+} from '../../domain/catalog/edit-merchants';
 import { createFeeRule, listFeeRules } from '../../domain/money/fee-rules';
 import { OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
@@ -106,7 +111,8 @@ export function merchantRoutes(context: ApiContext): Route[] {
         access: OPERATORS,
         tag: TAG,
         summary: 'Change a merchant',
-        description: 'A new time zone holds for money that moves from now on: days of before stay as they were.',
+        description:
+          'A new time zone holds for money that moves from now on: days of before stay as they were.',
         headers: ifMatchHeader,
         params: merchantParams,
         body: merchantUpdate,

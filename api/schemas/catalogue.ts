@@ -104,10 +104,10 @@ export const newFeeRule = z
     ...feeRuleFields,
     effectiveFrom: timeQuery.optional().meta({ description: 'Now or later; absent: now' }),
   })
-  .refine(
-    ({ minimumMinor, maximumMinor }) => maximumMinor === null || maximumMinor >= minimumMinor,
-    { path: ['maximumMinor'], message: 'must not be less than minimumMinor' },
-  )
+  .refine(({ minimumMinor, maximumMinor }) => maximumMinor === null || maximumMinor >= minimumMinor, {
+    path: ['maximumMinor'],
+    message: 'must not be less than minimumMinor',
+  })
   .meta({ id: 'NewFeeRule' });
 
 export const feeRule = z

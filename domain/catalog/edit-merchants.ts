@@ -118,7 +118,10 @@ function fieldsOf(fields: MerchantFields): AuditValues {
 
 async function expectZone(tx: Transaction, zone: string): Promise<void> {
   if (!(await existsZone(tx, zone)))
-    throw new AppError('UNKNOWN_ZONE', `There is no time zone ${zone}. Give its IANA name, such as Europe/Paris.`);
+    throw new AppError(
+      'UNKNOWN_ZONE',
+      `There is no time zone ${zone}. Give its IANA name, such as Europe/Paris.`,
+    );
 }
 
 async function existing(tx: Transaction, code: string): Promise<Versioned<MerchantView>> {

@@ -15,7 +15,14 @@ import {
 } from './product-queries';
 import { readProduct } from './products';
 import { unclearCharacter } from './sku-characters';
-import { HOUSE, type CategoryMove, type EditedProduct, type ProductView, type Seen, type Versioned } from './types';
+import {
+  HOUSE,
+  type CategoryMove,
+  type EditedProduct,
+  type ProductView,
+  type Seen,
+  type Versioned,
+} from './types';
 
 /**
  * Adds a product.
@@ -42,7 +49,10 @@ export function createProduct(
       (await selectAlike(tx, sku)).map((row) => row.sku),
     );
     const categoryId = await categoryIdOf(tx, fields, null);
-    await insertProduct(tx, sku, fields, { categoryId, merchantId: await knownMerchantId(tx, fields.merchant) });
+    await insertProduct(tx, sku, fields, {
+      categoryId,
+      merchantId: await knownMerchantId(tx, fields.merchant),
+    });
     await recordChange(tx, {
       actor,
       action: 'product.added',

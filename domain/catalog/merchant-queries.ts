@@ -13,12 +13,9 @@ export interface MerchantRow extends MerchantFields {
 const COLUMNS = 'id, code, name, zone, version, created_at as "createdAt", updated_at as "updatedAt"';
 
 export function selectMerchant(on: Queryable, code: string): Promise<MerchantRow | undefined> {
-  return maybeOne<MerchantRow>(
-    on,
-    'catalog.merchant',
-    `select ${COLUMNS} from merchants where code = $1`,
-    [code],
-  );
+  return maybeOne<MerchantRow>(on, 'catalog.merchant', `select ${COLUMNS} from merchants where code = $1`, [
+    code,
+  ]);
 }
 
 /** Merchants after one, by the bytes of their code. */
@@ -76,11 +73,6 @@ export function updateMerchantFields(
 
 /** Whether PostgreSQL, which tells the days of merchants, knows a time zone by this name. */
 export async function existsZone(on: Queryable, zone: string): Promise<boolean> {
-  const row = await maybeOne(
-    on,
-    'catalog.zone',
-    'select 1 from pg_timezone_names where name = $1',
-    [zone],
-  );
+  const row = await maybeOne(on, 'catalog.zone', 'select 1 from pg_timezone_names where name = $1', [zone]);
   return row !== undefined;
 }

@@ -112,10 +112,7 @@ export interface BeforeProduct extends ProductFields {
 }
 
 /** A product as it is, before it is changed. */
-export function selectBefore(
-  on: Queryable,
-  sku: string,
-): Promise<BeforeProduct | undefined> {
+export function selectBefore(on: Queryable, sku: string): Promise<BeforeProduct | undefined> {
   return maybeOne(
     on,
     'catalog.product_before',

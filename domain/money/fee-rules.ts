@@ -68,10 +68,15 @@ export function createFeeRule(
     const merchantId = await knownMerchantId(tx, merchant);
     const { currency, effectiveFrom } = rule;
     const earlier =
-      isRepeat && effectiveFrom ? await selectFeeRuleAt(tx, merchantId, { currency, effectiveFrom }) : undefined;
+      isRepeat && effectiveFrom
+        ? await selectFeeRuleAt(tx, merchantId, { currency, effectiveFrom })
+        : undefined;
     if (earlier && TERMS.every((name) => earlier[name] === rule[name])) return viewOf(earlier);
     if (effectiveFrom && (await isOver(tx, effectiveFrom)))
-      throw new AppError('FEE_RULE_TOO_EARLY', 'effectiveFrom is over: a rule holds from now on, or from later.');
+      throw new AppError(
+        'FEE_RULE_TOO_EARLY',
+        'effectiveFrom is over: a rule holds from now on, or from later.',
+      );
     const made = await insertFeeRule(tx, merchantId, rule);
     if (!made)
       throw new AppError('DUPLICATE_NAME', `${merchant} has another rule of ${currency} from that time on.`);

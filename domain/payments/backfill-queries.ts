@@ -87,12 +87,10 @@ export function selectBackfillForUpdate(
 }
 
 export function updateBackfill(tx: Transaction, after: string, posted: number): Promise<number> {
-  return execute(
-    tx,
-    'payments.backfill_on',
-    'update money_backfill set after = $1, posted = posted + $2',
-    [after, posted],
-  );
+  return execute(tx, 'payments.backfill_on', 'update money_backfill set after = $1, posted = posted + $2', [
+    after,
+    posted,
+  ]);
 }
 
 /** A pass is over: one that found nothing was the last. */

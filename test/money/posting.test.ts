@@ -11,7 +11,15 @@ import { orderPaymentId } from '../../domain/orders/ids';
 import { CHARGE_TERMS } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
-import { cancelOrder, CARRIER, giveBack, openOrderShop, orderOf, viewOf, type OrderShop } from '../db/support';
+import {
+  cancelOrder,
+  CARRIER,
+  giveBack,
+  openOrderShop,
+  orderOf,
+  viewOf,
+  type OrderShop,
+} from '../db/support';
 import { addMerchant, balancesOf, entriesOf } from './support';
 
 let shop: OrderShop;
@@ -68,7 +76,10 @@ test('a product that changes hands takes nothing of old orders along', async () 
   await shop.place(order);
   await shop.db.pool.query('update products set merchant_id = 1 where sku = $1', [a]);
   await askDue(order.orderId);
-  expect((await entriesOf(shop.db, order.orderId)).sort()).toEqual(['capture acme 1000', 'capture bolt 1000']);
+  expect((await entriesOf(shop.db, order.orderId)).sort()).toEqual([
+    'capture acme 1000',
+    'capture bolt 1000',
+  ]);
 });
 
 test('goodwill is borne by what is left of each, remainders by the largest; what fails later comes back', async () => {
@@ -171,9 +182,10 @@ test('what was captured for a reservation that was given up is the customer’s,
   const order = orderOf({ [a]: 1 }, { payment: { method: 'card', token: 'tok_timeout' } });
   await shop.place(order);
   await cancelOrder(shop.db, order.orderId);
-  await shop.db.pool.query(`update reservations set status = 'cancelled' where order_id = $1 and status = 'charging'`, [
-    order.orderId,
-  ]);
+  await shop.db.pool.query(
+    `update reservations set status = 'cancelled' where order_id = $1 and status = 'charging'`,
+    [order.orderId],
+  );
   await askDue(order.orderId);
   await askDue(order.orderId);
   expect(await entriesOf(shop.db, order.orderId)).toEqual(['capture - 1000', 'refund - 1000']);
@@ -182,8 +194,14 @@ test('what was captured for a reservation that was given up is the customer’s,
 
 describe('the check of payments and ledger', () => {
   const check = async () => {
-    const found = await findInconsistencies({ db: shop.db }, { check: 'money_ledger', mode: 'full', graceSeconds: 0 });
-    return found.map(({ details }) => `${String(details['what'])} ${String(details['minor'])} ${String(details['ledgerMinor'])}`);
+    const found = await findInconsistencies(
+      { db: shop.db },
+      { check: 'money_ledger', mode: 'full', graceSeconds: 0 },
+    );
+    return found.map(
+      ({ details }) =>
+        `${String(details['what'])} ${String(details['minor'])} ${String(details['ledgerMinor'])}`,
+    );
   };
   const without = async (condition: string) => {
     await shop.db.pool.query('alter table money_ledger disable trigger money_ledger_append_only');
@@ -210,8 +228,12 @@ describe('the check of payments and ledger', () => {
     await backfillMoney(shop.db);
     const { rows } = await shop.db.pool.query('select finished_at is not null as over from money_backfill');
     expect(rows).toEqual([{ over: true }]);
-    await shop.db.pool.query('update payments set captured_minor = captured_minor - 1 where order_id = $1', [orderId]);
+    await shop.db.pool.query('update payments set captured_minor = captured_minor - 1 where order_id = $1', [
+      orderId,
+    ]);
     expect(await check()).toEqual(['captured 2999 3000']);
-    await shop.db.pool.query('update payments set captured_minor = captured_minor + 1 where order_id = $1', [orderId]);
+    await shop.db.pool.query('update payments set captured_minor = captured_minor + 1 where order_id = $1', [
+      orderId,
+    ]);
   });
 });

@@ -17,7 +17,11 @@ const OPTIONS = { isRepeat: false, actor: 'test' };
 export async function addMerchant(
   db: Database,
   id: string,
-  { skus = [], zone = 'UTC', fee }: { skus?: readonly string[]; zone?: string; fee?: Partial<FeeRuleTerms> } = {},
+  {
+    skus = [],
+    zone = 'UTC',
+    fee,
+  }: { skus?: readonly string[]; zone?: string; fee?: Partial<FeeRuleTerms> } = {},
 ): Promise<void> {
   await createMerchant(db, id, { name: id, zone }, OPTIONS);
   await db.pool.query(

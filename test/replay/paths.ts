@@ -106,6 +106,8 @@ export const PATHS = [
   'consistency-refused',
   'consistency-cancelled-at-the-start',
   'ledger-seal',
+  'settlement-made',
+  'settlement-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

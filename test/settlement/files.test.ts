@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Client } from 'pg';
 import { readJob } from '../../domain/jobs/jobs';
 import { beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
 import { requestSettlement } from '../../domain/settlement/settlement';
@@ -7,6 +8,7 @@ import { newId } from '../../platform/ids';
 import { addMerchant } from '../money/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { seededRandom } from '../support/random';
+import { waitFor } from '../support/wait';
 import { ask, cancel, carryOut, enter, fileOf, linesOf, PARTS, settle, sumAll } from './support';
 
 let shop: TestShop;
@@ -210,6 +212,30 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
   expect(linesOf(file)).toEqual(expected.lines);
   expect(await finishSettlement(shop.db, jobId, PARTS)).toMatchObject({ status: 'completed' });
   expect(await fileOf(shop.db, jobId)).toBe(file);
+});
+
+test('a statement that runs is ended where that is forced', async () => {
+  await enter(shop.db, { day: '2026-06-10', minor: 1 });
+  const jobId = await ask(shop.db);
+  const parts = (await beginSettlement(shop.db, jobId, 1)) ?? [];
+  const force = new AbortController();
+  const holder = new Client({ connectionString: shop.url });
+  await holder.connect();
+  try {
+    await holder.query('begin; lock table settlement_sums in share mode');
+    const signals = { signal: force.signal, force: force.signal };
+    const summed = sumPart({ db: shop.db, batch: 10, ...signals }, { jobId, part: parts[0] ?? 0 });
+    await waitFor(async () => {
+      const { rowCount } = await holder.query(
+        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      );
+      return (rowCount ?? 0) > 0;
+    });
+    force.abort();
+    expect(await summed).toBe(false);
+  } finally {
+    await holder.end();
+  }
 });
 
 describe('is refused', () => {
