@@ -118,6 +118,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     orderHandle: (orderId) => client.workflow.getHandle(names.orderWorkflowId(orderId)),
     lastOrderId: '',
     async stop() {
+      await worker.stopReports();
       await api.close();
       textbook.shutdown();
       await textbookRun;

@@ -149,6 +149,8 @@ create table money_verified (
   seals_seq  bigint not null default 0,
   seals_hash bytea,
   -- The last seal that an incremental check read again: each reads another share.
-  reread_seq bigint not null default 0
+  reread_seq bigint not null default 0,
+  -- Seals that were not as they were made: each check reads them again, until they are.
+  broken     bigint[] not null default '{}'
 );
 insert into money_verified default values;

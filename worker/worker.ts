@@ -28,6 +28,7 @@ import { createReceivers } from './outbox/receivers';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addLedgerMetrics } from './ledger-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
@@ -53,6 +54,11 @@ export interface WorkerDeps {
 export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
+  /**
+   * The carriers of this process no longer call the webhook, which may be an API that stops next. What they have not reported is
+   * reported by another worker, or after the next start.
+   */
+  stopReports(): Promise<void>;
   /**
    * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay and the integrations. What has
    * not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
@@ -111,6 +117,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  addLedgerMetrics(deps.metrics, db, settings.LEDGER_RETENTION_MONTHS);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
@@ -134,6 +141,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
   return {
     failed: workers.failed,
+    async stopReports() {
+      await Promise.all(carriers.map((carrier) => carrier.stop()));
+    },
     async drain() {
       const ended = workers
         .shutDown()

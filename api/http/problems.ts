@@ -13,6 +13,7 @@ export const PROBLEMS = {
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   NOT_SIGNED_IN: { status: 401, title: 'This needs a sign-in' },
   SIGN_IN_FAILED: { status: 401, title: 'The sign-in failed' },
+  SIGN_IN_NOT_RECENT: { status: 401, title: 'This needs a sign-in of just now' },
   SESSION_ENDED: { status: 401, title: 'The session has ended' },
   NOT_ALLOWED: { status: 403, title: 'This is not allowed to you' },
   MEMBERS_NOT_ALLOWED: { status: 403, title: 'Members of the request are for staff and services' },

@@ -163,6 +163,12 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
       };
     }
     case 'ledger_tampered':
+      if (id === 'ledger_fold')
+        return {
+          why: `A month of the ledger that is older than the retention was not summed up: ${list(details, 'first').join(', ')}`,
+          next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when the month is summed up, or when a full check of the seals finds nothing.',
+          actions: ['holdfast verify --seals'],
+        };
       return {
         why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ${SEALED_WORDS[id] ?? 'ledger'} are not as they were made.`,
         next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when a check of the seals finds nothing.',

@@ -5,6 +5,7 @@ import addFormats from 'ajv-formats';
 import type { OpenApiDocument } from '../../api/http/openapi';
 import { ATTENTION } from '../../domain/orders/types';
 import { addPaidOrder, addStock } from '../support/fixtures';
+import { ruleOf } from './access-table';
 import { openTestApi, type TestApi } from './support';
 
 let test: TestApi;
@@ -218,6 +219,7 @@ const PROMISED: Record<string, string> = {
 
 interface Operation {
   operationId: string;
+  security?: Record<string, string[]>[];
   parameters?: { name: string; in: string; required?: boolean; schema: object }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
@@ -264,6 +266,25 @@ describe('the description of the API', () => {
       expect(described.map((parameter) => parameter.name).sort()).toEqual(inPath.sort());
       for (const parameter of described) expect(parameter.required).toBe(true);
       for (const response of Object.values(operation.responses)) expect(response.description).not.toBe('');
+    }
+  });
+
+  it('says of each operation by which credentials it is called, as the table of access has it, and describes both', () => {
+    expect(document.components?.securitySchemes).toEqual({
+      apiKey: expect.objectContaining({ type: 'apiKey', in: 'header', name: 'X-Api-Key' }) as object,
+      accessToken: expect.objectContaining({ type: 'http', scheme: 'bearer' }) as object,
+    });
+    const signedIn = ['accessToken', 'apiKey'];
+    for (const { name, operation } of operations()) {
+      const inTable = name.includes(' /api/v1') ? name.replace('/api/v1', '') : name.replace(' /', ' //');
+      const callers = ruleOf({ name: inTable }) ?? [];
+      const security = operation.security?.map((one) => Object.keys(one).join()).sort();
+      // Where nobody in particular calls, credentials are not looked at, or may be left out.
+      const isOpen = callers.length === 0 || callers.includes('nobody');
+      expect({ name, security }).toEqual({
+        name,
+        security: isOpen && security?.length !== 0 ? ['', ...signedIn] : isOpen ? [] : signedIn,
+      });
     }
   });
 

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRetentionActivities, type KeptDays } from '../../activities/retention';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
+import { removeOldAlerts } from '../../domain/stock/alerts/retention';
 import type { OwnReference } from '../../domain/stock/ledger/types';
 import { acceptKey, removeOldKeys } from '../../platform/database/idempotency';
 import { settingsSchema } from '../../platform/config';
@@ -250,6 +251,36 @@ test('network addresses in the audit log go; the other personal values and the e
     'none{"name": "A"}',
   ]);
   expect(await removeAgedRows()).toEqual({});
+});
+
+test('those whom an old alert concerns go before it, a thousand in a transaction; those of one that is not over stay', async () => {
+  await write(
+    `insert into alerts (id, kind, product_id, warehouse_id, status, resolved_at) values
+       ('01000000-0000-0000-0000-000000000000', 'recall', 1, 1, 'resolved', ${OLD}),
+       ('02000000-0000-0000-0000-000000000000', 'recall', 1, 2, 'resolved', now() - interval '12 days'),
+       ('03000000-0000-0000-0000-000000000000', 'recall', 1, 3, 'open', null)`,
+    `insert into alert_affected (alert_id, order_id, outcome, units)
+     select a.id, gen_random_uuid(), 'moved', 1 from alerts a, generate_series(1, case when a.status = 'resolved' and a.warehouse_id = 1 then 2500 else 10 end)`,
+    `create function count_removed() returns trigger language plpgsql security definer as $$
+     begin
+       insert into removed_at_once select count(*) from gone;
+       return null;
+     end $$`,
+    'create table removed_at_once (rows int)',
+    `create trigger count_removed after delete on alert_affected referencing old table as gone
+     for each statement execute function count_removed()`,
+  );
+  const left = async () => [
+    (await read('select count(*)::text as is from alerts'))[0],
+    (await read('select count(*)::text as is from alert_affected'))[0],
+  ];
+  await removeOldAlerts(shop.db, { days: KEPT, withinMs: 0 });
+  // The older one is empty by now.
+  expect(await left()).toEqual(['2', '1520']);
+  await removeOldAlerts(shop.db, { days: KEPT, withinMs: 60_000 });
+  expect(await left()).toEqual(['1', '10']);
+  const rows = (await read('select rows::text as is from removed_at_once')).map(Number);
+  expect(Math.max(...rows)).toBe(1_000);
 });
 
 test('alerts that were resolved long ago go; open and acknowledged ones stay', async () => {

@@ -70,6 +70,7 @@ const OWNERSHIP: Ownership = {
       'consistency_findings',
       'consistency_share',
       'ledger_checkpoint',
+      'ledger_counts',
       'ledger_rechecked',
       'ledger_seal_parts',
       'ledger_seals',

@@ -1,7 +1,7 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { boundSql, brokenLinksSql } from './chain-sql';
 import { afterPosition, upToPosition, XID } from './ledger-range';
-import type { BrokenLink, SealBound, WrongRow } from './queries';
+import { chainValues, type BrokenLink, type ChainRange, type SealBound, type WrongRow } from './queries';
 
 /** Append-only tables that are sealed row by row, each by a chain of its own. */
 export const SEALED_LOGS = ['audit_log', 'money_ledger'] as const;
@@ -54,29 +54,32 @@ export interface LogVerified {
   sealsSeq: number;
   sealsHash: Buffer | null;
   rereadSeq: number;
+  /** Seals that were not as they were made when they were read last. */
+  broken: number[];
 }
 
 export function selectLogVerified(on: Queryable, log: SealedLog): Promise<LogVerified> {
   return one<LogVerified & Record<string, unknown>>(
     on,
     `consistency.verified_${log}`,
-    `select seals_seq as "sealsSeq", seals_hash as "sealsHash", reread_seq as "rereadSeq" from ${OF[log].verified}`,
+    `select seals_seq as "sealsSeq", seals_hash as "sealsHash", reread_seq as "rereadSeq", to_jsonb(broken) as broken
+     from ${OF[log].verified}`,
   );
 }
 
-/** Records up to which seal all were found intact, which never goes back, and which one was read again last. */
+/** Records up to which seal all were found intact, which never goes back, which one was read again last, and which are broken. */
 export function markLogVerified(
   on: Queryable,
   log: SealedLog,
-  { seq, rereadSeq }: { seq: number; rereadSeq: number },
+  { seq, rereadSeq, broken }: { seq: number; rereadSeq: number; broken: readonly number[] },
 ): Promise<number> {
   return execute(
     on,
     `consistency.mark_verified_${log}`,
-    `update ${OF[log].verified} v set reread_seq = $2,
+    `update ${OF[log].verified} v set reread_seq = $2, broken = $3::bigint[],
        seals_seq = greatest(v.seals_seq, $1),
        seals_hash = case when $1 > v.seals_seq then (select s.hash from ${OF[log].seals} s where s.seq = $1) else v.seals_hash end`,
-    [seq, rereadSeq],
+    [seq, rereadSeq, broken],
   );
 }
 
@@ -84,14 +87,10 @@ export function markLogVerified(
 export function selectBrokenLogLinks(
   on: Queryable,
   log: SealedLog,
-  { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
+  range: ChainRange,
 ): Promise<BrokenLink[]> {
-  return many<BrokenLink>(
-    on,
-    `consistency.broken_links_${log}`,
-    brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`),
-    [lastSeq, lastHash, limit],
-  );
+  const text = brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`);
+  return many<BrokenLink>(on, `consistency.broken_links_${log}`, text, chainValues(range));
 }
 
 /** Numbers of the seals after one, in their order. */

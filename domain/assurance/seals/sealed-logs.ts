@@ -1,7 +1,9 @@
 import type { Database } from '../../../platform/database/database';
 import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckId, CheckMode, Finding } from '../types';
-import { trySealerLock } from './queries';
+import { asFinding, readerOfChain, type SealChain } from './chain';
+import { trySealerLock, type BrokenLink } from './queries';
+import { MAX_BROKEN } from './recheck';
 import { refuseTurnedBack, type SealOptions, type SealResult } from './seal';
 import {
   insertLogSeal,
@@ -55,7 +57,7 @@ export async function sealLog(
 }
 
 export interface VerifyLogOptions {
-  /** `incremental`: rows of the seals made since the last verification, and of a share of those before; the chain itself always. */
+  /** `incremental`: seals made since the last verification and their entries, and a share of those before. */
   mode: CheckMode;
   /** Findings at most. */
   limit: number;
@@ -71,42 +73,88 @@ const BATCH = 100;
  * Reads sealed rows of a log again and compares them with their seals, and the seals with each other. Names each row that
  * was changed, is missing or was added, and each seal that was changed or is missing.
  */
-export async function verifyLog(db: Database, log: SealedLog, options: VerifyLogOptions): Promise<Finding[]> {
+export async function verifyLog(
+  db: Database,
+  log: SealedLog,
+  options: VerifyLogOptions,
+): Promise<Finding[]> {
+  const own = CHAINS[log];
   const { mode, limit, signal, onProgress } = options;
-  const { sealsSeq, sealsHash, rereadSeq } = await selectLogVerified(db, log);
-  const findings: Finding[] = await db.transaction(async (tx) => {
-    await prepareLongReading(tx);
-    const links = await selectBrokenLogLinks(tx, log, { lastSeq: sealsSeq, lastHash: sealsHash, limit });
-    return links.map(({ seq, why, missing }) => ({
-      subject: `${LOG_WORDS[log].seal}:${seq}`,
-      details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
-    }));
-  });
-  let intactUpTo = findings.length === 0 ? sealsSeq : null;
-  const mayGoOn = () => !signal?.aborted && findings.length < limit;
-  const share = mode === 'full' ? [] : await shareOf(db, log, { sealsSeq, rereadSeq });
-  for (const seq of share) {
-    if (!mayGoOn()) return findings;
-    findings.push(...(await verifyOne(db, log, { seq, limit: limit - findings.length })));
+  const { sealsSeq, sealsHash, rereadSeq, broken } = await selectLogVerified(db, log);
+  const chain = readerOfChain(db, own, { lastSeq: sealsSeq, lastHash: sealsHash, limit });
+  const findings = new Map<string, Finding>();
+  const tell = (found: readonly Finding[]) => {
+    for (const finding of found)
+      findings.set(`${finding.subject} ${String(finding.details['what'])}`, finding);
+  };
+  const wrong = new Set<number>();
+  const tellOfLinks = (links: readonly BrokenLink[]) => {
+    tell(links.map((link) => asFinding(own, link)));
+    for (const { seq } of links) wrong.add(seq);
+  };
+  const read = async (seq: number): Promise<boolean> => {
+    const found = await verifyOne(db, log, { seq, limit: limit - findings.size });
+    tell(found);
+    if (found.length > 0) wrong.add(seq);
     onProgress?.();
-  }
+    return found.length === 0;
+  };
   let after = mode === 'full' ? 0 : sealsSeq;
+  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
+  const upTo = Math.max((await selectLogBound(db, log)).seq, sealsSeq);
+  const links = await chain.read(Math.max(after - 1, 0), upTo);
+  tellOfLinks(links);
+  let intactUpTo = links.length === 0 ? after : null;
+  const mayGoOn = () => !signal?.aborted && findings.size < limit;
   for (;;) {
-    const seals = await selectLogSeals(db, log, { after, limit: BATCH });
+    const seals = (await selectLogSeals(db, log, { after, limit: BATCH })).filter((seq) => seq <= upTo);
     for (const seq of seals) {
-      if (!mayGoOn()) return findings;
-      const found = await verifyOne(db, log, { seq, limit: limit - findings.length });
-      findings.push(...found);
-      onProgress?.();
-      if (found.length > 0) intactUpTo = null;
+      if (!mayGoOn()) return [...findings.values()];
+      if (!(await read(seq))) intactUpTo = null;
       if (intactUpTo !== null) intactUpTo = seq;
       after = seq;
     }
     if (seals.length < BATCH) break;
   }
-  await markLogVerified(db, log, { seq: intactUpTo ?? 0, rereadSeq: share.at(-1) ?? rereadSeq });
-  return findings;
+  let reread = rereadSeq;
+  if (mode === 'incremental') {
+    // What is not verified yet is read again by each check in any case.
+    wrong.clear();
+    const share = await shareOf(db, log, { sealsSeq, rereadSeq });
+    const isThere = async (seq: number) => (await selectLogSeals(db, log, { after: seq - 1, limit: 1 }))[0] === seq;
+    for (const seq of broken) {
+      if (!mayGoOn()) return [...findings.values()];
+      tellOfLinks(await chain.readAgain(seq));
+      if (!share.includes(seq) && (await isThere(seq))) await read(seq);
+    }
+    for (const seq of share) {
+      if (!mayGoOn()) return [...findings.values()];
+      await read(seq);
+    }
+    const [first, last] = [share[0], share.at(-1)];
+    if (first !== undefined && last !== undefined) {
+      tellOfLinks(await chain.read(first - 1, last));
+      reread = last;
+    }
+  }
+  await markLogVerified(db, log, {
+    seq: intactUpTo ?? 0,
+    rereadSeq: reread,
+    broken: [...wrong].sort((a, b) => a - b).slice(0, MAX_BROKEN),
+  });
+  return [...findings.values()];
 }
+
+const chainOf = (log: SealedLog): SealChain => ({
+  name: LOG_WORDS[log].seal,
+  selectBroken: (on, range) => selectBrokenLogLinks(on, log, range),
+  selectNext: async (on, after) => (await selectLogSeals(on, log, { after, limit: 1 }))[0],
+});
+
+const CHAINS: Readonly<Record<SealedLog, SealChain>> = {
+  audit_log: chainOf('audit_log'),
+  money_ledger: chainOf('money_ledger'),
+};
 
 /** Those of the seals that were verified before that this check reads again, in a round. */
 async function shareOf(
