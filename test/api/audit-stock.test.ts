@@ -283,6 +283,11 @@ audited('jobs', async (test, expectRecorded) => {
       { options: { raw, headers: { 'content-type': 'text/csv' } } },
     );
   await upload('POST /jobs/feed', 'sku,location,quantity\nNOPE,AMS,5\n');
+  await expectRecorded(
+    'POST /jobs/settlement',
+    { log: 'job.started' },
+    { body: { from: '2026-06-01', to: '2026-06-30' } },
+  );
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);
   const id = newId();

@@ -77,7 +77,13 @@ export const AUDITED = {
     'POST /receipts/{id}/correct',
     'POST /receipts/{id}/reverse',
   ],
-  jobs: ['POST /jobs/consistency', 'POST /jobs/feed', 'POST /jobs/products', 'POST /jobs/settlement', 'POST /jobs/{id}/cancel'],
+  jobs: [
+    'POST /jobs/consistency',
+    'POST /jobs/feed',
+    'POST /jobs/products',
+    'POST /jobs/settlement',
+    'POST /jobs/{id}/cancel',
+  ],
   orders: [
     'POST /captures/{id}/resolve',
     'POST /captures/{id}/retry',

@@ -73,11 +73,7 @@ const BATCH = 100;
  * Reads sealed rows of a log again and compares them with their seals, and the seals with each other. Names each row that
  * was changed, is missing or was added, and each seal that was changed or is missing.
  */
-export async function verifyLog(
-  db: Database,
-  log: SealedLog,
-  options: VerifyLogOptions,
-): Promise<Finding[]> {
+export async function verifyLog(db: Database, log: SealedLog, options: VerifyLogOptions): Promise<Finding[]> {
   const own = CHAINS[log];
   const { mode, limit, signal, onProgress } = options;
   const { sealsSeq, sealsHash, rereadSeq, broken } = await selectLogVerified(db, log);
@@ -121,7 +117,8 @@ export async function verifyLog(
     // What is not verified yet is read again by each check in any case.
     wrong.clear();
     const share = await shareOf(db, log, { sealsSeq, rereadSeq });
-    const isThere = async (seq: number) => (await selectLogSeals(db, log, { after: seq - 1, limit: 1 }))[0] === seq;
+    const isThere = async (seq: number) =>
+      (await selectLogSeals(db, log, { after: seq - 1, limit: 1 }))[0] === seq;
     for (const seq of broken) {
       if (!mayGoOn()) return [...findings.values()];
       tellOfLinks(await chain.readAgain(seq));

@@ -1,7 +1,11 @@
 import type { Database } from '../../../platform/database/database';
 import { selectSealBound } from './queries';
 import { selectLogBound } from './sealed-log-queries';
-import { readByTransactions, selectUnsealedAuditSeconds, selectUnsealedLedgerSeconds } from './unsealed-queries';
+import {
+  readByTransactions,
+  selectUnsealedAuditSeconds,
+  selectUnsealedLedgerSeconds,
+} from './unsealed-queries';
 
 /** Since when rows wait to be sealed, seconds; 0: none does. */
 export interface Unsealed {
