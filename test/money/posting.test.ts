@@ -1,6 +1,7 @@
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { findInconsistencies } from '../../domain/assurance/run-check';
 import { askGateway } from '../../domain/ordering/ask-gateway';
+import { abandonReservation } from '../../domain/ordering/cancel';
 import { readProgress } from '../../domain/ordering/progress';
 import { recordDispute } from '../../domain/payments/disputes';
 import { backfillMoney } from '../../domain/payments/backfill';
@@ -179,16 +180,16 @@ test('a dispute takes what the bank has taken, and gives it back when it is won'
 
 test('what was captured for a reservation that was given up is the customer’s, and no merchant is charged', async () => {
   const { a } = await twoMerchants({ rateBasisPoints: 250 });
-  const order = orderOf({ [a]: 1 }, { payment: { method: 'card', token: 'tok_timeout' } });
+  const order = orderOf({ [a]: 1 }, { payment: { method: 'card', token: 'tok_ok' } });
   await shop.place(order);
-  await cancelOrder(shop.db, order.orderId);
-  await shop.db.pool.query(
-    `update reservations set status = 'cancelled' where order_id = $1 and status = 'charging'`,
-    [order.orderId],
-  );
-  await askDue(order.orderId);
-  await askDue(order.orderId);
-  expect(await entriesOf(shop.db, order.orderId)).toEqual(['capture - 1000', 'refund - 1000']);
+  const { orderId } = order;
+  await abandonReservation(shop.db, { orderId, paymentId: orderPaymentId(orderId, 1) });
+  await capture(shop.db, orderId);
+  // As the gateway says of it.
+  const { rows } = await shop.db.pool.query<{ id: string }>('select id from refunds');
+  const made = { status: 'succeeded', gatewayRef: 're_1' } as const;
+  await shop.db.transaction((tx) => settleRefund(tx, rows[0]!.id, made));
+  expect(await entriesOf(shop.db, orderId)).toEqual(['capture - 1000', 'refund - 1000']);
   expect(await balancesOf(shop.db)).toEqual({ customer_credit: 0, gateway_clearing: -1000, refunds: 1000 });
 });
 
