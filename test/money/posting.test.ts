@@ -14,6 +14,7 @@ import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import {
   cancelOrder,
+  capture,
   CARRIER,
   giveBack,
   openOrderShop,
