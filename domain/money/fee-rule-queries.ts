@@ -1,5 +1,5 @@
 import { many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
-import type { NewFeeRule } from './fee-rules';
+import type { NewFeeRule } from './types';
 
 export interface FeeRuleRow {
   id: number;

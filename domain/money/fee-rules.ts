@@ -3,29 +3,7 @@ import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import { knownMerchantId, readMerchant } from '../catalog/edit-merchants';
 import { insertFeeRule, isOver, selectFeeRuleAt, selectFeeRules, type FeeRuleRow } from './fee-rule-queries';
-
-/**
- * What a merchant is charged of each capture, from a time on until its next rule of the currency:
- * a part of the amount, rounded half to even, and a fixed amount, together at least the minimum and at most the maximum.
- */
-export interface FeeRuleTerms {
-  /** ISO 4217 */
-  currency: string;
-  /** Hundredths of a per cent */
-  rateBasisPoints: number;
-  /** Minor units, as the others */
-  fixedMinor: number;
-  minimumMinor: number;
-  /** Null: there is none. */
-  maximumMinor: number | null;
-  /** A refund gives the same part of the fee back. */
-  isReturned: boolean;
-}
-
-export interface NewFeeRule extends FeeRuleTerms {
-  /** Null: now. */
-  effectiveFrom: Date | null;
-}
+import type { FeeRuleTerms, NewFeeRule } from './types';
 
 /** A rule as clients see it. Times RFC 3339. */
 export interface FeeRuleView extends FeeRuleTerms {

@@ -44,3 +44,26 @@ export const CREDITING_KINDS = [
   'dispute_reversed',
   'fee_returned',
 ] as const satisfies readonly MoneyKind[];
+
+/**
+ * What a merchant is charged of each capture, from a time on until its next rule of the currency:
+ * a part of the amount, rounded half to even, and a fixed amount, together at least the minimum and at most the maximum.
+ */
+export interface FeeRuleTerms {
+  /** ISO 4217 */
+  currency: string;
+  /** Hundredths of a per cent */
+  rateBasisPoints: number;
+  /** Minor units, as the others */
+  fixedMinor: number;
+  minimumMinor: number;
+  /** Null: there is none. */
+  maximumMinor: number | null;
+  /** A refund gives the same part of the fee back. */
+  isReturned: boolean;
+}
+
+export interface NewFeeRule extends FeeRuleTerms {
+  /** Null: now. */
+  effectiveFrom: Date | null;
+}

@@ -1,16 +1,3 @@
-import { csvLine } from '../../platform/csv';
-import type { SettlementLine } from './types';
-
-export const HEADER = csvLine(['merchant_id', 'date', 'gross', 'fee', 'net', 'txn_count']);
-
-/** One line of the file, with its end. `digits`: how many digits of an amount stand after the decimal point. */
-export function lineOf({ merchant, day, gross, fee, count }: SettlementLine, digits: number): string {
-  const [g, f] = [BigInt(gross), BigInt(fee)];
-  const amounts = [g, f, g - f].map((minor) => majorUnits(minor, digits));
-  // Amounts are numbers, also negative ones: they are not escaped as text is.
-  return `${csvLine([merchant, day]).trimEnd()},${amounts.join(',')},${count}\n`;
-}
-
 /** An amount in major units, with all of its digits: -5 with two is `-0.05`. */
 export function majorUnits(minor: bigint, digits: number): string {
   const sign = minor < 0n ? '-' : '';

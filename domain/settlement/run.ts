@@ -13,6 +13,7 @@ import {
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
+import { HEADER, lineOf } from './lines';
 import {
   cancelStatement,
   deleteParts,
@@ -33,7 +34,7 @@ import {
   updateBase,
   updateCut,
 } from './queries';
-import { HEADER, lineOf, partsOf } from './rules';
+import { partsOf } from './rules';
 
 /** The part of what came late. */
 const LATE = 0;

@@ -1,5 +1,6 @@
 import { createMerchant } from '../../domain/catalog/edit-merchants';
-import { createFeeRule, type FeeRuleTerms } from '../../domain/money/fee-rules';
+import { createFeeRule } from '../../domain/money/fee-rules';
+import type { FeeRuleTerms } from '../../domain/money/types';
 import type { Database } from '../../platform/database/database';
 
 export const NO_FEE: FeeRuleTerms = {
