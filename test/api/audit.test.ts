@@ -78,7 +78,7 @@ it('a feed is one entry, whatever number of rows it has; each change of stock is
     'select action, subject_id as subject, actor from audit_log where id > $1::bigint',
     [before.rows[0]!.log],
   );
-  expect(log).toEqual([{ action: 'job.started', subject: started.body.id, actor: ADMIN_CALLER }]);
+  expect(log).toEqual([{ action: 'job.started', subject: jobId, actor: ADMIN_CALLER }]);
   const { rows: ledger } = await pool.query(
     `select distinct actor, count(*)::int as entries from inventory_transactions
      where product_id in (select id from products where sku = any ($1)) and kind <> 'opening' and on_hand_delta = 6 group by actor`,
