@@ -113,6 +113,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastShipmentsWait: byAge('holdfast_shipment_oldest_seconds', 300),
   HoldfastReservationsExpireLate: byAge('holdfast_reservation_expiry_lag_seconds', 60),
+  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastReservationsExpireSlowly: {
     // One in twenty is late.
     fires: [
