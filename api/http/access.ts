@@ -69,6 +69,13 @@ export const READ_CATALOGUE: Access = {
 };
 export const CHANGE_CATALOGUE: Access = { rule: 'roles', roles: STAFF, scopes: ['catalogue:write'] };
 
+/** What has happened: each sees what they may read elsewhere. */
+export const READ_EVENTS: Access = {
+  rule: 'roles',
+  roles: STAFF,
+  scopes: ['orders', 'orders:all', 'reservations', 'inventory:read', 'inventory:write', 'catalogue:write'],
+};
+
 /** Jobs of services are uploads. */
 export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };
 export const OWN_JOB: Access = { ...JOBS, owned: 'job' };

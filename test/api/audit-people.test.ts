@@ -4,7 +4,8 @@ import { newId } from '../../platform/ids';
 import { newEmail, PASSWORD } from '../identity/people';
 import { auditedTests } from './audited';
 
-const audited = auditedTests({ settings: { SIGNING_KEYS_SECRET: randomBytes(32).toString('base64') } });
+const key = () => randomBytes(32).toString('base64');
+const audited = auditedTests({ settings: { SIGNING_KEYS_SECRET: key(), PAYLOAD_KEYS: [`audit=${key()}`] } });
 
 audited('people', async (test, expectRecorded) => {
   const email = newEmail();
@@ -122,4 +123,16 @@ audited('keys', async (_test, expectRecorded) => {
     { log: 'api_key.revoked' },
     { params: { id: rotated.body.id } },
   );
+});
+
+audited('webhooks', async (_test, expectRecorded) => {
+  const body = { url: 'https://shop.example/hook', types: ['order.*'] };
+  const made = await expectRecorded('POST /webhooks', { log: 'webhook.added' }, { body });
+  const params = { id: made.body.id };
+  const disabled = { ...body, enabled: false };
+  await expectRecorded('PUT /webhooks/{id}', { log: 'webhook.changed' }, { params, body: disabled });
+  await expectRecorded('POST /webhooks/{id}/rotate-secret', { log: 'webhook.secret_rotated' }, { params });
+  const again = { params, body: { from: 1, to: 1 } };
+  await expectRecorded('POST /webhooks/{id}/redeliver', { log: 'webhook.redelivered' }, again);
+  await expectRecorded('DELETE /webhooks/{id}', { log: 'webhook.removed' }, { params });
 });

@@ -12,6 +12,7 @@ import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { withStock } from '../support/stock';
 import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
+import { postMoneyAgain } from '../support/post-money';
 
 const KEPT = 10;
 const OLD = `now() - interval '11 days'`;
@@ -40,6 +41,8 @@ const all = (days: number): KeptDays => ({
   accountMails: days,
   signInAttempts: days,
   auditAddresses: days,
+  events: days,
+  webhookDeliveries: days,
 });
 
 function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
@@ -99,6 +102,26 @@ test('outcomes of old batches go', async () => {
   );
   expect(await removeAgedRows()).toEqual({ batches: 1 });
   expect(await read('select outcomes ->> 0 as is from batch_chunks')).toEqual(['young']);
+});
+
+test('old positions of events go with their entries, and young ones stay', async () => {
+  const { rows } = await shop.db.pool.query<{ first: number }>(
+    'select next_position as first from event_head',
+  );
+  const first = rows[0]?.first ?? 1;
+  await write(
+    `insert into event_entries (type, subject_type, subject_id, actor)
+     select 'job.started', 'job', n::text, 'test' from generate_series(1, 6) n`,
+    `with ids as (select array_agg(id order by id) as e from event_entries where actor = 'test')
+     insert into event_batches (first_position, last_position, source, ids, numbered_at)
+     select ${first}, ${first + 3}, 'entries',
+       int8multirange(int8range(e[1], e[2], '[]'), int8range(e[4], e[5], '[]')), ${OLD} from ids
+     union all select ${first + 4}, ${first + 5}, 'entries',
+       int8multirange(int8range(e[3], e[3], '[]'), int8range(e[6], e[6], '[]')), ${YOUNG} from ids`,
+  );
+  expect(await removeAgedRows()).toEqual({ events: 1 });
+  expect(await read(`select subject_id as is from event_entries where actor = 'test'`)).toEqual(['3', '6']);
+  expect(await read('select first_position::text as is from event_batches')).toEqual([String(first + 4)]);
 });
 
 /** Where the rejects of each kind of upload are, and the mode of one. */
@@ -343,6 +366,7 @@ test('events of gateways go once nothing of their payment is open', async () => 
     );
   };
   await payment('captured');
+  await postMoneyAgain(shop.db);
   await payment('declined');
   await payment('unknown');
   await payment('authorized');

@@ -6,6 +6,7 @@ import { drainAllocation } from '../../domain/ordering/backorders/drain-allocati
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import { webhooksAreDue } from '../../domain/webhooks/dispatch';
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import { enqueue, type OutboxTopic, type OutboxTopics } from '../../platform/database/outbox';
 import type { Logger } from '../../platform/telemetry/log';
@@ -13,7 +14,11 @@ import { ensureJobWorkflow } from '../ensure/ensure-job-workflow';
 import { wakeOrder, type EnsureOrderContext } from '../ensure/ensure-order-workflow';
 import { ensureReturnWorkflow } from '../ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from '../ensure/ensure-transfer-workflow';
-import { signalDispatcher, signalReservationExpiry } from '../ensure/signal-standing-workflows';
+import {
+  signalDispatcher,
+  signalReservationExpiry,
+  signalWebhookDispatcher,
+} from '../ensure/signal-standing-workflows';
 
 /** Of a topic whose messages are each about one thing. */
 export interface KeyedReceiver<Key extends string = string> {
@@ -63,10 +68,14 @@ const RESERVATIONS_OVERDUE_SECONDS = 1;
 /** Both together, and the start of the expiry, stay below the 2 s within which stock is promised to be free. */
 const RESERVATIONS_LOOK_MS = 500;
 
+/** The dispatcher goes on for two seconds after it has found nothing: under load it needs no signal. */
+const WEBHOOKS_PAUSE_MS = 1_000;
+const WEBHOOKS_LOOK_MS = 10_000;
+
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
   const { db, mailer, accountPagesUrl: pagesUrl } = context;
-  const erasures = fewAtOnce(
+  const eraseUser = fewAtOnce(
     (id) => continueErasure({ db, mailer }, id),
     (id) => db.retrying((tx) => enqueue(tx, [{ topic: 'user.erase', key: id }], ERASURES_WAIT_SECONDS)),
   );
@@ -83,7 +92,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
         }),
     },
     'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
-    'user.erase': { key: 'userId', receive: erasures.receive },
+    'user.erase': { key: 'userId', receive: eraseUser },
     'order.erase': { key: 'orderId', receive: (id) => eraseAgain(db, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
@@ -108,6 +117,12 @@ export function createReceivers(context: ReceiverContext): Receivers {
         look: () => reservationsAreOverdue(db, RESERVATIONS_OVERDUE_SECONDS),
       },
     },
+    'webhooks.ready': {
+      key: null,
+      receive: () => signalWebhookDispatcher(context),
+      longestPauseMs: WEBHOOKS_PAUSE_MS,
+      overdue: { everyMs: WEBHOOKS_LOOK_MS, look: () => webhooksAreDue(db) },
+    },
   };
 }
 
@@ -115,17 +130,15 @@ export function createReceivers(context: ReceiverContext): Receivers {
 function fewAtOnce(
   work: (key: string) => Promise<unknown>,
   putOff: (key: string) => Promise<unknown>,
-): Pick<KeyedReceiver, 'receive'> {
+): KeyedReceiver['receive'] {
   let running = 0;
-  return {
-    async receive(key) {
-      if (running >= ERASURES_AT_ONCE) return putOff(key);
-      running += 1;
-      try {
-        return await work(key);
-      } finally {
-        running -= 1;
-      }
-    },
+  return async (key) => {
+    if (running >= ERASURES_AT_ONCE) return putOff(key);
+    running += 1;
+    try {
+      return await work(key);
+    } finally {
+      running -= 1;
+    }
   };
 }

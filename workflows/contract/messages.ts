@@ -136,6 +136,14 @@ export interface ReturnInput {
 /** There are shipments to book. */
 export const shipmentsReadySignal = defineSignal('shipmentsReady');
 
+export interface WebhookDispatcherInput {
+  /** Rounds until it continues as new, at the latest. */
+  roundsPerRun?: number;
+}
+
+/** There may be something to deliver to webhooks. */
+export const webhooksReadySignal = defineSignal('webhooksReady');
+
 export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 export const CUSTOMER_ID = defineSearchAttributeKey('CustomerId', 'KEYWORD');
 /** For what an order needs a person. */

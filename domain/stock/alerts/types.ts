@@ -138,6 +138,11 @@ export const WORK = {
       'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
     nextAttempt: 'within a minute, whether or not it is asked for',
   },
+  deliver_webhook: {
+    advice:
+      'This webhook is disabled: its receiver answered 410, or took nothing for three days. Look at GET /webhooks/{id}/deliveries, put the receiver right, and enable the webhook with PUT /webhooks/{id}; what it has missed is then delivered as long as events are kept.',
+    nextAttempt: 'once it is enabled',
+  },
   apply_carrier_update: {
     advice:
       'An update of the carrier about this shipment cannot be applied, and the carrier is told to send it again. Look at the shipment, its order and its stock.',
