@@ -177,7 +177,7 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'holders', 'late_entr
                 if (sent.name === `event_log.${statement}` && !isDone) {
                   isDone = true;
                   await open.query('commit');
-                  await record('second');
+                  await insertEntry(db.pool, 'second');
                 }
                 return result;
               },
