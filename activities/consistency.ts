@@ -9,7 +9,8 @@ import {
   type ConsistencyEnd,
   type ConsistencyPlan,
 } from '../domain/assurance/job';
-import { sealAuditLog } from '../domain/assurance/seals/audit-log';
+import { SEALED_LOGS, sealLog } from '../domain/assurance/seals/sealed-logs';
+import { backfillMoney } from '../domain/payments/backfill';
 import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { keepBalances } from '../domain/stock/availability/balances';
@@ -37,7 +38,10 @@ export interface ConsistencyActivities {
   finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
-  /** Seals what of ledger and audit log no running transaction can add to, then keeps balances of stock rows up to there. */
+  /**
+   * Seals what of both ledgers and the audit log no running transaction can add to, then keeps balances of stock rows up to there, and posts
+   * money of before the money ledger.
+   */
   sealLedgerRows(): Promise<SealResult>;
 }
 
@@ -94,8 +98,9 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         return withHeartbeats(async () => {
           // Seals come first: nothing may delay them.
           const sealed = await sealLedger(db, { signal });
-          await sealAuditLog(db, { signal });
+          for (const log of SEALED_LOGS) await sealLog(db, log, { signal });
           await keepBalances(db, signal);
+          await backfillMoney(db, signal);
           return sealed;
         });
       },

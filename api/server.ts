@@ -39,8 +39,10 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
 import { feedRoutes } from './routes/feeds';
@@ -216,6 +218,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...adminOrderRoutes(context, acceptedTokens(context.settings)),
     ...administrationRoutes(context),
     ...catalogueRoutes(context),
+    ...merchantRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
@@ -237,6 +240,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...settlementRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),

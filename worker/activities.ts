@@ -7,6 +7,7 @@ import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
 import { createReservationActivities } from '../activities/reservations';
+import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
 import { createWebhookActivities } from '../activities/webhooks';
 import { createWarehousingActivities } from '../activities/warehousing';
@@ -98,6 +99,11 @@ export function createActivities(context: ActivityContext): {
         describe: (orderId) => describeOrderWorkflow(context, orderId),
         graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
+      }),
+      ...createSettlementActivities({
+        db,
+        parts: settings.JOB_WORKERS,
+        batch: settings.JOB_BATCH_SIZE,
       }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),

@@ -23,6 +23,7 @@ import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { boundShare, moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
+import { LOG_WORDS, SEALED_LOGS } from './seals/sealed-logs';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import {
   countRepairable,
@@ -107,7 +108,10 @@ export async function finishConsistencyJob(
       // Everything was read, so that month too.
       if (mode === 'full' && found === 0) await db.retrying((tx) => resolveTampered(tx, 'ledger_fold'));
     }
-    if (ran.has('audit_seals')) await trackSeals(db, jobId, { check: 'audit_seals', subject: 'audit_log' });
+    for (const log of SEALED_LOGS) {
+      const { check } = LOG_WORDS[log];
+      if (ran.has(check)) await trackSeals(db, jobId, { check, subject: log });
+    }
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);

@@ -8,6 +8,7 @@ export const AUDIT_SUBJECTS = [
   'hold',
   'job',
   'lot',
+  'merchant',
   'order',
   'payment',
   'product',

@@ -29,7 +29,11 @@ import {
   type NewJob,
 } from './types';
 
-export { selectCancelRequested as isCancelRequested, selectJobInput as readJobInput } from './queries';
+export {
+  selectCancelForced as isCancelForced,
+  selectCancelRequested as isCancelRequested,
+  selectJobInput as readJobInput,
+} from './queries';
 
 /** A transaction of the caller's, or the database: then each call is a transaction of its own. */
 type Connection = Database | Transaction;
@@ -118,11 +122,17 @@ export function failJob(
 /**
  * Asks a job to stop. Its workflow checks between two steps, and is started again if it is gone.
  *
+ * @param options.force a statement of it that runs is ended as well, where it has long ones
  * @throws AppError `JOB_NOT_FOUND`, `JOB_ENDED` when it is completed or has failed
  */
-export function requestCancel(on: Connection, id: string, actor: string): Promise<JobView> {
+export function requestCancel(
+  on: Connection,
+  id: string,
+  actor: string,
+  { force = false } = {},
+): Promise<JobView> {
   return changing(on, id, async (tx) => {
-    const marked = await markCancel(tx, id);
+    const marked = await markCancel(tx, id, force);
     const { status } = existing(await selectJob(tx, id), id);
     if (status === 'completed' || status === 'failed') {
       throw new AppError('JOB_ENDED', `This job has ended: it is ${status}.`, { jobId: id });

@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import type { JobType } from '../jobs/types';
 import type { UploadCounts, UploadState, Lane, UploadMode } from './types';
@@ -152,12 +159,9 @@ const LOCKED = 'id, mode, lines, lot_lines as "lotLines", rejected, stage';
 
 /** Of two that look keys up for one upload, the second waits and then sees that it is done. */
 export function selectUploadForUpdate(tx: Transaction, jobId: string): Promise<LockedUpload | undefined> {
-  return maybeOne(
-    tx,
-    'feeds.lock',
-    `select ${LOCKED} from feeds where job_id = $1 for no key update`,
-    [jobId],
-  );
+  return maybeOne(tx, 'feeds.lock', `select ${LOCKED} from feeds where job_id = $1 for no key update`, [
+    jobId,
+  ]);
 }
 
 /** For who looks up a part of an upload: others do so at the same time, and none of them ends the look-up meanwhile. */
@@ -170,9 +174,13 @@ export function selectUploadForShare(tx: Transaction, jobId: string): Promise<Lo
  *
  * @returns how many parts it has; undefined where it is looked up already
  */
-export async function splitUpload(on: Queryable, jobId: string, parts: number): Promise<number | undefined> {
+export async function splitUpload(
+  tx: Transaction,
+  jobId: string,
+  parts: number,
+): Promise<number | undefined> {
   const split = await maybeOne<{ parts: number }>(
-    on,
+    tx,
     'feeds.split',
     `update feeds set parts = coalesce(parts, $2) where job_id = $1 and stage = 'staged' returning parts`,
     [jobId, parts],
@@ -231,7 +239,12 @@ export async function insertLane(
 }
 
 /** The rows of a lane are numbered up to this. */
-export async function setLaneEnd(tx: Transaction, feedId: number, lane: number, lastSeq: number): Promise<void> {
+export async function setLaneEnd(
+  tx: Transaction,
+  feedId: number,
+  lane: number,
+  lastSeq: number,
+): Promise<void> {
   await execute(
     tx,
     'feeds.set_lane_end',

@@ -54,6 +54,18 @@ audited('catalogue', async (_test, expectRecorded) => {
     { params: { code: w } },
   );
   await expectRecorded('POST /warehouses/{code}/open', { log: 'warehouse.opened' }, { params: { code: w } });
+  const m = `m${newId().slice(-6)}`;
+  await expectRecorded('POST /merchants', { log: 'merchant.added' }, { body: { id: m, name: 'Acme' } });
+  await expectRecorded(
+    'PUT /merchants/{id}',
+    { log: 'merchant.changed' },
+    { params: { id: m }, body: { name: 'Acme & Sons' } },
+  );
+  await expectRecorded(
+    'POST /merchants/{id}/fee-rules',
+    { log: 'merchant.fee_rule_added' },
+    { params: { id: m }, body: { currency: 'USD', rateBasisPoints: 250 } },
+  );
 });
 
 audited('stock', async (test, expectRecorded) => {
@@ -271,6 +283,11 @@ audited('jobs', async (test, expectRecorded) => {
       { options: { raw, headers: { 'content-type': 'text/csv' } } },
     );
   await upload('POST /jobs/feed', 'sku,location,quantity\nNOPE,AMS,5\n');
+  await expectRecorded(
+    'POST /jobs/settlement',
+    { log: 'job.started' },
+    { body: { from: '2026-06-01', to: '2026-06-30' } },
+  );
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);
   const id = newId();

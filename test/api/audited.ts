@@ -1,8 +1,7 @@
-import type { AuditedTest } from './audit-table';
-import { AUDITED } from './audit-table';
 import { newId } from '../../platform/ids';
 import { ADMIN_CALLER } from '../support/access-keys';
 import type { StackOptions } from '../support/stack';
+import { AUDITED, type AuditedTest } from './audit-table';
 import { openStackApi, type StackApi } from './stack-api';
 import type { CallOptions, Reply } from './support';
 

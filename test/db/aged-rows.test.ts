@@ -12,6 +12,7 @@ import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { withStock } from '../support/stock';
 import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
+import { postMoneyAgain } from '../support/post-money';
 
 const KEPT = 10;
 const OLD = `now() - interval '11 days'`;
@@ -365,6 +366,7 @@ test('events of gateways go once nothing of their payment is open', async () => 
     );
   };
   await payment('captured');
+  await postMoneyAgain(shop.db);
   await payment('declined');
   await payment('unknown');
   await payment('authorized');

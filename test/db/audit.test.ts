@@ -3,7 +3,7 @@ import { listAudit } from '../../domain/audit/list';
 import { recordChange } from '../../domain/audit/record';
 import type { Change } from '../../domain/audit/types';
 import { verifyHead, readSealHead } from '../../domain/assurance/seals/head';
-import { sealAuditLog, verifyAuditLog } from '../../domain/assurance/seals/audit-log';
+import { sealLog, verifyLog } from '../../domain/assurance/seals/sealed-logs';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { newId } from '../../platform/ids';
@@ -37,10 +37,13 @@ const entries = async (filter: Parameters<typeof listAudit>[1] = page) =>
 /** Once the transactions of other tests on the server, which delay seals, have ended. */
 async function seal(rows: number): Promise<void> {
   let sealed = 0;
-  await waitFor(async () => (sealed += (await sealAuditLog(shop.db, { rowsPerSeal: 3 })).rows) === rows);
+  await waitFor(
+    async () => (sealed += (await sealLog(shop.db, 'audit_log', { rowsPerSeal: 3 })).rows) === rows,
+  );
 }
 
-const verify = (mode: 'full' | 'incremental' = 'full') => verifyAuditLog(shop.db, { mode, limit: 100 });
+const verify = (mode: 'full' | 'incremental' = 'full') =>
+  verifyLog(shop.db, 'audit_log', { mode, limit: 100 });
 
 test('an entry has what differs, and the request that asked for it', async () => {
   const origin = { requestId: 'request-1', address: '203.0.113.7' };
@@ -285,7 +288,7 @@ describe('seals', () => {
     const slow = await openTransaction(shop.db);
     await slow.query('select pg_current_xact_id()');
     await write();
-    expect(await sealAuditLog(shop.db)).toEqual({ seals: 0, rows: 0 });
+    expect(await sealLog(shop.db, 'audit_log')).toEqual({ seals: 0, rows: 0 });
     await slow.query('commit');
     slow.release();
     await seal(1);

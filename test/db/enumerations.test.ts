@@ -43,6 +43,7 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
+import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -100,6 +101,9 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },
+  'money_ledger.credit': { all: ACCOUNTS },
+  'money_ledger.debit': { all: ACCOUNTS },
+  'money_ledger.kind': { all: MONEY_KINDS },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

@@ -53,6 +53,18 @@ const byAge = (metric: string, limit: number): Firing => ({
   silent: [[metric, always(limit)]],
 });
 
+/** One of a hundred takes longer than so many seconds. */
+const bySlowOnes = (metric: string, seconds: number): Firing => {
+  const within = (bound: number | '+Inf', each: number): Series => [
+    `${metric}_bucket{le="${bound}"}`,
+    growing(each),
+  ];
+  return {
+    fires: [within(seconds, 98), within(5 * seconds, 100), within('+Inf', 100)],
+    silent: [within(seconds, 100), within(5 * seconds, 100), within('+Inf', 100)],
+  };
+};
+
 /** For every rule of `deploy/`: with what it fires, and with what it does not. */
 export const FIRING: Readonly<Record<string, Firing>> = {
   HoldfastOrderNeedsPerson: {
@@ -82,18 +94,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       ['holdfast_order_placements_total{outcome="reserved"}', growing(60)],
     ],
   },
-  HoldfastOrderOutcomesSlow: {
-    fires: [
-      ['holdfast_order_outcome_wait_seconds_bucket{le="1"}', growing(50)],
-      ['holdfast_order_outcome_wait_seconds_bucket{le="5"}', growing(60)],
-      ['holdfast_order_outcome_wait_seconds_bucket{le="+Inf"}', growing(60)],
-    ],
-    silent: [
-      ['holdfast_order_outcome_wait_seconds_bucket{le="1"}', growing(60)],
-      ['holdfast_order_outcome_wait_seconds_bucket{le="5"}', growing(60)],
-      ['holdfast_order_outcome_wait_seconds_bucket{le="+Inf"}', growing(60)],
-    ],
-  },
+  HoldfastOrderOutcomesSlow: bySlowOnes('holdfast_order_outcome_wait_seconds', 1),
   HoldfastSagasFail: {
     // The first failure makes the counter; one of two workers had others before.
     fires: [
@@ -113,6 +114,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastShipmentsWait: byAge('holdfast_shipment_oldest_seconds', 300),
   HoldfastReservationsExpireLate: byAge('holdfast_reservation_expiry_lag_seconds', 60),
+  HoldfastReservationsExpireSlowly: bySlowOnes('holdfast_reservation_expiry_delay_seconds', 10),
   HoldfastLedgerPartitionsRunOut: {
     fires: [['holdfast_ledger_partitions_ahead', always(1)]],
     silent: [['holdfast_ledger_partitions_ahead', always(2)]],
@@ -166,6 +168,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
     ],
   },
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
+  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastJobsFail: {
     fires: [
       ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],

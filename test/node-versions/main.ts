@@ -26,7 +26,7 @@ async function main(versions: readonly string[]): Promise<void> {
     const { stdout } = await run(provided.program, ['--version']);
     if (stdout.trim() !== `v${version}`) throw new Error(`what was installed is ${stdout.trim()}`);
     for (const [what, ends] of [
-      ['tests without a server', await pureTestsPass(provided.program)],
+      ['tests without a server', pureTestsPass(provided.program)],
       ['the product starts and plays its demo', await demoGoesRight(provided.program)],
     ] as const) {
       say(`${ends ? '✓' : '✕'} Node ${version}: ${what}`);
@@ -36,7 +36,7 @@ async function main(versions: readonly string[]): Promise<void> {
   if (tried === 0) throw new Error('no version of Node could be tried');
 }
 
-async function pureTestsPass(node: string): Promise<boolean> {
+function pureTestsPass(node: string): boolean {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   return ends(node, [jest, '--selectProjects', 'pure', '--maxWorkers=2'], ROOT);
 }

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { addCountedMetrics } from '../../api/services/counted-metrics';
-import { sealAuditLog } from '../../domain/assurance/seals/audit-log';
+import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { recordChange } from '../../domain/audit/record';
@@ -149,7 +149,7 @@ test('rows that wait for a seal are as old as the oldest, of the ledger and of t
   const { db } = shop;
   const sealed = async () => {
     await sealLedger(db);
-    await sealAuditLog(db);
+    await sealLog(db, 'audit_log');
     const { ledgerSeconds, auditLogSeconds } = await readUnsealed(db);
     return ledgerSeconds === 0 && auditLogSeconds === 0;
   };

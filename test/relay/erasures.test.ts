@@ -30,7 +30,7 @@ async function erasing(): Promise<string> {
 }
 
 test('two erasures run at once in a process; the others are put off, and none is lost', async () => {
-  let resume = () => {};
+  let resume: () => void = () => undefined;
   const folderIsSlow = new Promise<void>((resolve) => (resume = resolve));
   const withdrawn: string[] = [];
   const mailer: Mailer = {

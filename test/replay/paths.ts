@@ -107,6 +107,8 @@ export const PATHS = [
   'consistency-cancelled-at-the-start',
   'ledger-seal',
   'webhook-dispatcher',
+  'settlement-made',
+  'settlement-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -12,7 +12,7 @@ const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/audit': ['audit_log', 'audit_personal'],
-    'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/catalog': ['categories', 'merchants', 'products', 'warehouse_events', 'warehouses'],
     'domain/event-log': ['event_batches', 'event_entries', 'event_gaps', 'event_head', 'event_sources'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
     'domain/identity/linked': ['refused_identities', 'user_identities'],
@@ -41,7 +41,9 @@ const OWNERSHIP: Ownership = {
     'domain/uploads': ['feed_lanes', 'feeds'],
     'domain/product-import': ['product_import_rows'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
-    'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
+    'domain/money': ['fee_rules', 'money_ledger'],
+    'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
+    'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [
       'cost_corrections',
@@ -74,6 +76,8 @@ const OWNERSHIP: Ownership = {
       'ledger_seal_parts',
       'ledger_seals',
       'ledger_verified',
+      'money_seals',
+      'money_verified',
     ],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],

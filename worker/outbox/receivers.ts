@@ -75,7 +75,7 @@ const WEBHOOKS_LOOK_MS = 10_000;
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
   const { db, mailer, accountPagesUrl: pagesUrl } = context;
-  const erasures = fewAtOnce(
+  const eraseUser = fewAtOnce(
     (id) => continueErasure({ db, mailer }, id),
     (id) => db.retrying((tx) => enqueue(tx, [{ topic: 'user.erase', key: id }], ERASURES_WAIT_SECONDS)),
   );
@@ -92,7 +92,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
         }),
     },
     'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
-    'user.erase': { key: 'userId', receive: erasures.receive },
+    'user.erase': { key: 'userId', receive: eraseUser },
     'order.erase': { key: 'orderId', receive: (id) => eraseAgain(db, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
@@ -130,17 +130,15 @@ export function createReceivers(context: ReceiverContext): Receivers {
 function fewAtOnce(
   work: (key: string) => Promise<unknown>,
   putOff: (key: string) => Promise<unknown>,
-): Pick<KeyedReceiver, 'receive'> {
+): KeyedReceiver['receive'] {
   let running = 0;
-  return {
-    async receive(key) {
-      if (running >= ERASURES_AT_ONCE) return putOff(key);
-      running += 1;
-      try {
-        return await work(key);
-      } finally {
-        running -= 1;
-      }
-    },
+  return async (key) => {
+    if (running >= ERASURES_AT_ONCE) return putOff(key);
+    running += 1;
+    try {
+      return await work(key);
+    } finally {
+      running -= 1;
+    }
   };
 }

@@ -14,6 +14,7 @@ export const WORKFLOW_TYPES = {
   scheduledConsistency: 'scheduledConsistency',
   ledgerSeal: 'ledgerSeal',
   webhookDispatcher: 'webhookDispatcher',
+  settlement: 'settlement',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;

@@ -1,5 +1,5 @@
-/** A chain of seals: that of the ledger, or that of the audit log. */
-type Chain = 'ledger_seals' | 'audit_seals';
+/** A chain of seals: that of the ledger of stock, of the audit log, or of the money ledger. */
+type Chain = 'ledger_seals' | 'audit_seals' | 'money_seals';
 
 /** SQL of where a chain goes on, and how far it may go, as `SealBound`. */
 export const boundSql = (chain: Chain) => `

@@ -6,7 +6,7 @@ import type { BrokenLink, ChainRange } from './queries';
 /** A chain of seals: that of the ledger, or that of the audit log. */
 export interface SealChain {
   /** What its seals are called in findings. */
-  name: 'seal' | 'audit-seal';
+  name: 'seal' | 'audit-seal' | 'money-seal';
   selectBroken(on: Queryable, range: ChainRange): Promise<BrokenLink[]>;
   /** The number of the seal after one; undefined: there is none. */
   selectNext(on: Queryable, after: number): Promise<number | undefined>;

@@ -1,7 +1,11 @@
 import type { Database } from '../../../platform/database/database';
-import { selectAuditBound } from './audit-queries';
 import { selectSealBound } from './queries';
-import { readByTransactions, selectUnsealedAuditSeconds, selectUnsealedLedgerSeconds } from './unsealed-queries';
+import { selectLogBound } from './sealed-log-queries';
+import {
+  readByTransactions,
+  selectUnsealedAuditSeconds,
+  selectUnsealedLedgerSeconds,
+} from './unsealed-queries';
 
 /** Since when rows wait to be sealed, seconds; 0: none does. */
 export interface Unsealed {
@@ -16,7 +20,7 @@ export interface Unsealed {
 export function readUnsealed(db: Pick<Database, 'transaction'>): Promise<Unsealed> {
   return db.transaction(async (tx) => {
     const ledger = await selectSealBound(tx);
-    const audit = await selectAuditBound(tx);
+    const audit = await selectLogBound(tx, 'audit_log');
     const auditLogSeconds = await selectUnsealedAuditSeconds(tx, audit);
     await readByTransactions(tx);
     return { ledgerSeconds: await selectUnsealedLedgerSeconds(tx, ledger), auditLogSeconds };

@@ -251,10 +251,10 @@ export function updateTransferOverdue(
 }
 
 /**
- * What is not as it was sealed, by who finds it out: the checks of the ledger and of the audit log, and the fold of a month that is older
+ * What is not as it was sealed, by who finds it out: the checks of both ledgers and of the audit log, and the fold of a month that is older
  * than the retention. Each raises and ends an alert of its own, since a check need not read what the fold has read.
  */
-export type TamperedSubject = 'ledger' | 'audit_log' | 'ledger_fold';
+export type TamperedSubject = 'ledger' | 'audit_log' | 'money_ledger' | 'ledger_fold';
 
 /**
  * Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. `jobId`:

@@ -35,7 +35,7 @@ export async function resolveFeed(db: Database, jobId: string, lanes: number): P
   const before = await readUpload(db, jobId);
   if (before.stage !== 'staged') return before;
   await analyzeStaged(db);
-  const parts = (await splitUpload(db, jobId, lanes)) ?? 0;
+  const parts = (await db.retrying((tx) => splitUpload(tx, jobId, lanes))) ?? 0;
   const looking = Array.from({ length: parts }, (_, place) =>
     db.retrying((tx) => resolvePart(tx, jobId, { part: place + 1, parts })),
   );

@@ -205,9 +205,8 @@ export function applyStaged(
                  c.true_as_of, c.quantity
      ), explained as (
        insert into inventory_transactions
-         (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
-       -- As by default, asked for once: when the last row is locked, since this is run after what counts them.
-       select (select ledger_time()), product_id, warehouse_id, 'feed', delta, 0, $5, reason,
+         (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
+       select product_id, warehouse_id, 'feed', delta, 0, $5, reason,
               case when reference is null then $6 else $6 || ' ' || reference end, $7, true_as_of,
               case when true_as_of is not null then quantity end
        from counted

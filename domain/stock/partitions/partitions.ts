@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError, isLockTimeout, messageOf, sqlState } from '../../../platform/errors';
-import {
-  foldOldestPartition,
-  isMonthDue,
-  lockFold,
-  makePartitions,
-  selectFoldOverdue,
-  setFoldTimeouts,
-} from './queries';
+import { foldOldestPartition, lockFold, makePartitions, selectFoldOverdue, setFoldTimeouts } from './queries';
 
 /** Makes the ledger's partitions of this month and `months` more, by a function of the owner; returns how many were new. */
 export function ensurePartitions(db: Database, months: number): Promise<number> {
@@ -83,7 +76,7 @@ async function foldOne(tx: Transaction, months: number, waitMs: number): Promise
   const partition = await foldOldestPartition(tx, months);
   if (partition !== null) return { partition };
   // With the lock nothing else keeps it.
-  return { partition, left: (await isMonthDue(tx, months)) ? 'unsealed' : null };
+  return { partition, left: (await selectFoldOverdue(tx, months)) > 0 ? 'unsealed' : null };
 }
 
 /** For how many seconds the oldest month of the ledger has been past its retention of `months` full months, 0 for ever; 0: none is. */

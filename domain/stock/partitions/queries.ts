@@ -21,20 +21,6 @@ export async function lockFold(tx: Transaction, waitMs: number): Promise<void> {
   await many(tx, 'partitions.lock_fold', `select pg_advisory_xact_lock(hashtext('fold_ledger_partition'))`);
 }
 
-/** Whether any month is older than `months` full months. */
-export async function isMonthDue(tx: Transaction, months: number): Promise<boolean> {
-  const { isDue } = await one<{ isDue: boolean }>(
-    tx,
-    'partitions.is_month_due',
-    `select exists (
-       select from ledger_partitions p
-       where p.upper_bound <= (date_trunc('month', now() at time zone 'UTC') - make_interval(months => $1::int)) at time zone 'UTC'
-     ) as "isDue"`,
-    [months],
-  );
-  return isDue;
-}
-
 /** Null: nothing is old enough, or what is may not be dropped yet. */
 export async function foldOldestPartition(tx: Transaction, months: number): Promise<string | null> {
   const row = await one<{ partition: string | null }>(
