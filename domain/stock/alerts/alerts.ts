@@ -11,7 +11,7 @@ export {
 } from './order-alert-queries';
 export {
   raiseAlert,
-  raiseBrokenPromise,
+  raiseBrokenPromises,
   raiseTampered,
   resolveTampered,
   type SealedSubject,

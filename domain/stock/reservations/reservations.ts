@@ -2,6 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import {
   reduceOpenLines,
   selectOpenLines,
+  selectReservationsAndOfOrdersForUpdate,
   selectOrderReservationsForUpdate,
   selectReservationsForUpdate,
   updateReservationStatus,
@@ -11,6 +12,7 @@ import {
 import type { ReservationStatus } from './types';
 
 export { selectOrderReservationsForUpdate as lockOrderReservations };
+export { selectReservationsAndOfOrdersForUpdate as lockReservationsAndOfOrders };
 export type { OpenLine, ReservationRow };
 
 /** Locks reservations by id: the first locks of every transaction that changes one. */
