@@ -289,10 +289,7 @@ export function selectParcel(on: Queryable, shipmentId: string): Promise<Parcel 
 }
 
 /** Locks all shipments of orders, by id. */
-export function lockShipmentsOfOrders(
-  tx: Transaction,
-  orderIds: readonly string[],
-): Promise<ShipmentRow[]> {
+export function lockShipmentsOfOrders(tx: Transaction, orderIds: readonly string[]): Promise<ShipmentRow[]> {
   return many<ShipmentRow>(
     tx,
     'fulfilment.lock_shipments_of_orders',

@@ -29,14 +29,18 @@ interface GivenUpUnits {
 }
 
 /** What `planRefundsOfUnshipped` plans, of several orders. Locks the payments of all of them. */
-export async function planRefundsOfEach(tx: Transaction, units: readonly GivenUpUnits[]): Promise<NewEvent[]> {
+export async function planRefundsOfEach(
+  tx: Transaction,
+  units: readonly GivenUpUnits[],
+): Promise<NewEvent[]> {
   if (units.length === 0) return [];
   await lockRefundableOfOrders(
     tx,
     units.map(({ orderId }) => orderId),
   );
   const events: NewEvent[] = [];
-  for (const { orderId, ...given } of units) events.push(...(await planRefundsOfUnshipped(tx, orderId, given)));
+  for (const { orderId, ...given } of units)
+    events.push(...(await planRefundsOfUnshipped(tx, orderId, given)));
   return events;
 }
 

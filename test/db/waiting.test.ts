@@ -129,7 +129,9 @@ test.each(['recall', 'count_short'] as const)(
     const sku = await shop.product({ AMS: 5 });
     const key = await keyOf(sku);
     const affected = { orderId: newId(), outcome: 'cut', units: 2 } as const;
-    await db.transaction((tx) => raiseBrokenPromises(tx, { kind, ...key, why: 'So it is.', affected: [affected] }));
+    await db.transaction((tx) =>
+      raiseBrokenPromises(tx, { kind, ...key, why: 'So it is.', affected: [affected] }),
+    );
     expect(await waiting(kind)).toMatchObject([
       {
         subject: { type: 'place', id: `${sku} at AMS` },

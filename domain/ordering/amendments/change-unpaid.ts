@@ -90,7 +90,10 @@ async function addUnits(
   const [oldest] = pending.filter(({ msLeft }) => (msLeft ?? 0) > 0);
   if (oldest) {
     const { id: reservationId } = oldest;
-    await growLines(tx, (plan?.allocations ?? []).map((units) => ({ ...units, reservationId })));
+    await growLines(
+      tx,
+      (plan?.allocations ?? []).map((units) => ({ ...units, reservationId })),
+    );
     return oldest.id;
   }
   return reservePart(tx, amendment, { order, plan, reservations });

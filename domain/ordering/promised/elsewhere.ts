@@ -27,10 +27,7 @@ export interface Wanted {
 }
 
 /** From where else units may come: the fewest places, those with the most available first. */
-export function planElsewhere(
-  { place, units, levels }: Wanted,
-  without: readonly number[],
-): Allocation[] {
+export function planElsewhere({ place, units, levels }: Wanted, without: readonly number[]): Allocation[] {
   const found: Allocation[] = [];
   let open = units;
   const others = levels

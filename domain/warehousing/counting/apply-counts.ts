@@ -228,7 +228,8 @@ async function decideLine(
   if (!there) return { status: 'approved', code: null, variance: 0 };
   const { level, facts, units } = there;
   const isOvertaken = isOvertakenAsAWhole(row, facts, units);
-  if (isEnded && (isOvertaken || !facts.isOvertaken)) return { status: 'superseded', code: null, variance: null };
+  if (isEnded && (isOvertaken || !facts.isOvertaken))
+    return { status: 'superseded', code: null, variance: null };
   if (facts.isFolded) return { status: 'review', code: 'ASOF_BEFORE_RETENTION', variance: null };
   const decision = decideNumber({ ...facts, isOvertaken, onHand: level.onHand }, counted);
   if (decision.outcome === 'superseded') return { status: 'superseded', code: null, variance: null };

@@ -192,7 +192,11 @@ export async function compareUnits(
     tellsLots,
     lots,
     superseded: overtaken.reduce((sum, { counted: units, lot }) => sum + units - (lot?.then ?? 0), 0),
-    overtakenAsOf: overtaken.flatMap(({ lot }) => lot?.overtakenAsOf ?? []).sort().at(-1) ?? null,
+    overtakenAsOf:
+      overtaken
+        .flatMap(({ lot }) => lot?.overtakenAsOf ?? [])
+        .sort()
+        .at(-1) ?? null,
     serials,
     isElsewhere: elsewhere(known, warehouseId).length > 0,
     known,
