@@ -1,10 +1,12 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Client } from 'pg';
 import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { approveCount } from '../../domain/warehousing/counting/decide-lines';
+import { approveCount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import { readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from '../db/support';
 import { applyStagedFeed, importFeed, stageText } from '../support/import-feed';
@@ -223,6 +225,44 @@ test.each([
     await expectOvertaken(older, orders);
   },
 );
+
+test('a row is not refused for what a count kept that was approved and rejected while its batch is being decided', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const reserved = orderOf({ [sku]: 8 });
+  await shop.place(reserved);
+  const sheet = await countedAs(sku, 3);
+  const jobId = await stageText(shop.db, `sku,location,quantity\n${sku},AMS,9`);
+  /** What somebody else does once the batch has run a statement, the first time. */
+  const meanwhile: Record<string, () => Promise<unknown>> = {
+    'ledger.staged_meets_holds': () => resolve(sheet),
+    'ledger.apply_staged_set': () => rejectCount(withStock(shop.db), about(sheet)),
+  };
+  const done: string[] = [];
+  const outside = new AsyncResource('somebody else');
+  const interrupted: Database = {
+    ...shop.db,
+    retrying: (work, limits) =>
+      shop.db.retrying(
+        (tx) =>
+          work({
+            ...tx,
+            async query(statement) {
+              const result = await tx.query(statement);
+              const act = meanwhile[statement.name];
+              if (act && !done.includes(statement.name)) {
+                done.push(statement.name);
+                await outside.runInAsyncScope(act);
+              }
+              return result;
+            },
+          }),
+        limits,
+      ),
+  };
+  expect(await applyStagedFeed(interrupted, jobId)).toMatchObject({ rejected: 0, applied: 1 });
+  expect(done).toEqual(Object.keys(meanwhile));
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 8] });
+});
 
 test('a row of a feed that says what is on hand anyway is an echo of our own number, and the count goes on', async () => {
   const { sku, older } = await tenOnHand();
