@@ -255,6 +255,7 @@ it('the catalogue: each change has who made it', async () => {
     },
   );
   await expectRecorded('POST /categories/{code}/archive', { log: 'category.archived' }, { params: { code } });
+  await expectRecorded('POST /categories/{code}/restore', { log: 'category.restored' }, { params: { code } });
   const place = { name: 'Somewhere', latitude: 1, longitude: 2, region: 'north' };
   const w = `W${newId().slice(-6)}`;
   await expectRecorded('POST /warehouses', { log: 'warehouse.added' }, { body: { code: w, ...place } });
