@@ -14,6 +14,7 @@ import { report, rounded } from './windows';
 const PROMISES = Number(process.env.BENCH_RECALL_PROMISES ?? 20_000);
 /** Units that another warehouse has. */
 const ELSEWHERE = PROMISES / 4;
+const T = new Map<string, [number, number]>();
 const ACTOR = 'bench';
 const SKU = 'RECALLED';
 
@@ -36,7 +37,7 @@ export async function benchRecall(): Promise<void> {
       ...db,
       retrying(work, limits) {
         transactions += 1;
-        return db.retrying(work, limits);
+        return db.retrying((tx) => work({ ...tx, async query(st) { const t0 = performance.now(); try { return await tx.query(st); } finally { const x = T.get(st.name) ?? [0, 0]; T.set(st.name, [x[0] + performance.now() - t0, x[1] + 1]); } } }), limits);
       },
     };
     await settlePromised(counting, await findStockKey(db, { sku: SKU, location: 'AMS' }));
@@ -46,6 +47,7 @@ export async function benchRecall(): Promise<void> {
     );
     const told = Object.fromEntries(rows.map(({ outcome, orders }) => [outcome, orders]));
     if ((told.moved ?? 0) + (told.cut ?? 0) !== PROMISES) throw new Error(`told of ${JSON.stringify(told)}`);
+    for (const [n, [ms, c]] of [...T].sort((a, b) => b[1][0] - a[1][0])) console.log(n, Math.round(ms), c);
     report({
       bench: 'recall',
       promises: PROMISES,
@@ -97,6 +99,8 @@ async function placeOrders(db: Database, { log }: BenchPostgres): Promise<void> 
     backorderLimits: { product: PROMISES, customer: PROMISES },
     unpaidLimits: { orders: 20, units: 1_000 },
     backorderSeconds: 86_400,
+    lanes: 2,
+    maxBatch: 256,
     log,
   });
   const placed = await Promise.all(
