@@ -14,7 +14,6 @@ import { report, rounded } from './windows';
 const PROMISES = Number(process.env.BENCH_RECALL_PROMISES ?? 20_000);
 /** Units that another warehouse has. */
 const ELSEWHERE = PROMISES / 4;
-const T = new Map<string, [number, number]>();
 const ACTOR = 'bench';
 const SKU = 'RECALLED';
 
@@ -37,7 +36,7 @@ export async function benchRecall(): Promise<void> {
       ...db,
       retrying(work, limits) {
         transactions += 1;
-        return db.retrying((tx) => work({ ...tx, async query(st) { const t0 = performance.now(); try { return await tx.query(st); } finally { const x = T.get(st.name) ?? [0, 0]; T.set(st.name, [x[0] + performance.now() - t0, x[1] + 1]); } } }), limits);
+        return db.retrying(work, limits);
       },
     };
     await settlePromised(counting, await findStockKey(db, { sku: SKU, location: 'AMS' }));
@@ -47,7 +46,6 @@ export async function benchRecall(): Promise<void> {
     );
     const told = Object.fromEntries(rows.map(({ outcome, orders }) => [outcome, orders]));
     if ((told.moved ?? 0) + (told.cut ?? 0) !== PROMISES) throw new Error(`told of ${JSON.stringify(told)}`);
-    for (const [n, [ms, c]] of [...T].sort((a, b) => b[1][0] - a[1][0])) console.log(n, Math.round(ms), c);
     report({
       bench: 'recall',
       promises: PROMISES,
