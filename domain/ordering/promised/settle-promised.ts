@@ -27,8 +27,8 @@ import {
 } from './queries';
 import { eventOf, tell, type Place } from './told';
 
-/** Those to whom units of a place are promised that are read at once. */
-const PAGE = 500;
+/** Those to whom units of a place are promised that are read at once: each time all of them are put in their order. */
+const PAGE = 2_000;
 
 /** How long a request settles with those to whom units are promised. The schedule `stock-upkeep` does the rest. */
 export const SETTLE_SOON_MS = 5_000;
@@ -162,8 +162,8 @@ async function settleAt(db: Database, key: StockKey, settling: Settling): Promis
   }
 }
 
-/** So many are settled with in one transaction: it keeps the stock rows of the product locked for about a fifth of a second. */
-const BATCH = 100;
+/** So many are settled with in one transaction, which keeps the stock rows of the product locked. */
+const BATCH = 200;
 
 /** Neighbours of one kind, and each order once. */
 function inBatches<Who extends { orderId: string | null }>(
