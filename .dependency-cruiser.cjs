@@ -10,6 +10,7 @@ const only = (name, from, to, comment) => ({
 /** Rooms of the domain, lowest first: a room imports only rooms that come before it. */
 const ROOMS = [
   'audit',
+  'event-log',
   'identity',
   'catalog',
   'jobs',
@@ -17,9 +18,13 @@ const ROOMS = [
   'stock',
   'product-import',
   'orders',
+  'money',
   'payments',
+  'settlement',
   'fulfilment',
   'warehousing',
+  'events',
+  'webhooks',
   'ordering',
   'assurance',
   'administration',

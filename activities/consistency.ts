@@ -9,7 +9,8 @@ import {
   type ConsistencyEnd,
   type ConsistencyPlan,
 } from '../domain/assurance/job';
-import { sealAuditLog } from '../domain/assurance/seals/audit-log';
+import { SEALED_LOGS, sealLog } from '../domain/assurance/seals/sealed-logs';
+import { backfillMoney } from '../domain/payments/backfill';
 import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { keepBalances } from '../domain/stock/availability/balances';
@@ -18,6 +19,7 @@ import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { withFailures } from './failure';
+import { withHeartbeats } from './heartbeat';
 
 export interface CheckStep {
   jobId: string;
@@ -36,7 +38,10 @@ export interface ConsistencyActivities {
   finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
-  /** Seals what of ledger and audit log no running transaction can add to, and keeps balances of stock rows up to there. */
+  /**
+   * Seals what of both ledgers and the audit log no running transaction can add to, then keeps balances of stock rows up to there, and posts
+   * money of before the money ledger.
+   */
   sealLedgerRows(): Promise<SealResult>;
 }
 
@@ -48,7 +53,6 @@ export interface ConsistencyDeps {
   log: Logger;
 }
 
-const BEAT_MS = 1_000;
 const PERMANENT = new Set(['JOB_NOT_FOUND', 'LEDGER_XIDS_WENT_BACK']);
 
 export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyActivities {
@@ -59,32 +63,29 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
 
       async runConsistencyCheck({ jobId, check, mode, done }) {
         if (await isCancelRequested(db, jobId)) return { findings: 0, cancelled: true };
-        const { signal, stop } = watch(() => isCancelRequested(db, jobId));
         try {
-          const { findings, severity } = await runCheck(
-            { db, describe, signal },
-            { jobId, check, mode, graceSeconds },
+          return await whileWanted(
+            async (signal) => {
+              const { findings, severity } = await runCheck(
+                { db, describe, signal },
+                { jobId, check, mode, graceSeconds },
+              );
+              if (findings > 0)
+                log.warn({ jobId, check, severity, findings }, 'a consistency check has found something');
+              return { findings, cancelled: await reportChecked(db, jobId, done + 1) };
+            },
+            () => isCancelRequested(db, jobId),
           );
-          if (findings > 0)
-            log.warn({ jobId, check, severity, findings }, 'a consistency check has found something');
-          return { findings, cancelled: await reportChecked(db, jobId, done + 1) };
         } catch (error) {
           if (!isAppError(error, 'CHECK_CANCELLED')) throw error;
           // Cancelled in the engine, or this worker shuts down: both are told as such.
           Context.current().cancellationSignal.throwIfAborted();
           return { findings: 0, cancelled: true };
-        } finally {
-          stop();
         }
       },
 
       async finishConsistency(end) {
-        const { stop } = watch(() => Promise.resolve(false));
-        try {
-          return (await finishConsistencyJob(db, end)).result;
-        } finally {
-          stop();
-        }
+        return (await withHeartbeats(() => finishConsistencyJob(db, end))).result;
       },
 
       async requestConsistencyCheck() {
@@ -92,35 +93,37 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         return { jobId: await requestScheduledCheck(db, workflowExecution?.runId ?? '') };
       },
 
-      async sealLedgerRows() {
-        const { signal, stop } = watch(() => Promise.resolve(false));
-        try {
+      sealLedgerRows() {
+        const signal = Context.current().cancellationSignal;
+        return withHeartbeats(async () => {
+          // Seals come first: nothing may delay them.
+          const sealed = await sealLedger(db, { signal });
+          for (const log of SEALED_LOGS) await sealLog(db, log, { signal });
           await keepBalances(db, signal);
-          await sealAuditLog(db, { signal });
-          return await sealLedger(db, { signal });
-        } finally {
-          stop();
-        }
+          await backfillMoney(db, signal);
+          return sealed;
+        });
       },
     },
     PERMANENT,
   );
 }
 
-/** Heartbeats, and asks now and then whether the work is still wanted: the signal tells when it is not. */
-function watch(isUnwanted: () => Promise<boolean>): { signal: AbortSignal; stop(): void } {
-  const context = Context.current();
+/** Runs work and asks now and then whether it is still wanted: its signal tells when it is not. */
+function whileWanted<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  isUnwanted: () => Promise<boolean>,
+): Promise<T> {
   const unwanted = new AbortController();
-  const timer = setInterval(() => {
-    context.heartbeat();
-    // A database that is away is noticed by the work itself.
-    isUnwanted().then(
-      (is) => is && unwanted.abort(),
-      () => undefined,
-    );
-  }, BEAT_MS);
-  return {
-    signal: AbortSignal.any([context.cancellationSignal, unwanted.signal]),
-    stop: () => clearInterval(timer),
-  };
+  const signal = AbortSignal.any([Context.current().cancellationSignal, unwanted.signal]);
+  return withHeartbeats(
+    () => work(signal),
+    () => {
+      // A database that is away is noticed by the work itself.
+      isUnwanted().then(
+        (is) => is && unwanted.abort(),
+        () => undefined,
+      );
+    },
+  );
 }

@@ -9,6 +9,7 @@ import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import { isRetryable } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { asFailure, withFailures } from './failure';
+import { withHeartbeats } from './heartbeat';
 import { createFeedThrottle, isPaused, type FeedThrottleOptions } from './feed-throttle';
 import { uploadKind, type UploadKind } from './upload-kinds';
 
@@ -43,7 +44,6 @@ export interface FeedDeps extends StockAccess {
   log: Logger;
 }
 
-const HEARTBEAT_MS = 5_000;
 const REPORT_MS = 300;
 /** An activity that returns now and then lets the workflow say how far it is. */
 const SLICE_MS = 20_000;
@@ -76,7 +76,7 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
         if (jobHasEnded(job.status)) return null;
         const { lines, mode } = await readUpload(db, jobId);
         await reportProgress(db, jobId, { processed: 0, total: lines, details: { breaker: 'closed' } });
-        await beating(() => uploadKind({ db, stock }, mode).resolve(jobId, lanes));
+        await withHeartbeats(() => uploadKind({ db, stock }, mode).resolve(jobId, lanes));
         return report(jobId, 'closed');
       },
 
@@ -107,7 +107,7 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
           }
         }
 
-        const ends = await beating(() => Promise.allSettled(openLanes.map(applyLane)));
+        const ends = await withHeartbeats(() => Promise.allSettled(openLanes.map(applyLane)));
         const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
         const [failure] = failures.filter((reason) => !isPaused(reason));
         if (failure !== undefined && !isRetryable(failure)) throw asFailure(failure, PERMANENT);
@@ -120,20 +120,9 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
 
       async finishFeed({ jobId, end }) {
         const kind = await kindOf(jobId);
-        return beating(() => kind.finish(jobId, end));
+        return withHeartbeats(() => kind.finish(jobId, end));
       },
     },
     PERMANENT,
   );
-}
-
-/** Heartbeats while something long is under way. */
-async function beating<T>(work: () => Promise<T>): Promise<T> {
-  const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
 }

@@ -14,7 +14,7 @@ import {
 } from '../domain/fulfilment/book';
 import type { Carrier, ClaimedShipment } from '../domain/fulfilment/types';
 import { asSteps } from './failure';
-import { heartbeating } from './heartbeat';
+import { heartbeating, withHeartbeats } from './heartbeat';
 
 export interface DispatchResult {
   booked: number;
@@ -51,7 +51,6 @@ export interface FulfilmentDependencies {
 
 /** Less than the dispatcher's heartbeat timeout, so that when the engine starts it again after a death, the claims are free. */
 const LEASE_SECONDS = 20;
-const HEARTBEAT_EVERY_MS = 5_000;
 /** Bounds one activity as well: with the calls that are under way it stays well below its 5 minutes. */
 const LONGEST_RUN_MS = 120_000;
 /** Between the attempts while a carrier fails, at most: so long bookings wait after an outage. */
@@ -119,23 +118,22 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
   }
 
   return {
-    async dispatchShipments({ batchSize }) {
-      const context = Context.current();
+    dispatchShipments({ batchSize }) {
       const total: DispatchResult = { booked: 0, refused: 0, more: false };
-      const beat = setInterval(() => context.heartbeat({ ...total }), HEARTBEAT_EVERY_MS);
-      try {
-        const runs = await Promise.allSettled(
-          carriers.map((carrier) =>
-            bookAll(carrier, batchSize, total).catch((error: unknown) => noteFailure(carrier.name, error)),
-          ),
-        );
-        await lookForOthers();
-        const failure = runs.find((run) => run.status === 'rejected');
-        if (failure) throw failure.reason;
-        return total;
-      } finally {
-        clearInterval(beat);
-      }
+      return withHeartbeats(
+        async () => {
+          const runs = await Promise.allSettled(
+            carriers.map((carrier) =>
+              bookAll(carrier, batchSize, total).catch((error: unknown) => noteFailure(carrier.name, error)),
+            ),
+          );
+          await lookForOthers();
+          const failure = runs.find((run) => run.status === 'rejected');
+          if (failure) throw failure.reason;
+          return total;
+        },
+        () => ({ ...total }),
+      );
     },
 
     ...asSteps<Pick<FulfilmentActivities, 'stopShipments'>>(

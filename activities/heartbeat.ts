@@ -4,20 +4,36 @@ import { Context } from '@temporalio/activity';
 const HEARTBEAT_MS = 1_000;
 
 /**
- * Runs work and sends heartbeats meanwhile, so that a dead worker is noticed within the heartbeat timeout. A
- * cancelled activity ends at once: its work goes on, and the next attempt finds what it did.
+ * Runs work and sends heartbeats meanwhile, so that a dead worker is noticed within the heartbeat timeout.
+ *
+ * @param onBeat called at each heartbeat; what it returns is what the next attempt is told, should this one die
  */
-export async function heartbeating<T>(work: (beat: (details: unknown) => void) => Promise<T>): Promise<T> {
+export async function withHeartbeats<T>(
+  work: () => Promise<T>,
+  onBeat: () => unknown = () => undefined,
+): Promise<T> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(onBeat()), HEARTBEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * The same for work that tells of its progress. A cancelled activity ends at once: its work goes on, and the next attempt finds what
+ * it did.
+ */
+export function heartbeating<T>(work: (beat: (details: unknown) => void) => Promise<T>): Promise<T> {
   const context = Context.current();
   let latest: unknown;
   const beat = (details: unknown) => {
     latest = details;
     context.heartbeat(latest);
   };
-  const timer = setInterval(() => context.heartbeat(latest), HEARTBEAT_MS);
-  try {
-    return await Promise.race([work(beat), context.cancelled]);
-  } finally {
-    clearInterval(timer);
-  }
+  return withHeartbeats(
+    () => Promise.race([work(beat), context.cancelled]),
+    () => latest,
+  );
 }

@@ -36,6 +36,9 @@ export interface OrderActivityDeps {
   lapseAction: LapseAction;
 }
 
+/** What an HTTP request asks for, with its id for the audit log; absent: there is none, or a build of before asked. */
+type Asking<Request> = Request & { httpRequestId?: string | undefined };
+
 /**
  * The saga's steps in PostgreSQL. Every one is a transaction that may be repeated: the second time it changes nothing and
  * returns the order's progress. All are short enough to be local activities.
@@ -43,19 +46,17 @@ export interface OrderActivityDeps {
 export interface OrderActivities {
   reserveOrder(order: OrderInput): Promise<ReserveOutcome>;
   readOrder(orderId: string): Promise<OrderProgress>;
-  beginCharge(request: Omit<BeginChargeRequest, 'gateway' | 'attemptLimit'>): Promise<BeginChargeResult>;
+  beginCharge(
+    request: Asking<Omit<BeginChargeRequest, 'gateway' | 'attemptLimit'>>,
+  ): Promise<BeginChargeResult>;
   expireReservation(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
-  requestCancel(request: {
-    orderId: string;
-    reason: string;
-    actor?: string | undefined;
-  }): Promise<OrderProgress>;
+  requestCancel(request: Asking<Parameters<typeof requestCancel>[1]>): Promise<OrderProgress>;
   cancelUndelivered(orderId: string): Promise<OrderProgress>;
   concludeCancel(orderId: string): Promise<OrderProgress>;
-  requestCut(request: CutRequest): Promise<OrderProgress>;
+  requestCut(request: Asking<CutRequest>): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
-  requestAmend(request: AmendRequest): Promise<OrderProgress>;
+  requestAmend(request: Asking<AmendRequest>): Promise<OrderProgress>;
   amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
@@ -88,15 +89,18 @@ export function createOrderActivities({
   const steps = asSteps<Omit<OrderActivities, keyof Reserving>>(
     {
       readOrder: (orderId) => existingProgress(db, orderId),
-      beginCharge: (request) => beginCharge(db, { ...request, gateway, attemptLimit }),
+      beginCharge: ({ httpRequestId, ...request }) =>
+        askedBy(httpRequestId, () => beginCharge(db, { ...request, gateway, attemptLimit })),
       expireReservation: (request) => expireReservation(db, request),
-      requestCancel: (request) => requestCancel(db, request),
+      requestCancel: ({ httpRequestId, ...request }) =>
+        askedBy(httpRequestId, () => requestCancel(db, request)),
       cancelUndelivered: (orderId) => cancelUndelivered(db, orderId),
       concludeCancel: (orderId) => concludeCancel(db, orderId),
-      requestCut: (request) => requestCut(db, request),
+      requestCut: ({ httpRequestId, ...request }) => askedBy(httpRequestId, () => requestCut(db, request)),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
-      requestAmend: (request) => requestAmend(db, request, amendmentLimit),
+      requestAmend: ({ httpRequestId, ...request }) =>
+        askedBy(httpRequestId, () => requestAmend(db, request, amendmentLimit)),
       amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
@@ -113,4 +117,9 @@ export function createOrderActivities({
     PERMANENT,
   );
   return { ...reserving, ...steps };
+
+  /** Runs `work` as part of an HTTP request: what it changes has that in the audit log. From where it came no workflow carries. */
+  function askedBy<T>(requestId: string | undefined, work: () => Promise<T>): Promise<T> {
+    return requestId === undefined ? work() : db.runFor({ requestId, address: null }, work);
+  }
 }

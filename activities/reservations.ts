@@ -3,25 +3,19 @@ import { expireDueReservations, type ExpiryRequest } from '../domain/stock/reser
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import type { ExpiryRound } from '../domain/stock/reservations/types';
 import { withFailures } from './failure';
+import { withHeartbeats } from './heartbeat';
 
 export interface ReservationActivities {
   /** A round of the expiry of reservations. Run twice, it frees nothing twice; it ends early when the worker shuts down. */
   expireDueReservations(request: ExpiryRequest): Promise<ExpiryRound>;
 }
 
-const HEARTBEAT_EVERY_MS = 1_000;
-
 export function createReservationActivities(access: StockAccess): ReservationActivities {
   return withFailures<ReservationActivities>(
     {
-      async expireDueReservations(request) {
-        const context = Context.current();
-        const beat = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
-        try {
-          return await expireDueReservations(access, request, context.cancellationSignal);
-        } finally {
-          clearInterval(beat);
-        }
+      expireDueReservations(request) {
+        const { cancellationSignal } = Context.current();
+        return withHeartbeats(() => expireDueReservations(access, request, cancellationSignal));
       },
     },
     new Set(),

@@ -1,5 +1,6 @@
 import { removeOldChecks } from '../domain/assurance/retention';
 import { clearOldAddresses } from '../domain/audit/retention';
+import { removeOldEvents } from '../domain/event-log/retention';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
@@ -11,6 +12,7 @@ import { removeOldAlerts } from '../domain/stock/alerts/retention';
 import { STOCK_FEEDS } from '../domain/stock/feeds/retention';
 import { removeOldReservations } from '../domain/stock/reservations/retention';
 import { removeOldRejects, removeOldUploads, type KindOfUpload } from '../domain/uploads/retention';
+import { removeOldDeliveries } from '../domain/webhooks/retention';
 import type { Database } from '../platform/database/database';
 import { removeOldKeys } from '../platform/database/idempotency';
 import type { RetentionRun } from '../platform/database/retention';
@@ -32,6 +34,8 @@ const REMOVERS = {
   accountMails: removeOldMails,
   signInAttempts: removeOldAttempts,
   auditAddresses: clearOldAddresses,
+  webhookDeliveries: removeOldDeliveries,
+  events: removeOldEvents,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

@@ -8,7 +8,8 @@ import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
-import type { Settings } from '../platform/config';
+import { createWebhookSecrets } from '../domain/webhooks/secrets';
+import { payloadKeysOf, type Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
@@ -38,9 +39,12 @@ import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
+import { eventRoutes } from './routes/events';
 import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
@@ -55,6 +59,7 @@ import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
 import { userRoutes } from './routes/users';
+import { webhookRoutes } from './routes/webhooks';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAccounts } from './services/accounts';
@@ -137,7 +142,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
   const options = { ...given, observability };
   const listener = openListener({
     url: settings.DATABASE_DIRECT_URL ?? options.databaseUrl,
-    channels: ['holdfast_orders', 'holdfast_jobs'],
+    channels: ['holdfast_orders', 'holdfast_jobs', 'holdfast_events'],
     log,
   });
   const stopping = new AbortController();
@@ -213,6 +218,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...adminOrderRoutes(context, acceptedTokens(context.settings)),
     ...administrationRoutes(context),
     ...catalogueRoutes(context),
+    ...merchantRoutes(context),
     ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
@@ -234,9 +240,12 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...settlementRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
+    ...eventRoutes(context),
+    ...webhookRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),
@@ -298,9 +307,11 @@ function createContext(
     accounts,
     access: createAccessControl({ db, keys, accounts }),
     stock,
+    webhookSecrets: createWebhookSecrets(payloadKeysOf(settings)),
     engine,
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
+    numberedEvents: createChangeFeed(listener, 'holdfast_events'),
     streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
     orderOutcomes,
     admission,

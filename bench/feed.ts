@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,8 +6,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { readJob } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
-import type { Database } from '../platform/database/database';
+import type { BulkTransaction, Database } from '../platform/database/database';
 import { BENCH_HEADERS } from './access-key';
+import { cpuMs } from './process-tree';
 import { startBenchProcesses, type BenchProcesses } from './processes';
 import { report, rounded } from './windows';
 
@@ -17,8 +19,10 @@ const POLL_MS = 20;
 
 /**
  * Rows a second from the first byte of the upload to the job's end, over HTTP and Temporal, with ledger, rejects and
- * progress; beside what PostgreSQL does at best with the same file on the same stock: a bare COPY and one UPDATE … FROM.
- * Turns alternate. Every row changes its counter. API and worker are processes of their own, whose peaks of memory are reported.
+ * progress; beside what PostgreSQL does at best with the same file on the same stock: a bare COPY and one UPDATE … FROM. A second
+ * variant has a feed as of a time after which every row has moved. Every row changes its counter. `floor` is the bare import that also
+ * writes the ledger's entries, in one statement and one session: what the product cannot leave out. Turns alternate. API and worker are
+ * processes of their own, whose peaks of memory are reported, and the CPU that each part takes for a row.
  */
 export async function benchFeed(): Promise<void> {
   const product = await startBenchProcesses();
@@ -26,29 +30,77 @@ export async function benchFeed(): Promise<void> {
   try {
     await stockUpFeed(product.db);
     const atRest = await product.peakRssMb();
-    let feed = 0;
-    let bare = 0;
-    for (let round = 1; round <= ROUNDS; round++) {
-      bare += await timed(product.db, file, round * 10, () => importBare(product.db, file));
-      feed += await timed(product.db, file, round * 10 + 1, () => importFeed(product, file));
+    for (const variant of ['still', 'moved'] as const) {
+      const turns = await runTurns(product, file, variant);
+      const peak = await product.peakRssMb();
+      const { feed, bare, floor } = turns;
+      const rows = ROWS * ROUNDS;
+      report({
+        bench: 'feed',
+        variant,
+        rows: ROWS,
+        rowsPerSecond: Math.round(rows / feed.seconds),
+        barePerSecond: Math.round(rows / bare.seconds),
+        floorPerSecond: Math.round(rows / floor.seconds),
+        ratio: rounded(bare.seconds / feed.seconds),
+        ratioToFloor: rounded(floor.seconds / feed.seconds),
+        cpuUsPerRow: cpuUsPerRow(feed),
+        bareCpuUsPerRow: cpuUsPerRow(bare).postgres,
+        floorCpuUsPerRow: cpuUsPerRow(floor).postgres,
+        apiRssMbAtRest: atRest.api,
+        apiRssMbPeak: peak.api,
+        workerRssMbAtRest: atRest.worker,
+        workerRssMbPeak: peak.worker,
+      });
     }
-    const rows = ROWS * ROUNDS;
-    const peak = await product.peakRssMb();
-    report({
-      bench: 'feed',
-      rows: ROWS,
-      rowsPerSecond: Math.round(rows / feed),
-      barePerSecond: Math.round(rows / bare),
-      ratio: rounded(bare / feed),
-      apiRssMbAtRest: atRest.api,
-      apiRssMbPeak: peak.api,
-      workerRssMbAtRest: atRest.worker,
-      workerRssMbPeak: peak.worker,
-    });
   } finally {
     await rm(file, { force: true });
     await product.stop();
   }
+}
+
+type Variant = 'still' | 'moved';
+type Part = 'api' | 'worker' | 'postgres';
+
+/** What all turns of one kind took. */
+interface Taken {
+  seconds: number;
+  cpuMs: Record<Part, number>;
+}
+
+const nothing = (): Taken => ({ seconds: 0, cpuMs: { api: 0, worker: 0, postgres: 0 } });
+
+async function runTurns(product: BenchProcesses, file: string, variant: Variant) {
+  const turns = { bare: nothing(), floor: nothing(), feed: nothing() };
+  for (let round = 1; round <= ROUNDS; round++) {
+    // Each file has other quantities than the one before.
+    const seed = (variant === 'moved' ? 100 : 0) + round * 10;
+    await timed(product, turns.bare, { file, seed }, () => importBare(product.db, file));
+    await timed(product, turns.floor, { file, seed: seed + 1 }, () => importBareWithLedger(product.db, file));
+    const asOf = variant === 'moved' ? await moveEverything(product.db) : undefined;
+    await timed(product, turns.feed, { file, seed: seed + 2 }, () => importFeed(product, file, asOf));
+  }
+  return turns;
+}
+
+function cpuUsPerRow({ cpuMs }: Taken): Record<Part, number> {
+  const each = (ms: number) => rounded((ms * 1_000) / (ROWS * ROUNDS), 1);
+  return { api: each(cpuMs.api), worker: each(cpuMs.worker), postgres: each(cpuMs.postgres) };
+}
+
+/** A movement of every stock row, with its entry in the ledger; returns a time before them, RFC 3339. */
+async function moveEverything(db: Database): Promise<string> {
+  const asOf = new Date(Date.now() - 1_000).toISOString();
+  await db.bulk((tx) =>
+    tx.query({
+      name: 'bench.feed_moved',
+      text: `with moved as (update stock set on_hand = on_hand + 1 returning product_id, warehouse_id)
+             insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+             select product_id, warehouse_id, 'adjust', 1, 0, $1::uuid from moved`,
+      values: [randomUUID()],
+    }),
+  );
+  return asOf;
 }
 
 async function stockUpFeed(db: Database): Promise<void> {
@@ -72,8 +124,13 @@ async function stockUpFeed(db: Database): Promise<void> {
   );
 }
 
-/** Seconds that `work` takes on a file of new quantities, from a database at rest. */
-async function timed(db: Database, file: string, seed: number, work: () => Promise<void>): Promise<number> {
+/** Adds what `work` takes on a file of new quantities, from a database at rest. */
+async function timed(
+  { db, pids }: BenchProcesses,
+  taken: Taken,
+  { file, seed }: { file: string; seed: number },
+  work: () => Promise<void>,
+): Promise<void> {
   await writeFile(file, Readable.from(lines(seed)));
   const client = await db.pool.connect();
   try {
@@ -83,9 +140,17 @@ async function timed(db: Database, file: string, seed: number, work: () => Promi
   } finally {
     client.release(true);
   }
+  const cpuOf = async (part: Part) => cpuMs(pids[part]);
+  const before = {
+    api: await cpuOf('api'),
+    worker: await cpuOf('worker'),
+    postgres: await cpuOf('postgres'),
+  };
   const begun = performance.now();
   await work();
-  return (performance.now() - begun) / 1_000;
+  taken.seconds += (performance.now() - begun) / 1_000;
+  for (const part of ['api', 'worker', 'postgres'] as const)
+    taken.cpuMs[part] += (await cpuOf(part)) - before[part];
 }
 
 /** In no order: a step through the rows that is prime to their number. */
@@ -103,28 +168,53 @@ function* lines(seed: number): Generator<string> {
   yield text;
 }
 
+/** The stock rows of a file that was copied to `bare`. */
+const BARE_UPDATE = `update stock s set on_hand = b.quantity
+             from bare b join products p on p.sku = b.sku join warehouses w on w.code = b.location
+             where s.product_id = p.id and s.warehouse_id = w.id`;
+
 async function importBare(db: Database, file: string): Promise<void> {
   await db.bulk(async (tx) => {
-    await tx.query({
-      name: 'bench.bare_table',
-      text: 'create temporary table bare (sku text, location text, quantity int) on commit drop',
-    });
-    await tx.copyIn(
-      'copy bare from stdin (format csv, header)',
-      createReadStream(file, { highWaterMark: 262_144 }) as AsyncIterable<Buffer>,
-    );
-    await tx.query({ name: 'bench.bare_analyze', text: 'analyze bare' });
-    const { rowCount } = await tx.query({
-      name: 'bench.bare_update',
-      text: `update stock s set on_hand = b.quantity
-             from bare b join products p on p.sku = b.sku join warehouses w on w.code = b.location
-             where s.product_id = p.id and s.warehouse_id = w.id`,
-    });
-    if (rowCount !== ROWS) throw new Error(`${String(rowCount)} rows were updated, not ${ROWS}`);
+    await copyBare(tx, file);
+    expectAll(await tx.query({ name: 'bench.bare_update', text: BARE_UPDATE }));
   });
 }
 
-async function importFeed({ db, url }: BenchProcesses, file: string): Promise<void> {
+async function importBareWithLedger(db: Database, file: string): Promise<void> {
+  await db.bulk(async (tx) => {
+    await copyBare(tx, file);
+    expectAll(
+      await tx.query({
+        name: 'bench.bare_ledger',
+        text: `with counted as (${BARE_UPDATE}
+                 returning s.product_id, s.warehouse_id, new.on_hand - old.on_hand as delta, new.on_hand)
+               insert into inventory_transactions
+                 (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reference, actor, as_of, number)
+               select product_id, warehouse_id, 'feed', delta, 0, $1::uuid, $1::text, 'bench', now(), on_hand
+               from counted`,
+        values: [randomUUID()],
+      }),
+    );
+  });
+}
+
+async function copyBare(tx: BulkTransaction, file: string): Promise<void> {
+  await tx.query({
+    name: 'bench.bare_table',
+    text: 'create temporary table bare (sku text, location text, quantity int) on commit drop',
+  });
+  await tx.copyIn(
+    'copy bare from stdin (format csv, header)',
+    createReadStream(file, { highWaterMark: 262_144 }) as AsyncIterable<Buffer>,
+  );
+  await tx.query({ name: 'bench.bare_analyze', text: 'analyze bare' });
+}
+
+function expectAll({ rowCount }: { rowCount: number | null }): void {
+  if (rowCount !== ROWS) throw new Error(`${String(rowCount)} rows were changed, not ${ROWS}`);
+}
+
+async function importFeed({ db, url }: BenchProcesses, file: string, asOf?: string): Promise<void> {
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {
     method: 'POST',
@@ -132,7 +222,8 @@ async function importFeed({ db, url }: BenchProcesses, file: string): Promise<vo
     body: Readable.toWeb(createReadStream(file, { highWaterMark: 262_144 })) as ReadableStream,
     duplex: 'half',
   };
-  const response = await fetch(`${url}/api/v1/jobs/feed`, init);
+  const query = asOf === undefined ? '' : `?asOf=${encodeURIComponent(asOf)}`;
+  const response = await fetch(`${url}/api/v1/jobs/feed${query}`, init);
   const { jobId } = (await response.json()) as { jobId?: string };
   if (jobId === undefined) throw new Error(`the upload answered ${response.status}`);
   for (;;) {

@@ -8,6 +8,7 @@ import type { CarrierEvent } from '../domain/fulfilment/types';
 import { withBreaker } from '../integrations/gateway-breaker';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { onlyGateway } from '../integrations/gateways';
+import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { createSandboxGateway } from '../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -85,7 +86,11 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     names,
     log,
     metrics,
-    integrations: { gateways: onlyGateway(guarded), carriers: [carrier] },
+    integrations: {
+      gateways: onlyGateway(guarded),
+      carriers: [carrier],
+      sendWebhook: openWebhookSender(settings),
+    },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
   await makeCurrent(createWorkerDeployments(connection, namespace), {
@@ -118,6 +123,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     orderHandle: (orderId) => client.workflow.getHandle(names.orderWorkflowId(orderId)),
     lastOrderId: '',
     async stop() {
+      await worker.stopReports();
       await api.close();
       textbook.shutdown();
       await textbookRun;

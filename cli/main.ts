@@ -13,6 +13,7 @@ import { createOutput } from './output';
 import { addOrderCommands } from './order-commands';
 import { addUserCommands } from './user-commands';
 import { addMoneyCommands } from './money-commands';
+import { addWebhookCommands } from './webhook-commands';
 import { addWhyCommands } from './why-commands';
 
 /** It could not be done: wrong usage or settings, or an error while running. 1 is left for what was found. */
@@ -197,6 +198,7 @@ With --json, standard output has one JSON value and nothing else, also of an err
     });
 
   addJobCommands(program, output, finish);
+  addWebhookCommands(program, output);
   addMoneyCommands(program, output, finish);
   addOrderCommands(program, output, finish);
   addAccessCommands(program, output, finish);

@@ -49,7 +49,12 @@ export async function openObservabilityPart(
   { service, settings, log }: PartContext,
   { part, registry }: { part: string; registry: Registry },
 ): Promise<Observability> {
-  const tracer = await openTracer(settings, { service: `holdfast-${part}`, version: VERSION, log });
+  const tracer = await openTracer(settings, {
+    service: `holdfast-${part}`,
+    version: VERSION,
+    registry,
+    log,
+  });
   const observability = createObservability({
     registry,
     tracer,
@@ -145,6 +150,8 @@ export async function startWorkerPart(context: PartContext, parts: WorkerParts):
   const worker = await startWorker({ settings, connection, client, namespace, log, ...rest });
   // A request that is let end may still start an order, or wait for one.
   service.onStop({ name: 'worker', stop: () => worker.drain(), stopAfter: HTTP_SERVER });
+  // Before the HTTP server of this process, which they call.
+  service.onStop({ name: 'reports of carriers', stop: () => worker.stopReports() });
   worker.failed.catch((error: unknown) => service.failed('worker', error));
 }
 

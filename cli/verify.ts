@@ -7,7 +7,7 @@ import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
 import { readSealHead, verifyHead, type KeptHead } from '../domain/assurance/seals/head';
 import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
-import { verifyAuditLog } from '../domain/assurance/seals/audit-log';
+import { SEALED_LOGS, verifyLog } from '../domain/assurance/seals/sealed-logs';
 import { verifySeals } from '../domain/assurance/seals/verify';
 import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
@@ -22,7 +22,7 @@ import { openTemporalLink } from './temporal-link';
 
 export interface VerifyOptions {
   full: boolean;
-  /** Only the seals of ledger and audit log, all of them. */
+  /** Only the seals of both ledgers and of the audit log, all of them. */
   seals: boolean;
   /** Text of a head that `holdfast seals head` wrote. */
   head?: string | undefined;
@@ -41,7 +41,7 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
     const mode: CheckMode = options.full || options.seals || kept ? 'full' : 'incremental';
     const engine = options.seals ? undefined : await connectEngine(settings);
     const checks = options.seals
-      ? (['seals', 'audit_seals'] as const)
+      ? (['seals', 'audit_seals', 'money_seals'] as const)
       : CHECK_IDS.filter((id) => engine || !needsEngine(id));
     try {
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
@@ -88,6 +88,7 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
         }
         if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
         if (head.auditHash) output.line(`Audit log: seal ${head.auditSeq}: ${head.auditHash}`);
+        if (head.moneyHash) output.line(`Money ledger: seal ${head.moneySeq}: ${head.moneyHash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
         else
@@ -112,6 +113,8 @@ const keptHead = z.object({
   sumsHash: z.hex().length(64).nullable().default(null),
   auditSeq: z.int().min(0).default(0),
   auditHash: z.hex().length(64).nullable().default(null),
+  moneySeq: z.int().min(0).default(0),
+  moneyHash: z.hex().length(64).nullable().default(null),
 });
 
 /** @throws AppError `HEAD_UNREADABLE` for a text that `holdfast seals head` did not write */
@@ -124,19 +127,20 @@ function readHead(text: string): KeptHead {
 }
 
 /**
- * `holdfast seals head`: what proves the ledger and the audit log up to now, as one JSON object, to be kept where nobody of the database can write. New
+ * `holdfast seals head`: what proves both ledgers and the audit log up to now, as one JSON object, to be kept where nobody of the database can write. New
  * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that they are not as
  * they were sealed.
  */
 export async function runSealHead(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
     const { findings } = await verifySeals(db, { mode: 'incremental', limit: 1 });
-    const ofAudit = await verifyAuditLog(db, { mode: 'incremental', limit: 1 });
+    for (const log of SEALED_LOGS)
+      findings.push(...(await verifyLog(db, log, { mode: 'incremental', limit: 1 })));
     await advanceCheckpoint(db, 'incremental');
     const head = await readSealHead(db);
     output.line(JSON.stringify(head));
     output.json(head);
-    return findings.length + ofAudit.length === 0 ? 0 : 1;
+    return findings.length === 0 ? 0 : 1;
   });
 }
 

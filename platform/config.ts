@@ -50,6 +50,12 @@ const networks = list.superRefine((given, context) => {
       );
 });
 
+const plainNetworks = list.superRefine((given, context) => {
+  for (const network of given)
+    if (!isNetwork(network))
+      context.addIssue(`${network}: must be an address, or a network such as 10.0.0.0/8`);
+});
+
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   const family = isIP(address);
@@ -234,6 +240,9 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_LOSES: list,
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
 
+  WEBHOOK_ALLOWED_NETWORKS: plainNetworks,
+  WEBHOOK_TIMEOUT_MS: positive.max(30_000).default(15_000),
+
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'balanced', 'priority']).default('nearest'),
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
   BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
@@ -248,6 +257,9 @@ export const settingsSchema = z.object({
   RESERVE_MAX_BATCH: positive.max(5_000).default(256),
   REQUEST_BODY_SECONDS: positive.max(3_600).default(30),
   OUTCOME_TIMEOUT_MS: positive.default(10_000),
+  JOB_WORKERS: positive.max(64).default(8),
+  JOB_BATCH_SIZE: positive.max(1_000_000).default(10_000),
+  JOB_QUEUE_SIZE: positive.max(100_000).default(100),
   FEED_BATCH_ROWS: positive.max(200_000).default(20_000),
   FEED_LANES: positive.max(16).default(2),
   FEED_SLOW_BATCH_MS: positive.default(2_000),
@@ -263,6 +275,7 @@ export const settingsSchema = z.object({
   CARRIER_EVENT_RETENTION_DAYS: keptDays.default(180),
   GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
+  EVENT_RETENTION_DAYS: keptDays.default(28),
   EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
@@ -383,7 +396,20 @@ function crossChecks(settings: Settings): string[] {
   if (OIDC_ISSUER === TOKEN_ISSUER) problems.push('OIDC_ISSUER: must not be TOKEN_ISSUER');
   if (OIDC_ROLES.length > 0 && OIDC_ROLE_CLAIM === undefined)
     problems.push('OIDC_ROLES: needs OIDC_ROLE_CLAIM, whose values they are');
+  const { EVENT_RETENTION_DAYS, LEDGER_RETENTION_MONTHS } = settings;
+  // The stream names the ledger's rows: they are not to go before it.
+  if (LEDGER_RETENTION_MONTHS > 0 && longerThanMonths(EVENT_RETENTION_DAYS, LEDGER_RETENTION_MONTHS))
+    problems.push(
+      `EVENT_RETENTION_DAYS: must be 1 to ${LEDGER_RETENTION_MONTHS * SHORTEST_MONTH}, since LEDGER_RETENTION_MONTHS is ${LEDGER_RETENTION_MONTHS}`,
+    );
   return [...problems, ...databaseProblems(settings)];
+}
+
+const SHORTEST_MONTH = 28;
+
+/** Days of which 0 is for ever. */
+function longerThanMonths(days: number, months: number): boolean {
+  return days === 0 || days > months * SHORTEST_MONTH;
 }
 
 function databaseProblems({

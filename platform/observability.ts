@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { listenToEffects, type EffectKind } from './database/effects';
+import { EXPIRING, listenToEffects, type EffectKind } from './database/effects';
 import { createDatabaseMetrics, type PoolMetrics, type PoolName } from './database/metrics';
 import type { BatchObserver } from './request-batcher';
 import { zeroed } from './telemetry/metrics';
@@ -19,6 +19,8 @@ export interface Observability {
 export type KnownLabels = Readonly<Record<EffectKind, readonly string[]>>;
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+/** Of an expiry that runs, of one that catches up, and of one after a long absence. */
+const LAGS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 const WAITS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Names of the batchers of the product. */
@@ -46,7 +48,19 @@ export function createObservability({
       label: 'kind',
     }),
   };
-  const stopListening = listenToEffects(({ kind, labels }) => counters[kind](labels));
+  const expiryLags = new Histogram({
+    name: 'holdfast_reservation_expiry_delay_seconds',
+    help: 'From when a reservation fell due until it was freed, as this process has freed it.',
+    labelNames: ['of'],
+    buckets: LAGS,
+    registers: [registry],
+  });
+  for (const of of EXPIRING) expiryLags.zero({ of });
+  const stopListening = listenToEffects((effect) => {
+    if (effect.kind === 'reservation_expiry')
+      for (const lag of effect.lags) expiryLags.observe({ of: effect.of }, lag);
+    else counters[effect.kind](effect.labels);
+  });
   return {
     registry,
     tracer,

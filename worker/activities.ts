@@ -7,12 +7,16 @@ import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
 import { createReservationActivities } from '../activities/reservations';
+import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
+import { createWebhookActivities } from '../activities/webhooks';
 import { createWarehousingActivities } from '../activities/warehousing';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
-import { askLimitMs, type Settings } from '../platform/config';
+import { createWebhookSecrets } from '../domain/webhooks/secrets';
+import { askLimitMs, payloadKeysOf, type Settings } from '../platform/config';
+import { VERSION } from '../platform/version';
 import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import type { Integrations } from './integrations';
@@ -96,6 +100,11 @@ export function createActivities(context: ActivityContext): {
         graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
       }),
+      ...createSettlementActivities({
+        db,
+        parts: settings.JOB_WORKERS,
+        batch: settings.JOB_BATCH_SIZE,
+      }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
@@ -109,6 +118,13 @@ export function createActivities(context: ActivityContext): {
         db,
         partitionsAhead: settings.LEDGER_PARTITIONS_AHEAD,
         retentionMonths: settings.LEDGER_RETENTION_MONTHS,
+        log,
+      }),
+      ...createWebhookActivities({
+        db,
+        secrets: createWebhookSecrets(payloadKeysOf(settings)),
+        send: context.sendWebhook,
+        userAgent: `Holdfast/${VERSION}`,
         log,
       }),
       ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),

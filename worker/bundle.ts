@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
+import { FAILURE_CONVERTER } from '../platform/temporal/payload-codec';
 
 /** Where `npm run build` puts the workflows' bundle: beside the compiled folders. */
 const BUILT_BUNDLE = join(__dirname, '..', 'workflow-bundle.js');
@@ -19,6 +20,7 @@ export function makeBundle(): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: require.resolve('../workflows'),
     workflowInterceptorModules: [...WORKFLOW_INTERCEPTORS],
+    failureConverterPath: FAILURE_CONVERTER,
     logger: new DefaultLogger('WARN'),
   });
 }

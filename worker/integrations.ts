@@ -1,4 +1,5 @@
 import type { RunningCarrier } from '../domain/fulfilment/types';
+import type { WebhookSender } from '../domain/webhooks/types';
 import type { Gateways } from '../integrations/gateways';
 
 /** The third parties that orders need. The one that opens them closes them. */
@@ -6,4 +7,6 @@ export interface Integrations {
   gateways: Gateways;
   /** At least one: the first takes new shipments (the setting `CARRIER`). */
   carriers: readonly RunningCarrier[];
+  /** Reaches the receivers of webhooks. */
+  sendWebhook: WebhookSender;
 }

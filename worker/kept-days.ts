@@ -21,6 +21,8 @@ export function keptDaysOf(settings: Settings): KeptDays {
     carrierEvents: settings.CARRIER_EVENT_RETENTION_DAYS,
     gatewayEvents: settings.GATEWAY_EVENT_RETENTION_DAYS,
     reservations: longer(settings.RESERVATION_RETENTION_DAYS, keys),
+    events: settings.EVENT_RETENTION_DAYS,
+    webhookDeliveries: settings.EVENT_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

@@ -4,6 +4,7 @@ import { failJob, findRestingJobs } from '../domain/jobs/jobs';
 import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
 import { failedSubjects } from '../domain/stock/alerts/failed-work';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
+import { hasEnabledWebhooks } from '../domain/webhooks/dispatch';
 import { finishOpenings } from '../domain/stock/places/open';
 import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
 import { findOverdueReturns } from '../domain/warehousing/returns/end';
@@ -17,7 +18,11 @@ import { ensureJobWorkflow } from './ensure/ensure-job-workflow';
 import { ensureOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import { ensureReturnWorkflow } from './ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from './ensure/ensure-transfer-workflow';
-import { signalDispatcher, signalReservationExpiry } from './ensure/signal-standing-workflows';
+import {
+  signalDispatcher,
+  signalReservationExpiry,
+  signalWebhookDispatcher,
+} from './ensure/signal-standing-workflows';
 
 /** How long an order, a transfer or a job may rest before it is a suspect. */
 const GRACE_SECONDS = 30;
@@ -93,6 +98,7 @@ export function createReconcileSubjects(
       finish: () => finishOpenings({ db, stock }, OPENING_MS),
       async *suspects() {
         yield* [names.dispatcherWorkflowId, names.reservationExpiryWorkflowId];
+        if (await hasEnabledWebhooks(db)) yield names.webhookDispatcherWorkflowId;
         // Of any kind: those that have rows are started again by their own reconciler.
         yield* await failedSubjects(db, 'run_workflow');
         yield* await failedSubjects(db, 'take_workflow_task');
@@ -102,6 +108,7 @@ export function createReconcileSubjects(
       async restart(id) {
         if (id === names.dispatcherWorkflowId) await signalDispatcher(context);
         else if (id === names.reservationExpiryWorkflowId) await signalReservationExpiry(context);
+        else if (id === names.webhookDispatcherWorkflowId) await signalWebhookDispatcher(context);
         else return false;
         return true;
       },

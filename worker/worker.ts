@@ -9,6 +9,8 @@ import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
+import { openWebhookSender } from '../integrations/webhook-sender/open';
+import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { unpaidLimitsOf, type Settings } from '../platform/config';
@@ -25,9 +27,11 @@ import { deploymentOptions } from './deployment';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
+import { startEventSequencer } from './event-sequencer';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addLedgerMetrics } from './ledger-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
@@ -54,8 +58,13 @@ export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
   /**
-   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay and the integrations. What has
-   * not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
+   * The carriers of this process no longer call the webhook, which may be an API that stops next. What they have not reported is
+   * reported by another worker, or after the next start.
+   */
+  stopReports(): Promise<void>;
+  /**
+   * Finishes what runs, up to the grace and a little more, then closes the reserver, the relay, the sequencer of events and the
+   * integrations. What has not ended by then is left behind, and done again by another worker. May be called again, to wait for it once more.
    */
   drain(): Promise<void>;
 }
@@ -68,7 +77,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -80,6 +89,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     settings,
     gateways,
     carriers,
+    sendWebhook,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -111,6 +121,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  addLedgerMetrics(deps.metrics, db, settings.LEDGER_RETENTION_MONTHS);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
@@ -121,12 +132,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
+  const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     booking.close();
     await relay.stop();
+    await sequencer.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
@@ -134,6 +147,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
   return {
     failed: workers.failed,
+    async stopReports() {
+      await Promise.all(carriers.map((carrier) => carrier.stop()));
+    },
     async drain() {
       const ended = workers
         .shutDown()
@@ -151,5 +167,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
 function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): Integrations {
   const deps = { databaseUrl, log, metrics: createGatewayMetrics(metrics) };
-  return { gateways: openGateways(settings, deps), carriers: openCarriers(settings, deps) };
+  return {
+    gateways: openGateways(settings, deps),
+    carriers: openCarriers(settings, deps),
+    sendWebhook: openWebhookSender(settings),
+  };
 }

@@ -69,6 +69,13 @@ export const READ_CATALOGUE: Access = {
 };
 export const CHANGE_CATALOGUE: Access = { rule: 'roles', roles: STAFF, scopes: ['catalogue:write'] };
 
+/** What has happened: each sees what they may read elsewhere. */
+export const READ_EVENTS: Access = {
+  rule: 'roles',
+  roles: STAFF,
+  scopes: ['orders', 'orders:all', 'reservations', 'inventory:read', 'inventory:write', 'catalogue:write'],
+};
+
 /** Jobs of services are uploads. */
 export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };
 export const OWN_JOB: Access = { ...JOBS, owned: 'job' };
@@ -139,7 +146,12 @@ export function looksAtCredentials(
   return authenticators.some((each) => each.isUsedBy(req));
 }
 
-/** Whether a request has credentials, good or not, that not everybody may know: what it says of its trace is then obeyed. */
+/** Whether somebody's own traces go on here, and are recorded as they say: services by their secret keys, and staff. Customers are anybody. */
+export function tracesCalls({ role }: Principal): boolean {
+  return role !== null && role !== 'customer';
+}
+
+/** Whether a request has credentials, good or not, that not everybody may know. */
 export function sendsSecret(
   { authenticators }: Pick<AccessControl, 'authenticators'>,
   req: Request,
@@ -174,6 +186,27 @@ export async function expectAdminStill(
 ): Promise<void> {
   if (kind === 'user' && !(await isAdminStill(id)))
     throw problem('NOT_ALLOWED', 'You are no longer an admin, or your account is disabled.');
+}
+
+/** So long ago somebody may have signed in for what cannot be taken back, or gives others rights. */
+export const RECENT_SIGN_IN_SECONDS = 900;
+/** The provider's clock may be ahead of ours. */
+const CLOCK_AHEAD_MS = 60_000;
+
+/**
+ * For what a token that somebody else got hold of must not do: erase a person, make keys, give rights. Services have no sign-in.
+ *
+ * @throws AppError `SIGN_IN_NOT_RECENT` for a person who has signed in longer ago than `RECENT_SIGN_IN_SECONDS`, or whose token does not say when
+ */
+export function expectRecentSignIn({ kind, signedInAt }: Principal, now = Date.now()): void {
+  if (kind !== 'user') return;
+  const ago = now - (signedInAt?.getTime() ?? Number.NEGATIVE_INFINITY);
+  if (ago > RECENT_SIGN_IN_SECONDS * 1_000 || ago < -CLOCK_AHEAD_MS)
+    throw problem(
+      'SIGN_IN_NOT_RECENT',
+      `Sign in anew: this is for who has done so within ${RECENT_SIGN_IN_SECONDS / 60} minutes.`,
+      { maxAge: RECENT_SIGN_IN_SECONDS },
+    );
 }
 
 const NO_SUCH: Readonly<Record<Owned, string>> = {

@@ -19,6 +19,7 @@ import {
   looksAtCredentials,
   OPERATIONS,
   sendsSecret,
+  tracesCalls,
   type AccessControl,
 } from './access';
 import type { AccessLog } from './access-log';
@@ -27,7 +28,7 @@ import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { isProblemCode, problem, notFound, type ProblemCode } from './problems';
-import { addressOf, contextOf, requestContext, type RequestContext } from './request-context';
+import { addressOf, contextOf, joinTrace, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
@@ -60,6 +61,8 @@ export interface AppContext {
     request(labels: { method: string; route: string; status: number }, seconds: number): void;
     /** Counts a response that is a problem. */
     problem(code: ProblemCode): void;
+    /** Counts a request whose `X-Forwarded-For` is not believed. */
+    untrustedForward(): void;
   };
   tracer: Tracer;
   accessLog: AccessLog;
@@ -78,10 +81,10 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   app.use(
     requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds), {
       tracer: context.tracer,
-      continuesTrace: (req) => sendsSecret(context.access, req),
+      mayBeTrusted: (req) => sendsSecret(context.access, req),
     }),
   );
-  app.use(untrustedProxyWarning(context.log));
+  app.use(untrustedProxyWarning(context.log, () => context.metrics.untrustedForward()));
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
@@ -212,7 +215,7 @@ function admissionOf(
         }
         context.failedSignIn = error;
       }
-      next();
+      joinTrace(res, tracesCalls(context.principal), next);
     },
     ...limits,
     async (req, res, next) => {
@@ -354,7 +357,10 @@ function refuseMethod(allowed: readonly string[]): RequestHandler {
 
 /** Express knows an error handler by its four parameters. */
 const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) => {
-  const { log, requestId, signal } = contextOf(res);
+  const context = contextOf(res);
+  // Of what is refused before anybody has looked who asks.
+  context.joinTrace(false);
+  const { log, requestId, signal } = context;
   if (signal.aborted) return;
   const response = problemResponse(error, requestId);
   noteProblem(res, response.body);

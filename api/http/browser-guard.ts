@@ -34,6 +34,7 @@ const CORS_EXPOSED = [
   'RateLimit-Policy',
   'Retry-After',
   'WWW-Authenticate',
+  'X-Holdfast-Request-Id',
   'X-Request-Id',
   'traceparent',
 ].join(', ');

@@ -28,7 +28,7 @@ export function describeApi(
       version: VERSION,
       description:
         'Durable orders on Temporal and PostgreSQL. Money is in integer minor units, times are RFC 3339 in UTC, errors are ' +
-        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made. ' +
+        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made; `X-Holdfast-Request-Id`, and `instance` of a problem, is the id that Holdfast gave the request. ' +
         '`RateLimit` tells how many requests of a kind a caller has left in this minute.',
       license: { name: 'MIT', identifier: 'MIT' },
     },

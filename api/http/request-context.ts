@@ -3,14 +3,22 @@ import type { Request, RequestHandler, Response } from 'express';
 import { ANONYMOUS, type Principal } from '../../domain/identity/types';
 import type { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { formatTraceparent, parseTraceparent, runIn } from '../../platform/telemetry/context';
+import {
+  formatTraceparent,
+  parseTraceparent,
+  runIn,
+  type TelemetryContext,
+} from '../../platform/telemetry/context';
 import { loggerOf, type Logger } from '../../platform/telemetry/log';
 import { NO_TRACER, type Span, type Tracer } from '../../platform/telemetry/tracer';
 import type { ProblemCode } from './problems';
 
 /** What goes with a request from its arrival to its last log line. */
 export interface RequestContext {
+  /** Made here, whatever the caller sends: it is in the audit log, and nobody chooses what stands there. */
   requestId: string;
+  /** The caller's own `X-Request-Id`; null: none, or one that is too long or has other characters. For log lines only. */
+  callerRequestId: string | null;
   /** W3C trace context with this request's own span. */
   traceparent: string;
   log: Logger;
@@ -26,56 +34,91 @@ export interface RequestContext {
   problem: ProblemCode | null;
   /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
   keyCaller: string;
+  /** Begins the request's trace, which continues the caller's where that is trusted; null: it has begun. Use `joinTrace`. */
+  joinTrace(isTrusted: boolean): Partial<TelemetryContext> | null;
   /** Asks again whether they may: of responses that go on for long. @throws AppError as the first time */
   admitAgain(): Promise<void>;
 }
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
+/** Where a response has the id that Holdfast gave its request; `X-Request-Id` is the caller's, where there is one. */
+const OWN_ID_HEADER = 'x-holdfast-request-id';
 
 /**
  * Gives every request its context, and a span where there is a tracer; `observe` is called once, when the exchange is over.
  *
- * @param continuesTrace whether the caller's `traceparent` is continued, with what it says of recording. Of others the request is a trace
- *   of its own, which links theirs: strangers do not decide what is recorded
+ * A caller's `traceparent` is continued, with what it says of recording, only where `joinTrace` is told that the caller is trusted. Of
+ * others the request is a trace of its own, which links theirs: strangers do not decide what is recorded.
+ *
+ * @param mayBeTrusted whether who sends this may turn out to be trusted: the trace of the request then begins with `joinTrace`, at the
+ *   latest when the exchange is over
  */
 export function requestContext(
   log: Logger,
   observe: (context: RequestContext, req: Request, res: Response, seconds: number) => void,
-  { tracer = NO_TRACER, continuesTrace }: { tracer?: Tracer; continuesTrace: (req: Request) => boolean },
+  { tracer = NO_TRACER, mayBeTrusted }: { tracer?: Tracer; mayBeTrusted: (req: Request) => boolean },
 ): RequestHandler {
   const randomHex = createRandomHex();
   return (req, res, next) => {
     const started = process.hrtime.bigint();
-    const requestId = validRequestId(req.get('x-request-id')) ?? newId();
-    const given = req.get('traceparent');
-    const span = tracer.isOn ? beginSpan(tracer, req, { given, continues: continuesTrace(req) }) : null;
-    const traceparent = span?.traceparent ?? continueTrace(given, randomHex);
-    const exchange = lazyContext(log, requestId, traceparent);
+    const requestId = newId();
+    const callerRequestId = validRequestId(req.get('x-request-id')) ?? null;
+    const given = callersTrace(req);
+    const isDecidedLater = given !== undefined && mayBeTrusted(req);
+    const startedAt = isDecidedLater ? Date.now() : undefined;
+    let span: Span | null = null;
+    const exchange = lazyContext(log, { requestId, callerRequestId }, (isTrusted) => {
+      if (tracer.isOn) span = beginSpan(tracer, req, { given, isTrusted, startedAt });
+      const traceparent = span?.traceparent ?? ownTrace(isTrusted ? given : undefined, randomHex);
+      if (!res.headersSent) res.setHeader('traceparent', traceparent);
+      return { traceparent, spanned: span?.traceparent };
+    });
     res.locals['context'] = exchange.context;
-    res.setHeader('x-request-id', requestId);
-    res.setHeader('traceparent', traceparent);
+    res.setHeader('x-request-id', callerRequestId ?? requestId);
+    res.setHeader(OWN_ID_HEADER, requestId);
     res.setHeader('x-content-type-options', 'nosniff');
     res.once('close', () => {
       if (!res.writableFinished) exchange.abort();
+      exchange.joinTrace(false);
       observe(exchange.context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
       if (span) endSpan(span, exchange.context, req, res);
     });
-    runIn({ trace: span?.traceparent, fields: fieldsOf(requestId, traceparent) }, next);
+    runIn({ fields: exchange.fields }, () => (isDecidedLater ? next() : joinTrace(res, false, next)));
   };
+}
+
+/**
+ * Runs the rest of a request as part of its trace, which begins here unless it has begun.
+ *
+ * @param isTrusted the caller's trace is continued
+ */
+export function joinTrace(res: Response, isTrusted: boolean, rest: () => void): void {
+  const trace = contextOf(res).joinTrace(isTrusted);
+  if (trace) runIn(trace, rest);
+  else rest();
+}
+
+/** Undefined: there is none, or it is not valid. */
+function callersTrace(req: Request): string | undefined {
+  const given = req.get('traceparent');
+  return parseTraceparent(given) && given;
 }
 
 function beginSpan(
   tracer: Tracer,
   req: Request,
-  { given, continues }: { given: string | undefined; continues: boolean },
+  {
+    given,
+    isTrusted,
+    startedAt,
+  }: { given: string | undefined; isTrusted: boolean; startedAt: number | undefined },
 ): Span {
-  // One that is not valid begins a new trace.
-  const caller = parseTraceparent(given) && given;
   return tracer.begin(req.method, {
     kind: 'server',
-    parent: continues ? caller : undefined,
-    links: continues || caller === undefined ? [] : [caller],
+    parent: isTrusted ? given : undefined,
+    links: isTrusted || given === undefined ? [] : [given],
     attributes: { 'http.request.method': req.method },
+    startedAt,
   });
 }
 
@@ -93,10 +136,6 @@ function endSpan(
     ...(problem === null ? {} : { 'holdfast.code': problem }),
   };
   span.end(attributes, res.statusCode >= 500 ? (problem ?? 'failed') : undefined);
-}
-
-function fieldsOf(requestId: string, traceparent: string): Readonly<Record<string, string>> {
-  return { requestId, traceId: traceparent.slice(3, 35) };
 }
 
 /** The context of a request that came through `requestContext`, which is the first handler of the app. */
@@ -118,8 +157,8 @@ function validRequestId(given: string | undefined): string | undefined {
   return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
 }
 
-/** The caller's trace with a span of our own, or a new trace where none, or an invalid one, came in. */
-function continueTrace(given: string | undefined, randomHex: (bytes: number) => string): string {
+/** The given trace with a span of our own, or a new trace. */
+function ownTrace(given: string | undefined, randomHex: (bytes: number) => string): string {
   const { traceId = randomHex(16), flags = 0 } = parseTraceparent(given) ?? {};
   return formatTraceparent({ traceId, spanId: randomHex(8), flags });
 }
@@ -127,24 +166,44 @@ function continueTrace(given: string | undefined, randomHex: (bytes: number) => 
 /** The logger and the signal are made when they are first asked for: most requests never do, and together they cost 10 µs. */
 function lazyContext(
   log: Logger,
-  requestId: string,
-  traceparent: string,
-): { context: RequestContext; abort(): void } {
+  { requestId, callerRequestId }: Pick<RequestContext, 'requestId' | 'callerRequestId'>,
+  beginTrace: (isTrusted: boolean) => { traceparent: string; spanned: string | undefined },
+): {
+  context: RequestContext;
+  fields: Readonly<Record<string, string>>;
+  joinTrace: RequestContext['joinTrace'];
+  abort(): void;
+} {
   let child: Logger | undefined;
   let gone: AbortController | undefined;
   let aborted = false;
+  let traceparent: string | undefined;
+  const fields = { requestId, ...(callerRequestId === null ? {} : { callerRequestId }) };
+
+  function joinTrace(isTrusted: boolean): Partial<TelemetryContext> | null {
+    if (traceparent !== undefined) return null;
+    const begun = beginTrace(isTrusted);
+    traceparent = begun.traceparent;
+    return { trace: begun.spanned, fields: { traceId: traceIdOf(traceparent) } };
+  }
+
   return {
     context: {
       requestId,
-      traceparent,
+      callerRequestId,
+      joinTrace,
       route: 'unmatched',
       principal: ANONYMOUS,
       failedSignIn: null,
       problem: null,
       keyCaller: ANONYMOUS.caller,
       admitAgain: () => Promise.resolve(),
+      get traceparent() {
+        if (traceparent === undefined) joinTrace(false);
+        return traceparent ?? '';
+      },
       get log() {
-        return (child ??= loggerOf(log, fieldsOf(requestId, traceparent)));
+        return (child ??= loggerOf(log, { ...fields, traceId: traceIdOf(this.traceparent) }));
       },
       get signal() {
         gone ??= new AbortController();
@@ -152,11 +211,17 @@ function lazyContext(
         return gone.signal;
       },
     },
+    fields,
+    joinTrace,
     abort() {
       aborted = true;
       gone?.abort();
     },
   };
+}
+
+function traceIdOf(traceparent: string): string {
+  return traceparent.slice(3, 35);
 }
 
 const RANDOM_POOL_BYTES = 4_096;

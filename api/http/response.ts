@@ -47,6 +47,11 @@ const UNSIGNED: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'SESSION_ENDED',
 ]);
 
+/** What a client is to ask its provider for (RFC 9470). */
+function stepUp({ maxAge }: Problem): string {
+  return `Bearer realm="holdfast", error="insufficient_user_authentication", max_age="${String(maxAge)}"`;
+}
+
 /** A problem as a response, so that it can be stored under an idempotency key. */
 export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
   const body = toProblem(error, requestId);
@@ -57,6 +62,7 @@ export function problemResponse(error: unknown, requestId: string): ApiResponse 
     headers: {
       ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
       ...(UNSIGNED.has(body.code) ? { 'www-authenticate': CHALLENGE } : {}),
+      ...(body.code === 'SIGN_IN_NOT_RECENT' ? { 'www-authenticate': stepUp(body) } : {}),
     },
   };
 }

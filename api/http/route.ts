@@ -66,7 +66,10 @@ export interface RouteSchemas {
 }
 
 /** A request whose every part was validated by the schemas that also describe it. */
-export interface Call<S extends RouteSchemas> extends Omit<RequestContext, 'failedSignIn' | 'problem'> {
+export interface Call<S extends RouteSchemas> extends Omit<
+  RequestContext,
+  'failedSignIn' | 'problem' | 'callerRequestId' | 'joinTrace'
+> {
   params: z.output<S['params']>;
   query: z.output<S['query']>;
   body: z.output<S['body']>;

@@ -146,13 +146,22 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
         const { id: orderId } = call.params;
         const { status, reason = null, payment = null } = call.body;
         expectKnownToken(knownTokens, payment?.token, 'payment.token');
-        const { caller: actor, traceparent } = call;
+        const { caller: actor, traceparent, requestId: httpRequestId } = call;
         return runOnce(
           context,
           call,
           `PUT /admin/orders/${orderId}/status`,
           (updateId) =>
-            setOrderStatus(context, { orderId, status, reason, payment, updateId, actor, traceparent }),
+            setOrderStatus(context, {
+              orderId,
+              status,
+              reason,
+              payment,
+              updateId,
+              actor,
+              httpRequestId,
+              traceparent,
+            }),
           idForKey(call, 'pay', orderId),
         );
       },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createKey, listKeys, revokeKey, rotateKey, type ShownKey } from '../../domain/identity/keys';
-import { ADMINS } from '../http/access';
+import { ADMINS, expectRecentSignIn } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
@@ -32,12 +32,19 @@ export function apiKeyRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
         tag: TAG,
         summary: 'Make a key',
         description:
-          'The response has the key, this once: only a hash of it is kept. It takes no Idempotency-Key, under which the response would be kept.',
+          'For services, and for people who have signed in within a quarter of an hour. The response has the key, this once: only a hash of it is kept. It takes no Idempotency-Key, under which the response would be kept.',
         body: newApiKey,
         responses: { 201: { description: 'The key', schema: shownApiKey } },
-        problems: ['UNKNOWN_SERVICE', 'SERVICE_HAS_OTHER_ROLE', 'SCOPES_REQUIRED', 'SCOPES_NOT_ALLOWED'],
+        problems: [
+          'SIGN_IN_NOT_RECENT',
+          'UNKNOWN_SERVICE',
+          'SERVICE_HAS_OTHER_ROLE',
+          'SCOPES_REQUIRED',
+          'SCOPES_NOT_ALLOWED',
+        ],
       },
-      async ({ body, caller }) => {
+      async ({ body, caller, principal }) => {
+        expectRecentSignIn(principal);
         const { service, role, kind, scopes, label = null, expiresInSeconds = null } = body;
         const wanted = { service, role, kind, scopes, label, expiresInSeconds, actor: caller };
         return shown(await createKey(db, wanted));
@@ -68,9 +75,10 @@ export function apiKeyRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
         body: rotation,
         bodyOptional: true,
         responses: { 201: { description: 'The new key', schema: shownApiKey } },
-        problems: ['KEY_ENDED', 'KEY_ROTATED'],
+        problems: ['SIGN_IN_NOT_RECENT', 'KEY_ENDED', 'KEY_ROTATED'],
       },
-      async ({ params, body, caller }) => {
+      async ({ params, body, caller, principal }) => {
+        expectRecentSignIn(principal);
         const wanted = { id: params.id, overlapSeconds: body.overlapSeconds, actor: caller };
         return shown(await rotateKey(db, wanted).catch(noKey));
       },

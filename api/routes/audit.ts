@@ -18,7 +18,7 @@ const listQuery = z.strictObject({
     .optional()
     .meta({ examples: ['api_key.revoked'] }),
   subject: auditSubject.optional(),
-  requestId: line(128).optional().meta({ description: 'The `X-Request-Id` of the response' }),
+  requestId: line(128).optional().meta({ description: 'The `X-Holdfast-Request-Id` of the response' }),
   from: exactTime.optional().meta({ description: 'Written at this time or later' }),
   to: exactTime.optional().meta({ description: 'Written before this time' }),
 });

@@ -5,7 +5,7 @@ import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
-import { capture, captureSettlement } from '../schemas/orders';
+import { capture, captureSettlement } from '../schemas/payments';
 import { askLimitMs } from '../../platform/config';
 import type { ApiContext } from '../services/context';
 

@@ -123,7 +123,7 @@ function productRoutes(context: ApiContext): Route[] {
         keyed: true,
         body: newProduct,
         responses: { 201: one },
-        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'SKU_UNCLEAR'],
+        problems: [...CREATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'UNKNOWN_MERCHANT', 'SKU_UNCLEAR'],
       },
       (call) =>
         runOnce(context, call, 'POST /products', async () => {
@@ -151,12 +151,12 @@ function productRoutes(context: ApiContext): Route[] {
         access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a product',
-        description: 'What was ordered keeps its price and currency.',
+        description: 'What was ordered keeps its price, currency and merchant.',
         headers: ifMatchHeader,
         params: skuParams,
         body: productUpdate,
         responses: { 200: one },
-        problems: [...UPDATE_PROBLEMS, 'UNKNOWN_CATEGORY'],
+        problems: [...UPDATE_PROBLEMS, 'UNKNOWN_CATEGORY', 'UNKNOWN_MERCHANT'],
       },
       async ({ params, body, req, caller: actor }) => {
         const seen = seenVersions(req.get('if-match'));

@@ -2,7 +2,7 @@ import { beginErasure, readErasure } from '../../domain/erasure/erase';
 import type { Erasure } from '../../domain/erasure/types';
 import { expectPassword, hasPassword } from '../../domain/identity/accounts/change-password';
 import type { Principal } from '../../domain/identity/types';
-import { expectAdminStill, OWN_USER } from '../http/access';
+import { expectAdminStill, expectRecentSignIn, OWN_USER } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound, invalid, problem } from '../http/problems';
 import { addressOf } from '../http/request-context';
@@ -27,7 +27,7 @@ export function erasureRoutes({
         tag: 'People',
         summary: 'Erase what is known of a person',
         description:
-          'Oneself, with the password where one has one; admins everybody. Account, sign-ins and sessions go at once. Address, texts and card tokens of orders, stored responses and mails follow, and again until a quarter of an hour later, when access tokens that were there have ended: 200 then, 202 until then. Orders, amounts and histories stay, by an id that tells nothing. ORDERS_OPEN: their address is still needed. Again, it changes nothing.',
+          "Oneself, with the password where one has one, else within a quarter of an hour after one has signed in at one's provider (`auth_time` of the token); admins, who have signed in as recently, everybody. Account, sign-ins and sessions go at once. Address, texts and card tokens of orders, stored responses and mails follow, and again until a quarter of an hour later, when access tokens that were there have ended: 200 then, 202 until then. Orders, amounts and histories stay, by an id that tells nothing. ORDERS_OPEN: their address is still needed. Again, it changes nothing.",
         params: idParams,
         body: erasureRequest,
         bodyOptional: true,
@@ -37,6 +37,7 @@ export function erasureRoutes({
         },
         problems: [
           'NOT_ALLOWED',
+          'SIGN_IN_NOT_RECENT',
           'ORDERS_OPEN',
           'LAST_ADMIN',
           'PASSWORD_NOT_RIGHT',
@@ -53,6 +54,8 @@ export function erasureRoutes({
           const { password } = body;
           if (password === undefined) throw invalid([{ path: 'password', message: 'is needed' }]);
           await expectPassword(accounts.depsFor(signal), id, { password, address: addressOf(req) });
+        } else {
+          expectRecentSignIn(principal);
         }
         return respond(await beginErasure(db, id, caller).catch(asNotFound('UNKNOWN_USER', NO_USER)));
       },

@@ -12,7 +12,7 @@ import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams, newestCursor, pageQuery, uuid } from '../schemas/common';
 import { jobBody } from '../schemas/jobs';
-import { job, jobPage, jobStatus, jobType } from '../schemas/jobs';
+import { job, jobCancel, jobPage, jobStatus, jobType } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
 import { streamJob } from '../streams/job-stream';
 import { lastEventId } from '../streams/last-event-id';
@@ -104,17 +104,22 @@ export function jobRoutes(context: ApiContext): Route[] {
         description:
           'It stops at its next step. What it has done stays done, and its result tells. Safe to repeat.',
         params: idParams,
+        body: jobCancel,
         responses: { 202: { description: 'It will stop, or has been cancelled', schema: job } },
-        problems: ['JOB_ENDED'],
+        problems: ['JOB_ENDED', 'VALIDATION_FAILED'],
       },
-      async ({ params, caller }) => {
-        const cancelled = await requestCancel(db, params.id, caller).catch(
+      async ({ params, body, caller }) => {
+        const cancelled = await requestCancel(db, params.id, caller, body).catch(
           asNotFound('JOB_NOT_FOUND', NO_JOB),
         );
         return { status: 202, body: jobBody(cancelled) };
       },
     ),
-    download(context, 'csv', 'What a job has to tell, as a table: the rejected rows of a feed'),
+    download(
+      context,
+      'csv',
+      'What a job has to tell, as a table: the rejected rows of a feed, a settlement file',
+    ),
     download(context, 'sql', 'The repair script of a consistency check'),
   ];
 }

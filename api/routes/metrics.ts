@@ -1,3 +1,4 @@
+import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { readInventoryHealth } from '../../domain/stock/metrics/health';
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
 import { READ_INVENTORY } from '../http/access';
@@ -38,7 +39,11 @@ export function metricsRoutes({ reports }: Pick<ApiContext, 'reports'>): Route[]
           'Always 200 while the database answers: `degraded` means that somebody should look, not that it is down.',
         responses: { 200: { description: 'The state', schema: inventoryHealth } },
       },
-      async () => ok(await readInventoryHealth(reports)),
+      async () => {
+        const { ledgerSeconds, auditLogSeconds } = await readUnsealed(reports);
+        const unsealedSeconds = Math.max(ledgerSeconds, auditLogSeconds);
+        return ok(await readInventoryHealth(reports, { unsealedSeconds }));
+      },
     ),
   ];
 }

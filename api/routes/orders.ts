@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { orderViewerOf } from '../../domain/identity/rules';
-import { listOrders, readOrder } from '../../domain/ordering/views';
+import { createOrderReader, listOrders } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { ORDERS, OWN_ORDER } from '../http/access';
 import { okPage } from '../http/pages';
@@ -10,20 +10,9 @@ import { route, type Route } from '../http/route';
 import { idForKey, requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { idParams, line, newestCursor, pageQuery, sku, timeQuery } from '../schemas/common';
-import {
-  amendBody,
-  cancelBody,
-  newOrder,
-  order,
-  orderPage,
-  orderStatus,
-  orderStatusView,
-  reviewStatus,
-  payment,
-  paymentMethod,
-  sourcing,
-  undecided,
-} from '../schemas/orders';
+import { amendBody, cancelBody, newOrder, reviewStatus } from '../schemas/order-requests';
+import { order, orderPage, orderStatus, orderStatusView, sourcing, undecided } from '../schemas/orders';
+import { payment, paymentMethod } from '../schemas/payments';
 import type { ApiContext } from '../services/context';
 import { onReports } from '../services/searches';
 import { amendOrder } from '../use-cases/amend-order';
@@ -242,13 +231,14 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
   return routes.map(shownToCustomers);
 }
 
-/** Who asks, and in which trace. */
-function asked({ caller, traceparent }: { caller: string; traceparent: string }) {
-  return { actor: caller, traceparent };
+/** Who asks, by which request, and in which trace. */
+function asked({ caller, traceparent, requestId }: Record<'caller' | 'traceparent' | 'requestId', string>) {
+  return { actor: caller, traceparent, httpRequestId: requestId };
 }
 
 export function orderReads(context: ApiContext): Route[] {
   const { db } = context;
+  const orderOf = createOrderReader(db);
   const routes = [
     route(
       {
@@ -279,7 +269,7 @@ export function orderReads(context: ApiContext): Route[] {
         params: idParams,
         responses: { 200: { description: 'The order', schema: order } },
       },
-      async ({ params }) => found((await readOrder(db, params.id))?.view),
+      async ({ params }) => found((await orderOf(params.id))?.view),
     ),
     route(
       {

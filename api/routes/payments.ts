@@ -5,7 +5,7 @@ import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
-import { chargeSettlement, payment } from '../schemas/orders';
+import { chargeSettlement, payment } from '../schemas/payments';
 import type { ApiContext } from '../services/context';
 
 /** What a person does about a payment of which the gateway does not say what became of it. */

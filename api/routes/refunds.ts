@@ -8,7 +8,7 @@ import { route, type Route } from '../http/route';
 import { requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { idParams } from '../schemas/common';
-import { newRefund, refund, refundSettlement } from '../schemas/orders';
+import { newRefund, refund, refundSettlement } from '../schemas/payments';
 import { askLimitMs } from '../../platform/config';
 import type { ApiContext } from '../services/context';
 import { orderNotFound } from '../use-cases/saga-update';

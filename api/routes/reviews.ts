@@ -7,7 +7,8 @@ import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
-import { order, reviewDecision } from '../schemas/orders';
+import { reviewDecision } from '../schemas/order-requests';
+import { order } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { orderNotFound } from '../use-cases/saga-update';
 

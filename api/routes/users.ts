@@ -4,7 +4,7 @@ import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
 import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
-import { expectAdminStill, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
+import { expectAdminStill, expectRecentSignIn, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, problem } from '../http/problems';
@@ -92,16 +92,24 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name, e-mail address and password of oneself; admins change names, roles and statuses of everybody. People change their own name once a minute at most. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, e-mail address and password of oneself; admins change names of everybody, and roles and statuses where they have signed in within a quarter of an hour. People change their own name once a minute at most. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
-        problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
+        problems: [
+          'NOT_ALLOWED',
+          'SIGN_IN_NOT_RECENT',
+          'LAST_ADMIN',
+          'PASSWORD_NOT_RIGHT',
+          'TOO_MANY_ATTEMPTS',
+          'OVERLOADED',
+        ],
       },
       async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
         const { name, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
+        if (role !== undefined || status !== undefined) expectRecentSignIn(principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
         if (password) {
           const given = { current: password.current, password: password.new, address: addressOf(req) };

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { WAITING_KINDS, WAITING_SUBJECTS } from '../../domain/administration/attention-types';
 import { WORK_KINDS } from '../../domain/stock/alerts/types';
 import { count, line, name, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { orderMembers, orderStatus, paymentMethod } from './orders';
+import { orderMembers, orderStatus } from './orders';
+import { paymentMethod } from './payments';
 
 export const tag = name(50)
   .toLowerCase()

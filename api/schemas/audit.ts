@@ -19,7 +19,7 @@ export const auditEntry = z
     requestId: z
       .string()
       .nullable()
-      .meta({ description: 'The `X-Request-Id` of the response; null: a command' }),
+      .meta({ description: 'The `X-Holdfast-Request-Id` of the response; null: a command' }),
     address: z
       .string()
       .nullable()

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobView } from '../../domain/jobs/types';
 import { API_BASE } from '../http/paths';
-import { count, pageOf, time, uuid } from './common';
+import { givenCurrency } from './catalogue';
+import { count, date, name, pageOf, time, uuid } from './common';
 
 export const jobType = z.enum(JOB_TYPES);
 export const jobStatus = z.enum(JOB_STATUSES);
@@ -34,6 +35,34 @@ export const job = z
       .meta({ description: 'Of one that failed: who has seen that, and what they did' }),
   })
   .meta({ id: 'Job' });
+
+export const jobCancel = z
+  .strictObject({
+    force: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Also within its step, where that is a statement of a settlement' }),
+  })
+  .default({ force: false })
+  .meta({ id: 'JobCancel' });
+
+export const settlementRequest = z
+  .strictObject({
+    from: date.meta({ description: 'The first day, where each merchant is' }),
+    to: date.meta({ description: 'The last day, which is over where each merchant is' }),
+    merchant: name(50).nullable().default(null).meta({ description: 'Id of the only merchant; absent: all' }),
+    currency: givenCurrency.nullable().default(null),
+    supplement: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'A file about what came since, also where there is one of the same days' }),
+  })
+  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be before from' })
+  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 3_660 * 86_400_000, {
+    path: ['to'],
+    message: 'must not be more than 3,660 days after from',
+  })
+  .meta({ id: 'SettlementRequest' });
 
 export const jobPage = pageOf('JobPage', job);
 

@@ -41,6 +41,7 @@ export const inventoryHealth = z
           'PARTITIONS_MISSING',
           'LEDGER_DRIFT',
           'LEDGER_TAMPERED',
+          'SEALS_BEHIND',
           'WORK_FAILED',
           'ATTENTION_NEEDED',
         ]),
@@ -57,6 +58,9 @@ export const inventoryHealth = z
     driftAlerts: count,
     tamperAlerts: count.meta({
       description: 'Open alerts that the ledger or the audit log is not as it was sealed',
+    }),
+    unsealedSeconds: count.meta({
+      description: 'Age of the oldest row of the ledger or the audit log that no seal covers',
     }),
     failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
     attention: count.meta({ description: 'Alerts that an order needs a person' }),

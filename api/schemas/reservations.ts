@@ -3,7 +3,7 @@ import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { count, line, MAX_UNITS, name, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { items, quantity, shipTo } from './orders';
+import { items, quantity, shipTo } from './order-requests';
 
 const DEFAULT_RESERVATION_SECONDS = 900;
 

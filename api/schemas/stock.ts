@@ -13,6 +13,7 @@ export const product = z
     category: z.string().nullable(),
     priceMinor: money,
     currency,
+    merchant: z.string().meta({ description: 'Id of the merchant who sells it' }),
     active: z.boolean(),
     createdAt: time,
     updatedAt: time,

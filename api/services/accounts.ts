@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { passwords } from '../../domain/identity/accounts/passwords';
 import type { AccountDeps } from '../../domain/identity/accounts/sign-in';
-import { readAccessToken, type TokenNames } from '../../domain/identity/signing/access-tokens';
+import { createAccessTokenReader, type TokenNames } from '../../domain/identity/signing/access-tokens';
 import { createSigningKeys, type SigningKeys } from '../../domain/identity/signing/signing-keys';
 import { linkedUser } from '../../domain/identity/linked/linked-users';
 import type { UserRole } from '../../domain/identity/accounts/types';
@@ -64,6 +64,7 @@ export function accessTokens(
   db: Database,
   { keys, names, provider }: Pick<Accounts, 'keys' | 'names' | 'provider'>,
 ): Authenticator {
+  const ours = createAccessTokenReader(keys, names);
   return {
     scheme: {
       name: 'accessToken',
@@ -78,16 +79,16 @@ export function accessTokens(
     async authenticate(req: Request) {
       const [, token = ''] = BEARER.exec(req.headers.authorization ?? '') ?? [];
       if (provider?.claims(token)) {
-        const { subject, role } = await provider.read(token);
+        const { subject, role, signedInAt } = await provider.read(token);
         const linked = await linkedUser(db, { issuer: provider.issuer, subject });
-        return linked === null ? null : asPrincipal(linked, role);
+        return linked === null ? null : asPrincipal(linked, role, signedInAt);
       }
-      const { userId, role } = await readAccessToken(keys, names, token);
-      return asPrincipal(userId, role);
+      const { userId, role, signedInAt } = await ours.read(token);
+      return asPrincipal(userId, role, signedInAt);
     },
   };
 }
 
-function asPrincipal(id: string, role: UserRole): Principal {
-  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [] };
+function asPrincipal(id: string, role: UserRole, signedInAt: Date | null): Principal {
+  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [], signedInAt };
 }

@@ -2,6 +2,7 @@ import type { OrderRecord } from '../../domain/ordering/views';
 import type { OrderEffects } from '../../domain/orders/effects';
 import type { KeyReader } from '../../domain/identity/key-reader';
 import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
+import type { WebhookSecrets } from '../../domain/webhooks/secrets';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { ProcessHealth } from '../../platform/health/process-health';
@@ -28,9 +29,12 @@ export interface ApiContext {
   accounts: Accounts;
   access: AccessControl;
   stock: StockLedger<OrderEffects>;
+  webhookSecrets: WebhookSecrets;
   engine: Engine;
   orderChanges: ChangeFeed;
   jobChanges: ChangeFeed;
+  /** Of the stream of events. */
+  numberedEvents: ChangeFeed;
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;

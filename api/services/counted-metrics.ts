@@ -1,14 +1,11 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
+import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { countAttention } from '../../domain/orders/attention';
+import { countOpenAlerts } from '../../domain/orders/open-alerts';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
-import type { Queryable } from '../../platform/database/database';
-
-/** A value of a metric with its labels. */
-interface Sample {
-  labels: Readonly<Record<string, string>>;
-  value: number;
-}
+import type { Database } from '../../platform/database/database';
+import { addCountedGauge, briefly } from '../../platform/telemetry/counted-gauge';
 
 const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> = {
   outboxMessages: {
@@ -17,7 +14,7 @@ const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> =
   },
   outboxSeconds: {
     name: 'holdfast_outbox_oldest_seconds',
-    help: 'Age of the oldest message of the outbox that is not delivered; 0: there is none.',
+    help: 'For how long the oldest message of the outbox that is due has not been delivered; 0: there is none.',
   },
   expiryLagSeconds: {
     name: 'holdfast_reservation_expiry_lag_seconds',
@@ -36,82 +33,91 @@ const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> =
     name: 'holdfast_shipment_oldest_seconds',
     help: 'For how long a shipment waits to be booked; 0: none does.',
   },
+  erasureSeconds: {
+    name: 'holdfast_erasure_oldest_seconds',
+    help: 'For how long the erasure of a person is not finished; 0: none is under way.',
+  },
   partitionsAhead: {
     name: 'holdfast_ledger_partitions_ahead',
     help: 'Months to come that the ledger has a partition for.',
   },
+  checkSeconds: {
+    name: 'holdfast_consistency_check_age_seconds',
+    help: 'Since the consistency check that has not run to its end for longest; before the first, since the schema was made.',
+  },
 };
 
-/** What one scrape reads is good for the others that come with it. */
-const FRESH_MS = 1_000;
-
 /** Metrics that are counted in the database at a scrape: every process of the API shows the same. None while the database is away. */
-export function addCountedMetrics(registry: Registry, db: Queryable): void {
+export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query' | 'transaction'>): void {
   const backlog = briefly(() => readBacklog(db));
   for (const [what, { name, help }] of Object.entries(BACKLOG))
-    add(registry, { name, help, labelNames: [] }, async () => {
+    addCountedGauge(registry, { name, help, labelNames: [] }, async () => {
       // The keys of `BACKLOG` are those of a backlog.
       return [{ labels: {}, value: (await backlog())[what as keyof Backlog] }];
     });
-  add(
+  addCountedGauge(
     registry,
     {
       name: 'holdfast_jobs',
-      help: 'Jobs that are open, and those that ended within a day, by type and status.',
+      help: 'Jobs that are open, and those that ended within a day, by type and status; failed ones until somebody acknowledges them.',
       labelNames: ['type', 'status'],
     },
     briefly(async () =>
       (await countJobs(db)).map(({ type, status, count }) => ({ labels: { type, status }, value: count })),
     ),
   );
-  add(
+  const attention = briefly(() => countAttention(db));
+  addCountedGauge(
     registry,
     {
       name: 'holdfast_attention',
-      help: 'How often an order needs a person now, by reason.',
-      labelNames: ['reason'],
+      help: 'How often an order needs a person and nobody has acknowledged it, by reason.',
+      labelNames: ['reason', 'severity'],
     },
-    briefly(async () => samplesOf('reason', await countAttention(db))),
+    async () =>
+      (await attention()).map(({ reason, severity, count }) => ({
+        labels: { reason, severity },
+        value: count,
+      })),
   );
-  add(
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_alerts',
+      help: 'Alerts that nobody has acknowledged, by kind.',
+      labelNames: ['kind', 'severity'],
+    },
+    briefly(async () =>
+      (await countOpenAlerts(db, await attention())).map(({ kind, severity, count }) => ({
+        labels: { kind, severity },
+        value: count,
+      })),
+    ),
+  );
+  addCountedGauge(
     registry,
     {
       name: 'holdfast_failed_work',
-      help: 'Subjects on which work failed and is tried again, by work.',
+      help: 'Subjects on which work failed with an alert that nobody has acknowledged, by work.',
       labelNames: ['work'],
     },
-    briefly(async () => samplesOf('work', await countFailedWork(db))),
+    briefly(async () =>
+      Object.entries(await countFailedWork(db)).map(([work, count]) => ({ labels: { work }, value: count })),
+    ),
   );
-}
-
-function samplesOf(label: string, counts: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
-}
-
-function add(
-  registry: Registry,
-  about: { name: string; help: string; labelNames: string[] },
-  read: () => Promise<Sample[]>,
-): void {
-  new Gauge({
-    ...about,
-    registers: [registry],
-    async collect() {
-      const samples = await read().catch(() => []);
-      this.reset();
-      // Without labels a reset sets 0, which would say that nothing waits.
-      if (samples.length === 0 && about.labelNames.length === 0) this.remove();
-      for (const { labels, value } of samples) this.set(labels, value);
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_unsealed_oldest_seconds',
+      help: 'Age of the oldest row that no seal covers, of the ledger and of the audit log; 0: there is none.',
+      labelNames: ['log'],
     },
-  });
-}
-
-/** `read`, asked once for all who ask within a second: whoever reaches the port can scrape as often as they like. */
-function briefly<T>(read: () => Promise<T>): () => Promise<T> {
-  let latest: { at: number; value: Promise<T> } | undefined;
-  return () => {
-    if (!latest || performance.now() - latest.at > FRESH_MS)
-      latest = { at: performance.now(), value: read() };
-    return latest.value;
-  };
+    briefly(async () => {
+      const { ledgerSeconds, auditLogSeconds } = await readUnsealed(db);
+      return [
+        { labels: { log: 'ledger' }, value: ledgerSeconds },
+        { labels: { log: 'audit_log' }, value: auditLogSeconds },
+      ];
+    }),
+  );
 }

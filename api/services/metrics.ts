@@ -27,6 +27,8 @@ export interface ApiMetrics {
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
   /** Counts a response that is a problem. */
   problem(code: ProblemCode): void;
+  /** Counts a request whose `X-Forwarded-For` is not believed. */
+  untrustedForward(): void;
   /** Counts a `POST /orders` by how it ended. */
   placed(outcome: PlacementOutcome): void;
   /** From the start of the saga until the order's outcome is known. */
@@ -37,6 +39,9 @@ export interface ApiMetrics {
   /** Counts an event of a gateway by what became of it: one of a few words. */
   gatewayEvent(labels: { gateway: string; result: string }): void;
 }
+
+/** `holdfast doctor` reads it. */
+export const UNTRUSTED_FORWARDS = 'holdfast_http_untrusted_forwards_total';
 
 /** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
@@ -79,6 +84,11 @@ export function createApiMetrics(parts: {
     }),
     PROBLEM_CODES,
   );
+  const untrustedForwards = new Counter({
+    name: UNTRUSTED_FORWARDS,
+    help: 'Requests with an X-Forwarded-For from an address that TRUSTED_PROXIES does not name.',
+    registers,
+  });
   const placements = zeroed(
     new Counter({
       name: 'holdfast_order_placements_total',
@@ -142,6 +152,7 @@ export function createApiMetrics(parts: {
       responses.inc({ class: `${Math.floor(status / 100)}xx` });
     },
     problem: (code) => problems.inc({ code }),
+    untrustedForward: () => untrustedForwards.inc(),
     placed: (outcome) => placements.inc({ outcome }),
     outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
     refusedConnection: (reason) => refusedConnections.inc({ reason }),

@@ -24,6 +24,8 @@ export interface AmendOrder {
   requestId: string;
   /** Who asks for it. */
   actor: string;
+  /** By which request. */
+  httpRequestId: string;
   traceparent: string;
 }
 

@@ -15,6 +15,8 @@ export interface CancelOrder {
   reason: string | null;
   /** Who asks for it. */
   actor: string;
+  /** By which request. */
+  httpRequestId: string;
   traceparent: string;
 }
 
@@ -26,12 +28,12 @@ export interface CancelOrder {
  */
 export async function cancelOrder(
   context: ApiContext,
-  { orderId, reason, actor, traceparent }: CancelOrder,
+  { orderId, reason, actor, httpRequestId, traceparent }: CancelOrder,
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isCancelled(before) && !isUnderWay(before)) return ok(before);
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
-    context.engine.cancel(orderId, { reason, actor }),
+    context.engine.cancel(orderId, { reason, actor, httpRequestId }),
   );
   if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();
   const after = await readView(context, orderId);

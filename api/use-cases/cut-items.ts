@@ -14,6 +14,8 @@ export interface CutItems {
   requestId: string;
   /** Who asks for it. */
   actor: string;
+  /** By which request. */
+  httpRequestId: string;
   traceparent: string;
 }
 

@@ -14,6 +14,8 @@ export interface PayOrder {
   updateId: string;
   /** Who pays. */
   actor: string;
+  /** By which request. */
+  httpRequestId: string;
   traceparent: string;
 }
 
@@ -42,10 +44,10 @@ const REFUSAL_DETAILS: Readonly<Record<PayRefusal, string>> = {
  */
 export async function payOrder(
   context: ApiContext,
-  { orderId, method, updateId, actor, traceparent }: PayOrder,
+  { orderId, method, updateId, actor, httpRequestId, traceparent }: PayOrder,
 ): Promise<ApiResponse> {
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
-    context.engine.pay(orderId, { ...method, updateId, actor }),
+    context.engine.pay(orderId, { ...method, updateId, actor, httpRequestId }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
   if (payment) return attemptResponse(orderId, payment);

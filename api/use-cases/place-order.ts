@@ -25,7 +25,7 @@ import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
 import { isFinal, replayed } from '../idempotency/run-once';
-import { HOLD_SECONDS, type NewOrder } from '../schemas/orders';
+import { HOLD_SECONDS, type NewOrder } from '../schemas/order-requests';
 import type { ApiContext } from '../services/context';
 import type { PlacementOutcome } from '../services/metrics';
 import { unavailable } from '../temporal/engine';
@@ -134,11 +134,12 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, receivedBody, principal, keyCaller, idempotencyKey }: Placement,
+  { body, receivedBody, principal, keyCaller, idempotencyKey, requestId }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
   const wish = {
     ...body,
     owner: principal.caller,
+    httpRequestId: requestId,
     capture: body.capture ?? settings.CAPTURE,
     review: reviewTermsOf(settings),
   };

@@ -18,6 +18,8 @@ export interface SetOrderStatus {
   updateId: string;
   /** Who asks for it. */
   actor: string;
+  /** By which request. */
+  httpRequestId: string;
   traceparent: string;
 }
 
@@ -28,7 +30,7 @@ export interface SetOrderStatus {
  *   `payOrder` throw
  */
 export async function setOrderStatus(context: ApiContext, wanted: SetOrderStatus): Promise<ApiResponse> {
-  const { orderId, status, reason, payment, updateId, actor, traceparent } = wanted;
+  const { orderId, status, reason, payment, updateId, ...asked } = wanted;
   if (status === 'paid' && !payment)
     throw invalid([{ path: 'payment', message: 'is needed: an order is paid by being charged' }]);
   if (status !== 'paid' && payment)
@@ -48,7 +50,7 @@ export async function setOrderStatus(context: ApiContext, wanted: SetOrderStatus
       how,
     });
   }
-  if (!payment) return cancelOrder(context, { orderId, reason, actor, traceparent });
-  const paid = await payOrder(context, { orderId, method: payment, updateId, actor, traceparent });
+  if (!payment) return cancelOrder(context, { orderId, reason, ...asked });
+  const paid = await payOrder(context, { orderId, method: payment, updateId, ...asked });
   return { ...paid, body: await readView(context, orderId) };
 }

@@ -41,11 +41,6 @@ export async function fillForExplain(
     await fillDocuments(client, { orders: size.orders, products }, told);
     await client.query(OTHERS, [products]);
     await client.query(moves(RECENTLY), [products, 50_000, WAREHOUSES]);
-    // As a run of the schedule leaves it: the next one looks at a part of what nobody has touched.
-    await client.query(
-      `update consistency_share set products_up_to = $1::int / 24, lines_up_to = '0b000000-0000-0000-0000-000000000000'`,
-      [products],
-    );
   });
   await pool.query('vacuum analyze');
   told('statistics');

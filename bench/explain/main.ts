@@ -70,7 +70,7 @@ async function main(file: string): Promise<void> {
 }
 
 async function explainAll(db: Database, pool: Pool, size: ExplainSize): Promise<string> {
-  const some = await findSamples(pool);
+  const some = await findSamples(pool, db);
   const chapters: Chapter[] = [];
   for (const { title, queries } of CHAPTERS) {
     const explained: Chapter['queries'][number][] = [];

@@ -1,12 +1,11 @@
-import { selectAlerts } from '../../domain/stock/alerts/queries';
+import { selectAlertCounts, selectAlerts } from '../../domain/stock/alerts/queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { claimToBook } from '../../domain/fulfilment/queries';
 import { statementOf, SQL_CHECKS } from '../../domain/assurance/checks/checks';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
-import type { CheckMode, TransactionPosition } from '../../domain/assurance/types';
+import type { CheckMode, Share, TransactionPosition } from '../../domain/assurance/types';
 import { selectDueForUpdate } from '../../domain/stock/reservations/expiry-queries';
 import {
-  selectAlertCounts,
   selectReservationTotals,
   selectStockTotals,
   selectUpkeep,
@@ -61,6 +60,8 @@ export interface Samples {
   customerId: string;
   /** Of the ledger, where the last 100,000 entries begin. */
   recent: TransactionPosition;
+  /** What the next incremental check looks at, whoever has touched it. */
+  share: Share;
 }
 
 const page = { limit: 20, offset: 0 };
@@ -283,7 +284,7 @@ export const OTHER_QUERIES: readonly ExplainedQuery[] = [
   },
   {
     title: 'Alerts by kind',
-    usedBy: '`GET /inventory/metrics`',
+    usedBy: '`GET /inventory/metrics`, `GET /metrics`',
     index: '`alerts_unresolved` alone: it covers kind and status.',
     run: (on) => selectAlertCounts(on),
   },
@@ -307,11 +308,11 @@ export const OTHER_QUERIES: readonly ExplainedQuery[] = [
   },
 ];
 
-function onHandCheck(on: Transaction, mode: CheckMode, { recent }: Samples): Promise<unknown> {
+function onHandCheck(on: Transaction, mode: CheckMode, { recent, share }: Samples): Promise<unknown> {
   const check = SQL_CHECKS.get('on_hand_ledger');
   if (!check) throw new Error('the check is gone');
   return on.query(
-    statementOf(check, { mode, limit: 10_001, graceSeconds: 300, since: null, summedUp: recent }),
+    statementOf(check, { mode, limit: 10_001, graceSeconds: 300, since: null, summedUp: recent, share }),
   );
 }
 
@@ -327,7 +328,7 @@ export const CONSISTENCY_QUERIES: readonly ExplainedQuery[] = [
     title: 'On hand against the ledger since the last seal',
     usedBy: '`holdfast verify`, every hour',
     index:
-      '`inventory_transactions_by_xid`, a BRIN index: of the ledger only ranges of pages with later transactions are read. Of stock, what was written since is found by a scan (`xmin`).',
+      '`inventory_transactions_by_xid`, a BRIN index: of the ledger only ranges of pages with later transactions are read. Of stock the rows that these name are read, and those of the share that is next, by `stock_pkey`.',
     prepare: prepareLongReading,
     run: (on, some) => onHandCheck(on, 'incremental', some),
   },

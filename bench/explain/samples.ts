@@ -1,9 +1,17 @@
 import type { Pool } from 'pg';
+import { boundShare, selectShare } from '../../domain/assurance/share-queries';
+import type { Database } from '../../platform/database/database';
 import type { Samples } from './queries';
 
-/** Keys of rows of a database that was filled. */
-export async function findSamples(pool: Pool): Promise<Samples> {
-  const { rows } = await pool.query<Samples>(
+/**
+ * Keys of rows of a database that was filled. The share is bounded as by a check that begins.
+ *
+ * @param leastRows of a share; those of the product unless given
+ */
+export async function findSamples(pool: Pool, db: Database, leastRows?: number): Promise<Samples> {
+  await boundShare(db, leastRows);
+  const share = await selectShare(db);
+  const { rows } = await pool.query<Omit<Samples, 'share'>>(
     `select (select sku from products order by id limit 1) as "hotSku",
        (select sku from products order by id desc limit 1) as "coldSku",
        (select array_agg(sku) from (select sku from products order by hashtext(sku) limit 64) p) as skus,
@@ -18,5 +26,5 @@ export async function findSamples(pool: Pool): Promise<Samples> {
   );
   const [samples] = rows;
   if (!samples) throw new Error('the database is empty');
-  return samples;
+  return { ...samples, share };
 }

@@ -9,7 +9,7 @@ import {
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { selectNeededJobs } from '../../domain/assurance/retention-queries';
 import { selectLastStart } from '../../domain/assurance/queries';
-import { moveShare, selectShare } from '../../domain/assurance/share-queries';
+import { moveShare } from '../../domain/assurance/share-queries';
 import { selectBrokenFolds, selectBrokenLinks, selectSealBound } from '../../domain/assurance/seals/queries';
 import { selectResting } from '../../domain/jobs/queries';
 import { selectOldJobs, selectOldJobsWithFile } from '../../domain/jobs/retention-queries';
@@ -25,7 +25,7 @@ import {
   resolveBrokenPromises,
   resolveStoppedReservations,
 } from '../../domain/stock/alerts/queries';
-import { deleteOldAlerts } from '../../domain/stock/alerts/retention-queries';
+import { deleteOldAffected, deleteOldAlerts } from '../../domain/stock/alerts/retention-queries';
 import { selectBalanceStep } from '../../domain/stock/availability/balance-queries';
 import {
   hasOverdueReservation,
@@ -42,6 +42,7 @@ import {
   selectNearExpiry,
   selectNoLongerNear,
   selectSettledLotFailures,
+  selectSettledReleaseFailures,
   selectUnblocked,
 } from '../../domain/warehousing/quality/queries';
 import { selectOverdueReturns } from '../../domain/warehousing/returns/queries';
@@ -83,14 +84,20 @@ const RECONCILERS: readonly ReadCase[] = [
 ];
 
 const STOCK_UPKEEP: readonly ReadCase[] = [
-  { what: 'stock-upkeep: blocked lots', run: (on) => selectBlockedLots(on, 200) },
-  { what: 'stock-upkeep: lots that are not blocked any more', run: (on) => selectUnblocked(on, 200) },
+  { what: 'stock-upkeep: blocked lots', run: (on) => selectBlockedLots(on, { after: 0, limit: 200 }) },
+  {
+    what: 'stock-upkeep: lots that are not blocked any more',
+    run: (on) => selectUnblocked(on, { lotId: null, after: FIRST_ID.row, limit: 200 }),
+  },
   {
     what: 'stock-upkeep: lots that expire soon',
     run: (on) =>
       selectNearExpiry(on, { days: 30, after: { productId: 0, warehouseId: 0 }, limit: 200, shown: 20 }),
   },
-  { what: 'stock-upkeep: alerts of lots that expire soon', run: (on) => selectNoLongerNear(on, 30) },
+  {
+    what: 'stock-upkeep: alerts of lots that expire soon',
+    run: (on) => selectNoLongerNear(on, { days: 30, limit: 200 }),
+  },
   { what: 'stock-upkeep: places to settle', run: (on) => selectPlaces(on) },
   { what: 'stock-upkeep: counts that wait', run: (on) => selectResolvingSheets(on) },
   { what: 'stock-upkeep: stopped reservations', run: (on) => raiseStoppedReservations(on, 30, 1_000) },
@@ -99,6 +106,10 @@ const STOCK_UPKEEP: readonly ReadCase[] = [
   {
     what: 'stock-upkeep: settled work on lots',
     run: (on) => selectSettledLotFailures(on, 'hold_expired_lot'),
+  },
+  {
+    what: 'stock-upkeep: settled work on holds',
+    run: (on) => selectSettledReleaseFailures(on, 'release_hold'),
   },
   {
     what: 'stock-upkeep: settled work on reservations',
@@ -129,6 +140,7 @@ const RETENTION: readonly ReadCase[] = [
   { what: 'retention: feeds with a file', run: (on) => selectOldJobsWithFile(on, 'feed', byId) },
   { what: 'retention: jobs', run: (on) => selectOldJobs(on, 'feed', byId) },
   { what: 'retention: checks that are needed', run: (on) => selectNeededJobs(on, [newId()]) },
+  { what: 'retention: those whom alerts concern', run: (on) => deleteOldAffected(on, byPlace) },
   { what: 'retention: alerts', run: (on) => deleteOldAlerts(on, byPlace) },
   { what: 'retention: updates of carriers', run: (on) => deleteOldCarrierEvents(on, byPlace) },
   { what: 'retention: events of gateways', run: (on) => deleteOldGatewayEvents(on, byPlace) },
@@ -139,10 +151,19 @@ const SEALING: readonly ReadCase[] = [
   { what: 'seal-ledger: where it goes on', run: (on) => selectSealBound(on) },
   { what: 'seal-ledger: the next part to balance', run: (on) => selectBalanceStep(on) },
   {
-    what: 'verify-consistency: the chain of seals',
-    run: (on) => selectBrokenLinks(on, { lastSeq: 0, lastHash: null, limit: 100 }),
+    what: 'verify-consistency: the chain of seals, its end',
+    run: async (on) => {
+      const { seq: lastSeq, hash: lastHash } = await selectSealBound(on);
+      return selectBrokenLinks(on, {
+        lastSeq,
+        lastHash,
+        limit: 100,
+        after: Math.max(lastSeq - 1, 0),
+        upTo: null,
+      });
+    },
   },
-  { what: 'verify-consistency: months that were summed up', run: (on) => selectBrokenFolds(on) },
+  { what: 'verify-consistency: months that were summed up, once a day', run: (on) => selectBrokenFolds(on) },
   {
     what: 'verify-consistency: the last run of a check',
     run: (on) => selectLastStart(on, 'on_hand_ledger', 60),
@@ -155,10 +176,9 @@ const HOUR_MS = 3_600_000;
 /** Each check as the schedule runs it: an hour after the last run, with the share that is next. */
 const INCREMENTAL_CHECKS: readonly ReadCase[] = [...SQL_CHECKS.values()].map((check) => ({
   what: `verify-consistency: ${check.id}`,
-  async run(on, { recent }) {
+  async run(on, { recent, share }) {
     await prepareLongReading(on);
     const since = new Date(Date.now() - HOUR_MS);
-    const share = await selectShare(on);
     await on.query(
       statementOf(check, {
         mode: 'incremental',

@@ -3,6 +3,12 @@ import { ATTENTION, type AttentionKind } from '../orders/types';
 import { ALERT_KINDS, WORK, type Work } from '../stock/alerts/types';
 import type { Waiting, WaitingKind } from './attention-types';
 
+/** What is sealed besides the ledger of stock, in words. */
+const SEALED_WORDS: Readonly<Record<string, string>> = {
+  audit_log: 'audit log',
+  money_ledger: 'money ledger',
+};
+
 type Details = Readonly<Record<string, unknown>>;
 
 /** What is told of something that waits. */
@@ -157,8 +163,14 @@ export function wordsOf(kind: WaitingKind, told: Told): WaitingWords {
       };
     }
     case 'ledger_tampered':
+      if (id === 'ledger_fold')
+        return {
+          why: `A month of the ledger that is older than the retention was not summed up: ${list(details, 'first').join(', ')}`,
+          next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when the month is summed up, or when a full check of the seals finds nothing.',
+          actions: ['holdfast verify --seals'],
+        };
       return {
-        why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ${id === 'audit_log' ? 'audit log' : 'ledger'} are not as they were made.`,
+        why: `${text(details, 'findings')} sealed rows, seals or opening balances of the ${SEALED_WORDS[id] ?? 'ledger'} are not as they were made.`,
         next: 'Find out who wrote to the database besides Holdfast, and restore what was changed from a backup. This ends when a check of the seals finds nothing.',
         actions: [request`GET /api/v1/jobs/${text(details, 'jobId')}/findings`, 'holdfast verify --seals'],
       };

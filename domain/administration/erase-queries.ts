@@ -4,7 +4,7 @@ export async function eraseNotes(tx: Transaction, orderIds: readonly string[]): 
   await execute(
     tx,
     'order_notes.erase',
-    `update order_notes set text = 'erased' where order_id = any ($1::uuid[])`,
+    `update order_notes set text = 'erased' where order_id = any ($1::uuid[]) and text <> 'erased'`,
     [orderIds],
   );
 }

@@ -7,6 +7,7 @@ import { FREEZING_DISPUTE_STATUSES } from '../payments/types';
 /** How much waits to be done, and since when: ages in seconds, 0 where nothing waits. */
 export interface Backlog {
   outboxMessages: number;
+  /** Of the message that has been due for longest: those that are meant for later are not. */
   outboxSeconds: number;
   /** Of the reservation that has been past due for longest. */
   expiryLagSeconds: number;
@@ -16,12 +17,20 @@ export interface Backlog {
   refundSeconds: number;
   shipmentsToBook: number;
   shipmentSeconds: number;
+  /** Of the erasure of a person that was asked for longest ago and is not finished. */
+  erasureSeconds: number;
   /** Months to come that the ledger has a partition for. */
   partitionsAhead: number;
+  /** Since the consistency check that has not run to its end for longest; before the first, since the schema was made. */
+  checkSeconds: number;
 }
 
-/** By partial indexes of what is open. */
-export function selectBacklog(on: Queryable): Promise<Backlog> {
+/**
+ * By partial indexes of what is open, and by that of the latest run of each check.
+ *
+ * @param checkIds checks that are to run; one that never has does not count beside others that have
+ */
+export function selectBacklog(on: Queryable, checkIds: readonly string[]): Promise<Backlog> {
   return one<Backlog>(
     on,
     'backlog.read',
@@ -34,13 +43,22 @@ export function selectBacklog(on: Queryable): Promise<Backlog> {
                  where r.status = 'planned'
                    and not exists (select from disputes d where d.payment_id = r.payment_id
                                    and d.status in ${literals(FREEZING_DISPUTE_STATUSES)})), 0)::float8 as "refundSeconds",
+       coalesce((select extract(epoch from clock_timestamp() - min(requested_at)) from erasures
+                 where finished_at is null), 0)::float8 as "erasureSeconds",
        s.waiting as "shipmentsToBook", s.seconds as "shipmentSeconds",
-       (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead"
+       (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
+       extract(epoch from clock_timestamp() - coalesce(
+         (select min(latest.finished_at) from unnest($1::text[]) as wanted (check_id) cross join lateral (
+            select c.finished_at from consistency_checks c
+            where c.check_id = wanted.check_id order by c.started_at desc limit 1) latest),
+         (select min(migration_time) from knex_migrations)))::float8 as "checkSeconds"
      from (select count(*) as messages,
-             coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds from outbox) o,
+             coalesce(extract(epoch from clock_timestamp() - min(case when attempts = 0 then available_at else created_at end)
+               filter (where attempts > 0 or available_at <= clock_timestamp())), 0)::float8 as seconds from outbox) o,
           (select count(*) as waiting,
              coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds
            from shipments where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}) s`,
+    [checkIds],
   );
 }
 
@@ -59,12 +77,12 @@ export function selectOpenJobs(on: Queryable): Promise<JobCount[]> {
   );
 }
 
-/** Jobs that ended within the last day, by type and how; those of which there is none are left out. */
+/** Jobs that ended within the last day, without failed ones that somebody has acknowledged, by type and how; those of which there is none are left out. */
 export function selectEndedJobs(on: Queryable): Promise<JobCount[]> {
   return many(
     on,
     'backlog.ended_jobs',
     `select type, status, count(*) as count from jobs
-     where finished_at > statement_timestamp() - interval '1 day' group by type, status`,
+     where finished_at > statement_timestamp() - interval '1 day' and acknowledged_at is null group by type, status`,
   );
 }

@@ -7,15 +7,16 @@ import {
   type Backlog,
   type JobCount,
 } from './backlog-queries';
+import { CHECK_IDS } from './types';
 
 export type { Backlog, JobCount };
 
 /** How much waits to be done, and since when. */
 export function readBacklog(on: Queryable): Promise<Backlog> {
-  return selectBacklog(on);
+  return selectBacklog(on, CHECK_IDS);
 }
 
-/** Jobs that are open, and those that ended within the last day: every type and status there is, with 0 where there are none. */
+/** Jobs that are open, and those that ended within the last day, without failed ones that somebody has acknowledged: every type and status there is, with 0 where there are none. */
 export async function countJobs(on: Queryable): Promise<JobCount[]> {
   const found = [...(await selectOpenJobs(on)), ...(await selectEndedJobs(on))];
   return JOB_TYPES.flatMap((type) =>

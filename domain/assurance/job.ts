@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
-  raiseAlert,
+  raiseAlerts,
   raiseTampered,
-  resolveAlert,
+  resolveAlerts,
   resolveTampered,
-  type SealedSubject,
+  type TamperedSubject,
 } from '../stock/alerts/alerts';
 import {
   beginJob,
@@ -23,6 +23,7 @@ import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { boundShare, moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
+import { LOG_WORDS, SEALED_LOGS } from './seals/sealed-logs';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import {
   countRepairable,
@@ -103,9 +104,14 @@ export async function finishConsistencyJob(
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) {
       await advanceCheckpoint(db, mode);
-      await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
+      const found = await trackSeals(db, jobId, { check: 'seals', subject: 'ledger' });
+      // Everything was read, so that month too.
+      if (mode === 'full' && found === 0) await db.retrying((tx) => resolveTampered(tx, 'ledger_fold'));
     }
-    if (ran.has('audit_seals')) await trackSeals(db, jobId, { check: 'audit_seals', subject: 'audit_log' });
+    for (const log of SEALED_LOGS) {
+      const { check } = LOG_WORDS[log];
+      if (ran.has(check)) await trackSeals(db, jobId, { check, subject: log });
+    }
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
@@ -138,8 +144,8 @@ const NAMED = 20;
 async function trackSeals(
   db: Database,
   jobId: string,
-  { check, subject }: { check: CheckId; subject: SealedSubject },
-): Promise<void> {
+  { check, subject }: { check: CheckId; subject: TamperedSubject },
+): Promise<number> {
   const found = await selectFindings(db, { jobId, check, after: 0, limit: NAMED, offset: 0 });
   const findings = (await selectCheck(db, jobId, check))?.findings ?? 0;
   const first = found.map(({ subject }) => subject);
@@ -147,6 +153,7 @@ async function trackSeals(
     if (findings > 0) await raiseTampered(tx, subject, { jobId, findings, first });
     else await resolveTampered(tx, subject);
   });
+  return findings;
 }
 
 /** Alerts of one transaction: each takes a row's lock. */
@@ -156,14 +163,9 @@ const ALERTS_AT_ONCE = 200;
 async function trackDrift(db: Database, jobId: string): Promise<void> {
   const drifting = await selectDrifting(db, jobId, DRIFT_CHECKS);
   for (let start = 0; start < drifting.length; start += ALERTS_AT_ONCE) {
-    await db.retrying(async (tx) => {
-      for (const row of drifting.slice(start, start + ALERTS_AT_ONCE)) {
-        await raiseAlert(tx, { kind: 'ledger_drift', ...row });
-      }
-    });
+    const places = drifting.slice(start, start + ALERTS_AT_ONCE);
+    await db.retrying((tx) => raiseAlerts(tx, 'ledger_drift', places));
   }
   const settled = await selectSettledDrift(db, jobId, DRIFT_CHECKS);
-  await db.retrying(async (tx) => {
-    for (const row of settled) await resolveAlert(tx, { kind: 'ledger_drift', ...row });
-  });
+  await db.retrying((tx) => resolveAlerts(tx, 'ledger_drift', settled));
 }

@@ -12,7 +12,7 @@ import {
   selectLastStart,
   selectNow,
 } from './queries';
-import { verifyAuditLog } from './seals/audit-log';
+import { LOG_WORDS, SEALED_LOGS, verifyLog } from './seals/sealed-logs';
 import { repairOf } from './repair/repair-script';
 import { beginLedgerReading } from './seals/checkpoint';
 import { selectShare } from './share-queries';
@@ -53,7 +53,8 @@ export async function findInconsistencies(
   const onProgress = deps.onProgress ? { onProgress: deps.onProgress } : {};
   const byStatement = SQL_CHECKS.get(check);
   if (byStatement) return readFindings(deps, byStatement, run);
-  if (check === 'audit_seals') return verifyAuditLog(db, { mode, limit, ...signal, ...onProgress });
+  const log = SEALED_LOGS.find((one) => LOG_WORDS[one].check === check);
+  if (log) return verifyLog(db, log, { mode, limit, ...signal, ...onProgress });
   const byEngine = ENGINE_CHECKS.find(({ id }) => id === check);
   if (!byEngine) return (await verifySeals(db, { mode, limit, ...signal, ...onProgress })).findings;
   if (!deps.describe)

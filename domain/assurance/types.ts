@@ -101,6 +101,7 @@ export const CHECK_IDS = [
   'late_shipments',
   'held_shipments',
   'order_payments',
+  'money_ledger',
   'lots_on_hand',
   'lot_movements',
   'serials_in_stock',
@@ -111,6 +112,7 @@ export const CHECK_IDS = [
   'workflow_outlives_order',
   'seals',
   'audit_seals',
+  'money_seals',
 ] as const;
 
 export type CheckId = (typeof CHECK_IDS)[number];

@@ -2,14 +2,14 @@
  * Common table expressions that write entries in a statement that writes something else, where another statement would cost it a round
  * trip.
  *
- * @param rows a table expression with `actor`, `on_behalf_of`, `action`, `subject_type`, `subject_id` and `after` (jsonb)
- * @param requestId SQL of the request's id
+ * @param rows a table expression with `actor`, `on_behalf_of`, `action`, `subject_type`, `subject_id`, `after` (jsonb) and
+ *   `request_id`
  * @param address SQL of the address that asked
  */
-export function entriesOf(rows: string, requestId: string, address: string): string {
+export function entriesOf(rows: string, address: string): string {
   return `audit_entries as (
        insert into audit_log (actor, on_behalf_of, action, subject_type, subject_id, after, request_id)
-       select r.actor, r.on_behalf_of, r.action, r.subject_type, r.subject_id, r.after, ${requestId} from ${rows} r
+       select r.actor, r.on_behalf_of, r.action, r.subject_type, r.subject_id, r.after, r.request_id from ${rows} r
        returning id, actor
      ), audit_asked as (
        insert into audit_personal (audit_id, person, address)

@@ -8,6 +8,7 @@ export const AUDIT_SUBJECTS = [
   'hold',
   'job',
   'lot',
+  'merchant',
   'order',
   'payment',
   'product',
@@ -22,6 +23,7 @@ export const AUDIT_SUBJECTS = [
   'transfer',
   'user',
   'warehouse',
+  'webhook',
   'work',
 ] as const;
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];

@@ -3,6 +3,7 @@ import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import type { AuditValues } from '../audit/types';
 import { selectCategory } from './category-queries';
+import { knownMerchantId } from './edit-merchants';
 import { isSeen, refuseAlike, refuseUpdate } from './changes';
 import { lockName } from './name-lock-queries';
 import {
@@ -14,22 +15,30 @@ import {
 } from './product-queries';
 import { readProduct } from './products';
 import { unclearCharacter } from './sku-characters';
-import type { CategoryMove, ProductFields, ProductView, Seen, Versioned } from './types';
+import {
+  HOUSE,
+  type CategoryMove,
+  type EditedProduct,
+  type ProductView,
+  type Seen,
+  type Versioned,
+} from './types';
 
 /**
  * Adds a product.
  *
  * @param options.isRepeat an equal product that nobody has changed is the one that an earlier try made
- * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`; `SKU_UNCLEAR` with `character` where people could not tell the SKU from another one
+ * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`, `UNKNOWN_MERCHANT`; `SKU_UNCLEAR` with `character` where people could not tell the SKU from another one
  */
 export function createProduct(
   db: Database,
   sku: string,
-  fields: ProductFields,
+  edited: EditedProduct,
   { isRepeat, actor }: { isRepeat: boolean; actor: string },
 ): Promise<Versioned<ProductView>> {
   return db.retrying(async (tx) => {
     await lockName(tx, 'sku', sku);
+    const fields = { ...edited, merchant: edited.merchant ?? HOUSE };
     const found = isRepeat ? await readProduct(tx, sku) : null;
     if (found && found.version === 1 && isEqual(found, fields)) return found;
     const unclear = unclearCharacter(sku);
@@ -39,7 +48,11 @@ export function createProduct(
       sku,
       (await selectAlike(tx, sku)).map((row) => row.sku),
     );
-    await insertProduct(tx, sku, fields, await categoryIdOf(tx, fields, null));
+    const categoryId = await categoryIdOf(tx, fields, null);
+    await insertProduct(tx, sku, fields, {
+      categoryId,
+      merchantId: await knownMerchantId(tx, fields.merchant),
+    });
     await recordChange(tx, {
       actor,
       action: 'product.added',
@@ -57,23 +70,30 @@ export interface ProductEditing {
 }
 
 /**
- * Changes a product. Placed orders keep their prices and their currency.
+ * Changes a product. Placed orders keep their prices, their currency and their merchants.
  *
- * @throws AppError `NOT_FOUND`, `PRECONDITION_FAILED`, `UNKNOWN_CATEGORY`
+ * @throws AppError `NOT_FOUND`, `PRECONDITION_FAILED`, `UNKNOWN_CATEGORY`, `UNKNOWN_MERCHANT`
  */
 export async function updateProduct(
   { db, lockMovedStock }: ProductEditing,
   sku: string,
-  fields: ProductFields,
+  edited: EditedProduct,
   { seen, actor }: { seen: Seen; actor: string },
 ): Promise<Versioned<ProductView>> {
   for (;;) {
     const updated = await db.retrying(async (tx) => {
       const before = await selectBefore(tx, sku);
       if (!before || !isSeen(before, seen)) refuseUpdate('product', before, seen);
+      const fields = { ...edited, merchant: edited.merchant ?? before.merchant };
       const categoryId = await categoryIdOf(tx, fields, before.category);
+      const merchantId =
+        fields.merchant === before.merchant ? before.merchantId : await knownMerchantId(tx, fields.merchant);
       if (categoryId !== before.categoryId) await lockMovedStock(tx, [{ productId: before.id, categoryId }]);
-      const count = await updateProductFields(tx, sku, fields, categoryId, before.version);
+      const count = await updateProductFields(tx, sku, fields, {
+        categoryId,
+        merchantId,
+        version: before.version,
+      });
       // It was changed between the statements.
       if (count === 0) return null;
       await recordChange(tx, {
@@ -110,20 +130,20 @@ export function setProductActive(
   });
 }
 
-const FIELDS = ['name', 'description', 'category', 'priceMinor', 'currency'] as const;
+const FIELDS = ['name', 'description', 'category', 'priceMinor', 'currency', 'merchant'] as const;
 
-function isEqual(product: ProductView, fields: ProductFields): boolean {
+function isEqual(product: ProductView, fields: EditedProduct): boolean {
   return FIELDS.every((name) => product[name] === fields[name]);
 }
 
-function fieldsOf(fields: ProductFields): AuditValues {
+function fieldsOf(fields: EditedProduct): AuditValues {
   return Object.fromEntries(FIELDS.map((name) => [name, fields[name]]));
 }
 
 /** A category that is archived takes no further product; one that is in it may stay. */
 async function categoryIdOf(
   tx: Transaction,
-  { category }: ProductFields,
+  { category }: Pick<EditedProduct, 'category'>,
   before: string | null,
 ): Promise<number | null> {
   if (category === null) return null;

@@ -30,20 +30,22 @@ export interface ProductRow {
   category: string | null;
   priceMinor: number;
   currency: string;
+  merchant: string;
   active: boolean;
   createdAt: Date;
   updatedAt: Date;
   version: number;
 }
 
-const COLUMNS = `p.sku, p.name, p.description, c.code as category, p.price_minor as "priceMinor", p.currency, p.active,
-  p.created_at as "createdAt", p.updated_at as "updatedAt", p.version`;
+const COLUMNS = `p.sku, p.name, p.description, c.code as category, p.price_minor as "priceMinor", p.currency, m.code as merchant,
+  p.active, p.created_at as "createdAt", p.updated_at as "updatedAt", p.version`;
 
 export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | undefined> {
   return maybeOne<ProductRow>(
     on,
     'catalog.product',
-    `select ${COLUMNS} from products p left join categories c on c.id = p.category_id where p.sku = $1`,
+    `select ${COLUMNS} from products p join merchants m on m.id = p.merchant_id left join categories c on c.id = p.category_id
+     where p.sku = $1`,
     [sku],
   );
 }
@@ -52,6 +54,7 @@ export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | 
 export function selectProducts(db: Database, filter: ProductFilter): Promise<ProductRow[]> {
   const query = db
     .builder('products as p')
+    .join('merchants as m', 'm.id', 'p.merchant_id')
     .leftJoin('categories as c', 'c.id', 'p.category_id')
     .select(db.builder.raw(COLUMNS))
     .where('p.active', filter.archived !== true)
@@ -90,26 +93,32 @@ export function insertProduct(
   tx: Transaction,
   sku: string,
   { name, description, priceMinor, currency }: ProductFields,
-  categoryId: number | null,
+  { categoryId, merchantId }: { categoryId: number | null; merchantId: number },
 ): Promise<number> {
   return execute(
     tx,
     'catalog.insert_product',
-    `insert into products (sku, name, description, category_id, price_minor, currency) values ($1, $2, $3, $4, $5, $6)`,
-    [sku, name, description, categoryId, priceMinor, currency],
+    `insert into products (sku, name, description, category_id, price_minor, currency, merchant_id) values ($1, $2, $3, $4, $5, $6, $7)`,
+    [sku, name, description, categoryId, priceMinor, currency, merchantId],
   );
 }
 
+export interface BeforeProduct extends ProductFields {
+  id: number;
+  version: number;
+  categoryId: number | null;
+  merchant: string;
+  merchantId: number;
+}
+
 /** A product as it is, before it is changed. */
-export function selectBefore(
-  on: Queryable,
-  sku: string,
-): Promise<(ProductFields & { id: number; version: number; categoryId: number | null }) | undefined> {
+export function selectBefore(on: Queryable, sku: string): Promise<BeforeProduct | undefined> {
   return maybeOne(
     on,
     'catalog.product_before',
-    `select p.id, p.version, p.name, p.description, p.price_minor as "priceMinor", p.currency, c.id as "categoryId", c.code as category
-     from products p left join categories c on c.id = p.category_id where p.sku = $1`,
+    `select p.id, p.version, p.name, p.description, p.price_minor as "priceMinor", p.currency, c.id as "categoryId", c.code as category,
+       m.id as "merchantId", m.code as merchant
+     from products p join merchants m on m.id = p.merchant_id left join categories c on c.id = p.category_id where p.sku = $1`,
     [sku],
   );
 }
@@ -119,16 +128,15 @@ export function updateProductFields(
   tx: Transaction,
   sku: string,
   { name, description, priceMinor, currency }: ProductFields,
-  categoryId: number | null,
-  version: number,
+  { categoryId, merchantId, version }: { categoryId: number | null; merchantId: number; version: number },
 ): Promise<number> {
   return execute(
     tx,
     'catalog.update_product',
     `update products set name = $2, description = $3, category_id = $4, price_minor = $5, currency = $6,
-       version = version + 1, updated_at = clock_timestamp()
+       merchant_id = $8, version = version + 1, updated_at = clock_timestamp()
      where sku = $1 and version = $7`,
-    [sku, name, description, categoryId, priceMinor, currency, version],
+    [sku, name, description, categoryId, priceMinor, currency, version, merchantId],
   );
 }
 

@@ -9,6 +9,8 @@ export interface ProductView {
   category: string | null;
   priceMinor: number;
   currency: string;
+  /** Code of who sells it. */
+  merchant: string;
   active: boolean;
   createdAt: string;
   updatedAt: string;
@@ -30,6 +32,29 @@ export interface ProductFields {
   priceMinor: number;
   /** ISO 4217. */
   currency: string;
+}
+
+/** What somebody changes of a product, or gives of a new one. */
+export interface EditedProduct extends ProductFields {
+  /** Code of who sells it; null or absent: it stays as it is, of a new one `HOUSE`. */
+  merchant?: string | null;
+}
+
+/** Code of the merchant that we are. */
+export const HOUSE = 'house';
+
+/** What may be changed of a merchant. */
+export interface MerchantFields {
+  name: string;
+  /** IANA name of the time zone in which its days begin and end. */
+  zone: string;
+}
+
+/** A merchant as clients see it: its id is its code. Times RFC 3339. */
+export interface MerchantView extends MerchantFields {
+  id: string;
+  createdAt: string;
+  updatedAt: string;
 }
 
 /** What may be changed of a warehouse. */

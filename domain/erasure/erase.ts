@@ -1,6 +1,6 @@
 import { AppError } from '../../platform/errors';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { enqueue } from '../../platform/database/outbox';
+import { enqueue, enqueueOnce } from '../../platform/database/outbox';
 import { eraseResponses, forgetKeysOf } from '../../platform/database/stored-responses';
 import { eraseStaffNotesOf } from '../administration/erase';
 import { erasePersonal } from '../audit/erase';
@@ -13,18 +13,20 @@ import { ACCESS_TOKEN_SECONDS } from '../identity/signing/signing-keys';
 import { eraseParcelsOf } from '../fulfilment/erase';
 import { eraseAmendmentsOf } from '../ordering/amendments/erase';
 import { eraseCutsOf } from '../ordering/cuts/erase';
-import { eraseCustomerOf } from '../orders/erase';
+import { eraseCustomerOf, eraseLaterEventsOf } from '../orders/erase';
 import { erasePaymentsOf } from '../payments/erase';
 import { eraseNotesOf } from '../stock/alerts/erase';
 import { eraseReturnsOf } from '../warehousing/returns/erase';
 import {
   countErased,
+  findErasedOrder,
   findErasure,
   hasOrdersLeft,
   insertErasure,
   secondsSince,
   selectErasable,
   selectIdsOf,
+  selectIdsOfOrder,
   selectUnfinished,
   setFinished,
 } from './queries';
@@ -39,6 +41,8 @@ const LATE_SECONDS = ACCESS_TOKEN_SECONDS + 300;
 const OPEN_AGAIN_SECONDS = 3_600;
 /** And where one has ended meanwhile. */
 const AGAIN_SECONDS = 1;
+/** After which the orders of a transaction are looked at again. */
+const LATER_SECONDS = 60;
 /** Orders of one transaction. */
 const ORDERS_AT_ONCE = 100;
 /** Orders that a refusal names. */
@@ -130,16 +134,47 @@ function erasePart(db: Database, userId: string): Promise<boolean> {
   return db.retrying(async (tx) => {
     const ids = (await selectErasable(tx, userId, ORDERS_AT_ONCE)).map(({ id }) => id);
     if (ids.length === 0) return false;
-    // In the order in which all lock; orders last.
-    await eraseReturnsOf(tx, ids);
-    await eraseAmendmentsOf(tx, ids);
-    await eraseCutsOf(tx, ids);
-    await eraseParcelsOf(tx, ids);
-    await erasePaymentsOf(tx, ids);
-    await eraseNotesOf(tx, ids);
-    await eraseStaffNotesOf(tx, ids);
+    await eraseTexts(tx, ids);
     const erased = await eraseCustomerOf(tx, ids);
     await countErased(tx, userId, erased.length);
+    // What others wrote in the moments before the orders were locked.
+    await enqueue(
+      tx,
+      erased.map((id) => ({ topic: 'order.erase', key: id })),
+      LATER_SECONDS,
+    );
     return ids.length === ORDERS_AT_ONCE && erased.length > 0;
   });
+}
+
+/** What is kept about orders beside their own rows, in the order in which all lock; orders come last. */
+async function eraseTexts(tx: Transaction, orderIds: readonly string[]): Promise<void> {
+  await eraseReturnsOf(tx, orderIds);
+  await eraseAmendmentsOf(tx, orderIds);
+  await eraseCutsOf(tx, orderIds);
+  await eraseParcelsOf(tx, orderIds);
+  await erasePaymentsOf(tx, orderIds);
+  await eraseNotesOf(tx, orderIds);
+  await eraseStaffNotesOf(tx, orderIds);
+}
+
+/**
+ * Erases what was written about an order since it was erased: why goods come back, why money goes back, what a bank or carrier says. While
+ * something of it is to be done that is needed, and it is tried again. Of an order that was not erased it does nothing.
+ */
+export async function eraseAgain(db: Database, orderId: string): Promise<void> {
+  const isDone = await db.retrying(async (tx) => {
+    const order = await findErasedOrder(tx, orderId);
+    if (!order) return false;
+    if (order.isUnfinished) {
+      await enqueueOnce(tx, { topic: 'order.erase', key: orderId }, OPEN_AGAIN_SECONDS);
+      return false;
+    }
+    await eraseTexts(tx, [orderId]);
+    await eraseLaterEventsOf(tx, [orderId]);
+    return true;
+  });
+  if (!isDone) return;
+  const ids = (await selectIdsOfOrder(db, orderId)).map(({ id }) => id);
+  await eraseResponses(db, ids);
 }

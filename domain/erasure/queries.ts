@@ -58,19 +58,42 @@ export async function hasOrdersLeft(on: Queryable, customerId: string): Promise<
   return left !== undefined;
 }
 
-/** Ids of a customer's orders and of what was made of them, by which responses about them are known. */
-export function selectIdsOf(on: Queryable, customerId: string): Promise<{ id: string }[]> {
-  return many<{ id: string }>(
-    on,
-    'erasure.ids',
-    `with theirs as (select id from orders where customer_id = $1)
-     select id from theirs
+/** Orders, `theirs`, and what was made of them: by these ids responses about them are known. */
+const IDS = `select id from theirs
      union all select r.id from refunds r join theirs o on o.id = r.order_id
      union all select p.id from payments p join theirs o on o.id = p.order_id
      union all select c.id from captures c join theirs o on o.id = c.order_id
      union all select t.id from customer_returns t join theirs o on o.id = t.order_id
-     union all select n.id from order_notes n join theirs o on o.id = n.order_id`,
+     union all select n.id from order_notes n join theirs o on o.id = n.order_id`;
+
+export function selectIdsOf(on: Queryable, customerId: string): Promise<{ id: string }[]> {
+  return many<{ id: string }>(
+    on,
+    'erasure.ids',
+    `with theirs as (select id from orders where customer_id = $1) ${IDS}`,
     [customerId],
+  );
+}
+
+export function selectIdsOfOrder(on: Queryable, orderId: string): Promise<{ id: string }[]> {
+  return many<{ id: string }>(
+    on,
+    'erasure.ids_of_order',
+    `with theirs as (select id from orders where id = $1) ${IDS}`,
+    [orderId],
+  );
+}
+
+/** An order that was erased; undefined: it was not. */
+export function findErasedOrder(
+  on: Queryable,
+  orderId: string,
+): Promise<{ isUnfinished: boolean } | undefined> {
+  return maybeOne<{ isUnfinished: boolean }>(
+    on,
+    'erasure.erased_order',
+    `select ${UNFINISHED} as "isUnfinished" from orders o where o.id = $1 and o.erased_at is not null`,
+    [orderId],
   );
 }
 

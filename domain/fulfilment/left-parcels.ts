@@ -50,7 +50,6 @@ export async function recordLeftAfterStop(
         about: shipmentId,
         why: `${carrier} picked up ${parcel} of order ${orderId} at ${warehouse} (${units} units) after it was ${status === 'failed' ? 'given up as failed' : status}.`,
         details: {
-          severity: 'critical',
           shipmentId,
           warehouse,
           carrier,
@@ -87,7 +86,6 @@ export async function raiseBlockedLeft(tx: Transaction, shipments: readonly Ship
           about: shipmentId,
           why: `${carrier} picked up ${units} blocked units (${named}) of order ${orderId} at ${warehouse}.`,
           details: {
-            severity: 'critical',
             shipmentId,
             warehouse,
             carrier,

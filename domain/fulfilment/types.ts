@@ -99,7 +99,9 @@ export interface Carrier {
 export interface RunningCarrier extends Carrier {
   /** Begins that work. Any number of processes may. */
   start(): void;
-  /** Stops after what is under way. */
+  /** Ends that work after what is under way; bookings and voids go on. What is left is kept for the next to start. Again: waits for it. */
+  stop(): Promise<void>;
+  /** Stops, and frees what it holds. */
   close(): Promise<void>;
 }
 

@@ -46,6 +46,8 @@ export interface Principal {
   scopes: readonly Scope[];
   /** What `anonymous` made is theirs too: of the one service that has adopted it. */
   adoptsAnonymous?: boolean;
+  /** Of a person: when they signed in, which refreshing a token does not change; null: their token does not say. */
+  signedInAt?: Date | null;
 }
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -3,6 +3,7 @@ import { pageIn, type Page, type PagePosition } from '../../platform/database/pa
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/database/outbox';
 import { recordChange } from '../audit/record';
+import { recordEntries } from '../event-log/record';
 import {
   endJob,
   insertJob,
@@ -28,7 +29,11 @@ import {
   type NewJob,
 } from './types';
 
-export { selectCancelRequested as isCancelRequested, selectJobInput as readJobInput } from './queries';
+export {
+  selectCancelForced as isCancelForced,
+  selectCancelRequested as isCancelRequested,
+  selectJobInput as readJobInput,
+} from './queries';
 
 /** A transaction of the caller's, or the database: then each call is a transaction of its own. */
 type Connection = Database | Transaction;
@@ -56,8 +61,11 @@ export function createCallerRunJob(on: Connection, job: NewJob): Promise<JobView
   });
 }
 
-/** Of a job that somebody starts, an upload included: what it changes is not told row by row. */
+/** In the audit log where somebody starts it, an upload included: what it changes is not told row by row. */
 async function recordStarted(tx: Transaction, { id, type, actor }: NewJob): Promise<void> {
+  await recordEntries(tx, [
+    { type: 'job.started', subject: { type: 'job', id }, actor, owner: actor, data: { type } },
+  ]);
   if (actor === SCHEDULE) return;
   await recordChange(tx, {
     actor,
@@ -90,7 +98,7 @@ export function completeJob(
   also?: (tx: Transaction) => Promise<unknown>,
 ): Promise<JobView> {
   return changing(on, id, async (tx) => {
-    const completed = await endJob(tx, id, { status: 'completed', error: null, ...ended(outcome) });
+    const completed = await endOnce(tx, id, { status: 'completed', error: null, ...ended(outcome) });
     if (completed) await also?.(tx);
     return completed;
   });
@@ -114,11 +122,17 @@ export function failJob(
 /**
  * Asks a job to stop. Its workflow checks between two steps, and is started again if it is gone.
  *
+ * @param options.force a statement of it that runs is ended as well, where it has long ones
  * @throws AppError `JOB_NOT_FOUND`, `JOB_ENDED` when it is completed or has failed
  */
-export function requestCancel(on: Connection, id: string, actor: string): Promise<JobView> {
+export function requestCancel(
+  on: Connection,
+  id: string,
+  actor: string,
+  { force = false } = {},
+): Promise<JobView> {
   return changing(on, id, async (tx) => {
-    const marked = await markCancel(tx, id);
+    const marked = await markCancel(tx, id, force);
     const { status } = existing(await selectJob(tx, id), id);
     if (status === 'completed' || status === 'failed') {
       throw new AppError('JOB_ENDED', `This job has ended: it is ${status}.`, { jobId: id });
@@ -200,7 +214,24 @@ function start(tx: Transaction, id: string): Promise<void> {
 }
 
 function end(on: Connection, id: string, how: JobEnd): Promise<JobView> {
-  return changing(on, id, (tx) => endJob(tx, id, how));
+  return changing(on, id, (tx) => endOnce(tx, id, how));
+}
+
+/** Returns false when it has ended before. */
+async function endOnce(tx: Transaction, id: string, how: JobEnd): Promise<boolean> {
+  const job = await endJob(tx, id, how);
+  if (!job) return false;
+  const errorCode = how.error?.code;
+  await recordEntries(tx, [
+    {
+      type: `job.${how.status}`,
+      subject: { type: 'job', id },
+      actor: 'system',
+      owner: job.actor,
+      data: { type: job.type, ...(errorCode === undefined ? {} : { errorCode }) },
+    },
+  ]);
+  return true;
 }
 
 function ended(outcome: JobOutcome | undefined): Pick<JobEnd, 'result' | 'file'> {

@@ -140,14 +140,19 @@ export interface JobEnd {
   error: { code: string; detail: string } | null;
 }
 
-/** Returns false when it has ended before: its first end stays. */
-export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<boolean> {
-  const changed = await execute(
+/** What has ended, and who started it; undefined when it has ended before: its first end stays. */
+export function endJob(
+  tx: Transaction,
+  id: string,
+  end: JobEnd,
+): Promise<{ type: JobType; actor: string } | undefined> {
+  return maybeOne(
     tx,
     'jobs.end',
     `update jobs set status = $2, result = $3, file = $4, error_code = $5, error_detail = $6, version = version + 1,
             finished_at = clock_timestamp()
-     where id = $1 and status = any ($7::text[])`,
+     where id = $1 and status = any ($7::text[])
+     returning type, actor`,
     [
       id,
       end.status,
@@ -158,17 +163,17 @@ export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<
       JOB_TRANSITIONS[end.status],
     ],
   );
-  return changed === 1;
 }
 
 /** Records that a job that has not ended is to be cancelled. Returns false when that is recorded already, or it has ended. */
-export async function markCancel(tx: Transaction, id: string): Promise<boolean> {
+export async function markCancel(tx: Transaction, id: string, force: boolean): Promise<boolean> {
   const changed = await execute(
     tx,
     'jobs.request_cancel',
-    `update jobs set cancel_requested_at = clock_timestamp(), version = version + 1
-     where id = $1 and cancel_requested_at is null and status in ('queued', 'running')`,
-    [id],
+    `update jobs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), cancel_forced = cancel_forced or $2,
+       version = version + 1
+     where id = $1 and (cancel_requested_at is null or $2 and not cancel_forced) and status in ('queued', 'running')`,
+    [id, force],
   );
   return changed === 1;
 }
@@ -195,5 +200,13 @@ export async function selectCancelRequested(on: Queryable, id: string): Promise<
     'select 1 from jobs where id = $1 and cancel_requested_at is not null',
     [id],
   );
+  return row !== undefined;
+}
+
+/** Whether a job is to be cancelled within what it does, not only after it. */
+export async function selectCancelForced(on: Queryable, id: string): Promise<boolean> {
+  const row = await maybeOne(on, 'jobs.cancel_forced', 'select 1 from jobs where id = $1 and cancel_forced', [
+    id,
+  ]);
   return row !== undefined;
 }

@@ -9,6 +9,7 @@ export const JOBS = {
     workflow: 'consistencyCheck',
     summary: 'Checks that stock, ledger, reservations, orders and workflows agree',
   },
+  settlement: { workflow: 'settlement', summary: 'Makes a settlement file' },
 } as const satisfies Record<string, { workflow: string; summary: string }>;
 
 export type JobType = keyof typeof JOBS;

@@ -8,7 +8,7 @@ import {
   lockOrderReservations,
   lockReservations,
   openLines,
-  setReservationStatus,
+  setReservationsExpired,
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import {
@@ -78,7 +78,7 @@ async function expireReservations(
   const ids = [...orderOf.keys()];
   if (ids.length === 0) return;
   const lines = await openLines(tx, ids);
-  await setReservationStatus(tx, ids, 'expired');
+  await setReservationsExpired(tx, ids, 'order');
   await releaseLines(tx, {
     kind: 'expire',
     endAs: 'expired',

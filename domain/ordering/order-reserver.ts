@@ -16,7 +16,7 @@ import { createPayments } from '../payments/payments';
 import type { PaymentGateway } from '../payments/gateway';
 import type { SourcingStrategy } from '../stock/sourcing/types';
 import type { ReservationPlan, Refusal } from '../stock/reservations/plan-reservation';
-import { createReserver } from '../stock/reservations/reserve';
+import { createReserver, type PlanLimit } from '../stock/reservations/reserve';
 import { openBackorders } from './backorders/backorders';
 import { reclaimExpired } from './expire';
 import {
@@ -137,28 +137,43 @@ async function limitOf(
   requests: readonly OrderReservationRequest[],
   productIdOf: (sku: string) => number | undefined,
   limits: BackorderLimits,
-): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+): Promise<PlanLimit<OrderReservationRequest>> {
   const waits = requests.filter(({ mode }) => mode === 'backorder');
-  const check = await checkBackorderLimits(tx, limits, {
+  const waiting = await checkBackorderLimits(tx, limits, {
     productIds: [
       ...new Set(waits.flatMap(({ lines }) => lines.flatMap(({ sku }) => productIdOf(sku) ?? []))),
     ],
     customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
   });
-  return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
+  return {
+    refusalOf: (plan) =>
+      plan.request.mode === 'backorder' ? waiting.refusalOf(plan.request.order.customerId, plan) : null,
+    count(plan) {
+      if (plan.request.mode === 'backorder') waiting.count(plan.request.order.customerId, plan);
+    },
+  };
 }
 
 async function boundOf(
   tx: Transaction,
   requests: readonly OrderReservationRequest[],
   limits: UnpaidLimits,
-): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+): Promise<PlanLimit<OrderReservationRequest>> {
   const customerIds = [...new Set(requests.flatMap(({ order }) => limitedCustomer(order) ?? []))];
-  const check = await checkUnpaidLimits(tx, limits, customerIds);
-  return ({ request, allocations }) => {
-    const customerId = limitedCustomer(request.order);
-    const units = allocations.reduce((sum, { quantity }) => sum + quantity, 0);
-    return customerId === null ? null : check(customerId, { orders: 1, units });
+  const unpaid = await checkUnpaidLimits(tx, limits, customerIds);
+  const wantedBy = ({ allocations }: ReservationPlan<OrderReservationRequest>) => ({
+    orders: 1,
+    units: allocations.reduce((sum, { quantity }) => sum + quantity, 0),
+  });
+  return {
+    refusalOf(plan) {
+      const customerId = limitedCustomer(plan.request.order);
+      return customerId === null ? null : unpaid.refusalOf(customerId, wantedBy(plan));
+    },
+    count(plan) {
+      const customerId = limitedCustomer(plan.request.order);
+      if (customerId !== null) unpaid.count(customerId, wantedBy(plan));
+    },
   };
 }
 

@@ -128,6 +128,7 @@ export function eventsOf(plan: OrderPlan): NewEvent[] {
       orderId,
       type: 'order_placed',
       actor: order.owner,
+      requestId: order.httpRequestId,
       data: { items: lines, fulfilment: order.fulfilment, customerId: order.customerId },
     },
   ];

@@ -7,9 +7,10 @@ import {
   type StoppedLine,
 } from '../fulfilment/shipments-of-order';
 import { markReleased } from '../fulfilment/stop';
-import { pricesOfLines } from '../orders/payment-terms';
+import { pricesOfProducts, sumOf } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import { lockRefundable, planRefunds } from '../payments/refund';
+import type { RefundPlan } from '../payments/types';
 import {
   lockOrderReservations,
   openLines,
@@ -112,30 +113,24 @@ async function planRefundsOf(
   stopped: readonly StoppedLine[],
 ): Promise<NewEvent[]> {
   const payments = await lockRefundable(tx, orderId);
-  const prices = await pricesOfLines(tx, orderId, stopped);
+  const plans: RefundPlan[] = [];
   // Of a payment that is captured parcel by parcel less is captured.
-  const plans = payments
-    .filter(({ isWhole }) => isWhole)
-    .flatMap(({ paymentId, reservationId }) => {
-      const lines = stopped.filter((line) => line.reservationId === reservationId);
-      const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
-      if (first === undefined) return [];
-      const hasFailed = lines.some(({ status }) => status === 'failed');
-      const isCut = lines.some(({ isForCut }) => isForCut);
-      return [
-        {
-          paymentId,
-          amountMinor: prices.get(reservationId) ?? 0,
-          origin: { kind: 'shipment' as const, id: first },
-          reason: hasFailed
-            ? 'the carrier failed'
-            : isCut
-              ? 'a part was cancelled'
-              : 'the order was cancelled',
-          actor: null,
-        },
-      ];
+  for (const { paymentId, reservationId } of payments.filter(({ isWhole }) => isWhole)) {
+    const lines = stopped.filter((line) => line.reservationId === reservationId);
+    const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
+    if (first === undefined) continue;
+    const products = await pricesOfProducts(tx, orderId, lines);
+    const hasFailed = lines.some(({ status }) => status === 'failed');
+    const isCut = lines.some(({ isForCut }) => isForCut);
+    plans.push({
+      paymentId,
+      amountMinor: sumOf(products),
+      products,
+      origin: { kind: 'shipment', id: first },
+      reason: hasFailed ? 'the carrier failed' : isCut ? 'a part was cancelled' : 'the order was cancelled',
+      actor: null,
     });
+  }
   return planRefunds(tx, orderId, { payments, plans });
 }
 

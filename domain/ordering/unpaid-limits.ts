@@ -17,9 +17,16 @@ const NOTHING: UnpaidLimits = { orders: 0, units: 0 };
 /** What is to be added for a customer: orders (0 for more units of one that there is), and units. */
 type Wanted = UnpaidLimits;
 
+/** What customers have not paid for, with what is to be added. */
+export interface UnpaidOrders {
+  /** Why a customer may not keep so much more; null: they may. */
+  refusalOf(customerId: string, wanted: Wanted): UnpaidRefusal | null;
+  /** It is added. */
+  count(customerId: string, wanted: Wanted): void;
+}
+
 /**
- * Reads what these customers have not paid for, and returns a check of what is to be added to it. What it lets through counts for the
- * next.
+ * Reads what these customers have not paid for.
  *
  * Other transactions that add to it wait for this one, so the limits are exact. It is the last lock that a transaction takes before it
  * writes: who has it waits for nobody.
@@ -28,16 +35,17 @@ export async function checkUnpaidLimits(
   tx: Transaction,
   limits: UnpaidLimits,
   customerIds: readonly string[],
-): Promise<(customerId: string, wanted: Wanted) => UnpaidRefusal | null> {
-  if (customerIds.length === 0) return () => null;
+): Promise<UnpaidOrders> {
+  if (customerIds.length === 0) return { refusalOf: () => null, count: () => undefined };
   await lockCustomers(tx, [...customerIds].sort());
   const unpaid = await readUnpaid(tx, customerIds);
-  return (customerId, wanted) => {
-    const has = unpaid.get(customerId) ?? NOTHING;
-    const refusal = unpaidRefusal(limits, has, wanted);
-    if (!refusal)
+  const of = (customerId: string) => unpaid.get(customerId) ?? NOTHING;
+  return {
+    refusalOf: (customerId, wanted) => unpaidRefusal(limits, of(customerId), wanted),
+    count(customerId, wanted) {
+      const has = of(customerId);
       unpaid.set(customerId, { orders: has.orders + wanted.orders, units: has.units + wanted.units });
-    return refusal;
+    },
   };
 }
 

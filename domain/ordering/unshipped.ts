@@ -1,7 +1,8 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
-import { pricesOfLines } from '../orders/payment-terms';
+import { pricesOfProducts, sumOf } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import { lockRefundable, lockRefundableOfOrders, planRefunds } from '../payments/refund';
+import type { RefundPlan } from '../payments/types';
 import type { OpenLine } from '../stock/reservations/reservations';
 import { selectUnshipped, selectUnshippedAmong } from './unshipped-queries';
 
@@ -56,11 +57,13 @@ export async function planRefundsOfUnshipped(
 ): Promise<NewEvent[]> {
   if (lines.length === 0) return [];
   const payments = await lockRefundable(tx, orderId);
-  const prices = await pricesOfLines(tx, orderId, lines);
-  const plans = payments.flatMap(({ paymentId, reservationId, isWhole }) => {
-    const amountMinor = isWhole ? prices.get(reservationId) : undefined;
-    const origin = { kind: 'payment' as const, id };
-    return amountMinor === undefined ? [] : [{ paymentId, amountMinor, origin, reason, actor: null }];
-  });
+  const plans: RefundPlan[] = [];
+  for (const { paymentId, reservationId } of payments.filter(({ isWhole }) => isWhole)) {
+    const own = lines.filter((line) => line.reservationId === reservationId);
+    if (own.length === 0) continue;
+    const products = await pricesOfProducts(tx, orderId, own);
+    const origin = { kind: 'payment', id } as const;
+    plans.push({ paymentId, amountMinor: sumOf(products), products, origin, reason, actor: null });
+  }
   return planRefunds(tx, orderId, { payments, plans });
 }

@@ -1,5 +1,6 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { pageIn, type Page } from '../../platform/database/pages';
+import { createSharedReads } from '../../platform/shared-reads';
 import { itemStatus } from '../orders/rules';
 import type { Shortage } from '../stock/sourcing/types';
 import { openAmendment } from './amendments/views';
@@ -22,6 +23,14 @@ export async function readOrders(
 ): Promise<Map<string, OrderRecord>> {
   const found = orderIds.length === 0 ? [] : await selectOrders(on, orderIds);
   return new Map(found.map((row) => [row.id, asRecord(row)]));
+}
+
+/** Orders of one statement at most: each is read from a dozen tables. */
+const SHARED = { lanes: 2, maxBatch: 32 };
+
+/** Reads orders for many callers, who share statements. Each is read after it was asked for; null: no such order. */
+export function createOrderReader(db: Database): (orderId: string) => Promise<OrderRecord | null> {
+  return createSharedReads({ ...SHARED, read: (orderIds) => readOrders(db, orderIds) });
 }
 
 /** Null: no such order. */

@@ -69,8 +69,9 @@ export function upsertItems(tx: Transaction, orderId: string, added: readonly Ad
   return execute(
     tx,
     'orders.upsert_items',
-    `insert into order_items as i (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity)
-     select $1, (select coalesce(max(line), 0) from order_items where order_id = $1) + n, product, sku, quantity, price, quantity
+    `insert into order_items as i (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity, merchant_id)
+     select $1, (select coalesce(max(line), 0) from order_items where order_id = $1) + n, product, sku, quantity, price, quantity,
+       (select p.merchant_id from products p where p.id = product)
      from unnest($2::int[], $3::text[], $4::int[], $5::bigint[], $6::int[]) with ordinality
        as a (product, sku, quantity, price, revived, n)
      on conflict (order_id, product_id) do update

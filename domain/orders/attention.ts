@@ -9,8 +9,10 @@ import {
   selectDetailsOfOrder,
   selectNeedsByReason,
   selectOrdersInNeed,
+  type AlertSeverity,
   type AlertView,
 } from '../stock/alerts/alerts';
+import { eraseErasedLater } from './erase-later';
 import { appendEvents } from './events';
 import { ATTENTION, type AttentionKind, type NewEvent } from './types';
 
@@ -42,11 +44,20 @@ export async function raiseAttention(tx: Transaction, attention: readonly Attent
   if (attention.length === 0) return;
   await raiseOrderAlerts(
     tx,
-    attention.map(({ orderId, kind, about, why, details }) => ({
-      orderId,
-      subject: subjectOf({ kind, about }),
-      details: { ...details, reason: kind, about, why, next: ATTENTION[kind].next },
-    })),
+    attention.map(({ orderId, kind, about, why, details }) => {
+      const info = ATTENTION[kind];
+      const severity = 'severity' in info ? { severity: info.severity } : {};
+      return {
+        orderId,
+        subject: subjectOf({ kind, about }),
+        details: { ...details, ...severity, reason: kind, about, why, next: info.next },
+      };
+    }),
+  );
+  // What is noted about it.
+  await eraseErasedLater(
+    tx,
+    attention.map(({ orderId }) => orderId),
   );
 }
 
@@ -88,11 +99,28 @@ export function ordersInNeed(on: Queryable, kind: AttentionKind): Promise<string
   return selectOrdersInNeed(on, kind);
 }
 
-/** How often orders need a person now, by every reason that there is. */
-export async function countAttention(on: Queryable): Promise<Readonly<Record<string, number>>> {
-  const none = Object.fromEntries(Object.keys(ATTENTION).map((kind) => [kind, 0]));
-  const found = await selectNeedsByReason(on);
-  return { ...none, ...Object.fromEntries(found.map(({ reason, count }) => [reason, count])) };
+const SEVERITIES: ReadonlyMap<string, AlertSeverity> = new Map(
+  Object.entries(ATTENTION).map(([reason, info]) => [
+    reason,
+    'severity' in info ? info.severity : 'warning',
+  ]),
+);
+
+export interface AttentionCount {
+  reason: string;
+  severity: AlertSeverity;
+  count: number;
+}
+
+/** How often orders need a person and nobody has acknowledged it, by every reason that there is: 0 where none does. */
+export async function countAttention(on: Queryable): Promise<AttentionCount[]> {
+  const found = new Map((await selectNeedsByReason(on)).map(({ reason, count }) => [reason, count]));
+  return [...new Set([...SEVERITIES.keys(), ...found.keys()])].map((reason) => ({
+    reason,
+    // A reason of a later version is not known here.
+    severity: SEVERITIES.get(reason) ?? 'warning',
+    count: found.get(reason) ?? 0,
+  }));
 }
 
 const BY_HAND = Object.entries(ATTENTION)

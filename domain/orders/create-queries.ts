@@ -112,8 +112,11 @@ export function insertItems(tx: Transaction, items: readonly NewItem[]): Promise
     tx,
     'orders.insert_items',
     `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor,
-                              reserved_quantity, backordered_quantity, cancelled_quantity)
-     select * from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::int[], $9::int[])`,
+                              reserved_quantity, backordered_quantity, cancelled_quantity, merchant_id)
+     select i.*, p.merchant_id
+     from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::int[], $9::int[])
+       as i (order_id, line, product_id, sku, quantity, price, reserved, backordered, cancelled)
+     left join products p on p.id = i.product_id`,
     [
       items.map((i) => i.orderId),
       items.map((i) => i.line),

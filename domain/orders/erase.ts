@@ -15,3 +15,8 @@ export async function eraseCustomerOf(tx: Transaction, orderIds: readonly string
   announceOrders(tx, erased);
   return erased;
 }
+
+/** Takes out of the events of orders that were erased before what was written since. */
+export function eraseLaterEventsOf(tx: Transaction, orderIds: readonly string[]): Promise<void> {
+  return eraseEvents(tx, orderIds);
+}

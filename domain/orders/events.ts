@@ -1,6 +1,7 @@
 import type { Transaction } from '../../platform/database/database';
 import { countEffects } from '../../platform/database/effects';
 import type { NewEvent } from './types';
+import { eraseLater } from './erase-later';
 import { insertEvents } from './queries';
 
 /**
@@ -10,7 +11,8 @@ import { insertEvents } from './queries';
  */
 export async function appendEvents(tx: Transaction, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  await insertEvents(tx, events);
+  const erased = await insertEvents(tx, events);
+  await eraseLater(tx, erased);
   countEffects(tx, { kind: 'order_event', labels: events.map(({ type }) => type) });
   announceOrders(
     tx,

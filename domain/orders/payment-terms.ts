@@ -63,3 +63,25 @@ export function pricesOfLines(
     })),
   );
 }
+
+/**
+ * What units of an order cost, by product, minor units.
+ *
+ * @returns by id of the product, in its digits
+ */
+export function pricesOfProducts(
+  on: Queryable,
+  orderId: string,
+  lines: readonly { productId: number; openQuantity: number }[],
+): Promise<Map<string, number>> {
+  return pricesOf(
+    on,
+    orderId,
+    lines.map(({ productId, openQuantity: quantity }) => ({ group: String(productId), productId, quantity })),
+  );
+}
+
+/** What all of them cost together. */
+export function sumOf(prices: ReadonlyMap<string, number>): number {
+  return [...prices.values()].reduce((sum, minor) => sum + minor, 0);
+}

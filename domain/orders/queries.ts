@@ -8,39 +8,42 @@ import { OPEN_ORDER_STATUSES } from './types';
 /**
  * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
  * Orders that do not exist get none. What somebody did to an order that is not their own goes into the audit log in the same statement:
- * those that place orders send nothing after it.
+ * those that place orders send nothing after it. Returns the orders that were erased before.
  */
-export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
-  return execute(
+export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Promise<{ orderId: string }[]> {
+  return many<{ orderId: string }>(
     tx,
     'orders.insert_events',
     `with added as (
-       select t.order_id, t.type, t.data, t.actor, t.n, row_number() over (partition by t.order_id order by t.n) as place
-       from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[]) with ordinality as t (order_id, type, data, actor, n)
+       select t.order_id, t.type, t.data, t.actor, t.request_id, t.n, row_number() over (partition by t.order_id order by t.n) as place
+       from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::text[]) with ordinality
+         as t (order_id, type, data, actor, request_id, n)
      ), locked as (
        select id from orders where id in (select order_id from added) order by id for no key update
      ), bumped as (
        update orders o set event_seq = o.event_seq + c.count, updated_at = clock_timestamp()
        from (select order_id, count(*)::int as count from added group by order_id) c, locked l
        where o.id = l.id and c.order_id = o.id
-       returning o.id, o.event_seq - c.count as base, o.owner, o.customer_id
+       returning o.id, o.event_seq - c.count as base, o.owner, o.customer_id, o.erased_at
      ), numbered as (
        select a.*, b.base + a.place as seq, b.owner,
               case when a.actor <> 'user:' || b.customer_id then b.customer_id end as on_behalf_of
        from added a join bumped b on b.id = a.order_id
      ), of_others as (
        select actor, on_behalf_of, 'order.' || type as action, 'order' as subject_type, order_id::text as subject_id,
-              jsonb_build_object('event', seq) as after
+              jsonb_build_object('event', seq) as after, request_id
        from numbered where on_behalf_of is not null and (actor like 'user:%' or actor <> owner)
-     ), ${entriesOf('of_others', '$5::text', '$6::text')}
-     insert into order_events (order_id, seq, type, data, actor, on_behalf_of)
-     select order_id, seq, type, data, actor, on_behalf_of from numbered`,
+     ), ${entriesOf('of_others', '$6::text')}, events as (
+       insert into order_events (order_id, seq, type, data, actor, on_behalf_of)
+       select order_id, seq, type, data, actor, on_behalf_of from numbered
+     )
+     select id as "orderId" from bumped where erased_at is not null`,
     [
       events.map((e) => e.orderId),
       events.map((e) => e.type),
       events.map((e) => JSON.stringify(e.data ?? {})),
       events.map((e) => e.actor ?? null),
-      tx.origin?.requestId ?? null,
+      events.map((e) => e.requestId ?? tx.origin?.requestId ?? null),
       tx.origin?.address ?? null,
     ],
   );
@@ -164,6 +167,16 @@ export function updateMoneyClosed(tx: Transaction, orderIds: readonly string[]):
     tx,
     'orders.update_money_closed',
     'update orders set money_closed_at = clock_timestamp() where id = any ($1::uuid[])',
+    [orderIds],
+  );
+}
+
+/** Of these those that were erased. */
+export function selectErased(tx: Transaction, orderIds: readonly string[]): Promise<{ orderId: string }[]> {
+  return many<{ orderId: string }>(
+    tx,
+    'orders.erased',
+    'select id as "orderId" from orders where id = any ($1::uuid[]) and erased_at is not null',
     [orderIds],
   );
 }

@@ -97,6 +97,8 @@ export interface OrderInput {
   review?: ReviewTerms | undefined;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;
+  /** Id of the HTTP request that placed it, for the audit log; absent: there was none, or a build of before took it. */
+  httpRequestId?: string | undefined;
 }
 
 /** Types of events that say how orders go on and end, of money and parcels too: each is counted from zero on. */
@@ -142,6 +144,8 @@ export interface NewEvent {
   type: string;
   /** The caller who caused it; absent: nobody in particular. */
   actor?: string | undefined;
+  /** The HTTP request by which they did; absent: that of the transaction. */
+  requestId?: string | undefined;
   data?: Record<string, unknown>;
 }
 
@@ -162,7 +166,7 @@ export interface PricedUnits {
 
 /**
  * Everything for which an order needs a person, and what that person does. `byHand`: only that person can say when it is done
- * (`endAttention`); the others end by themselves when their cause is gone.
+ * (`endAttention`); the others end by themselves when their cause is gone. `severity`: of its alerts, `warning` unless given.
  */
 export const ATTENTION = {
   refund_failed: {
@@ -216,6 +220,7 @@ export const ATTENTION = {
   left_after_stop: {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+    severity: 'critical',
   },
   units_blocked: {
     next: 'Units of this order were recalled, put on hold or past their last day, and there were no others: they are cut, and what was paid for them goes back by itself. Tell the customer. Then end this with POST /inventory/alerts/{id}/resolve.',
@@ -228,6 +233,7 @@ export const ATTENTION = {
   blocked_left: {
     next: 'The carrier picked up units that are recalled, on quality hold or past their last day. Tell the customer not to use them and get them back. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+    severity: 'critical',
   },
   review_open: {
     next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
@@ -238,7 +244,7 @@ export const ATTENTION = {
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",
   },
-} as const satisfies Record<string, { next: string; byHand?: true }>;
+} as const satisfies Record<string, { next: string; byHand?: true; severity?: 'critical' }>;
 
 export type AttentionKind = keyof typeof ATTENTION;
 
@@ -246,6 +252,8 @@ declare module '../../platform/database/outbox' {
   interface OutboxTopics {
     /** Wakes the saga of an order, which reads its rows again. */
     'order.wake': 'orderId';
+    /** Something was written about an order that was erased before: it is erased too. */
+    'order.erase': 'orderId';
   }
 }
 

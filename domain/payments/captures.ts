@@ -1,6 +1,7 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { postCapture } from '../money/posting';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
@@ -162,6 +163,7 @@ async function settleCapture(
     // Where the gateway has taken another sum, or has not ended the charge, the void of the rest finds what it took besides.
     const isEnded = outcome.endedMinor === capture.capturedMinor + amountMinor;
     await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal: isFinal && isEnded });
+    await postCapture(tx, { sourceId: captureId, paymentId, amountMinor });
     await resolveAttention(tx, attentionOnCapture(captureId));
     await appendEvents(tx, [
       { orderId, type: 'capture_succeeded', data: { captureId, paymentId, amountMinor } },

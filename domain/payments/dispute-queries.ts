@@ -1,7 +1,7 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import type { DisputeFact } from './gateway-event-types';
-import { FREEZING_DISPUTE_STATUSES, type DisputeStatus } from './types';
+import { TAKING_DISPUTE_STATUSES, type DisputeStatus } from './types';
 
 export interface DisputeRow {
   id: string;
@@ -59,7 +59,7 @@ export function upsertDispute(
 
 /** SQL of whether the payment `p` has a dispute that may stand in the way of its refunds. */
 export const IS_DISPUTED = `exists (select from disputes d where d.payment_id = p.id
-  and d.status in ${literals([...FREEZING_DISPUTE_STATUSES, 'lost'])})`;
+  and d.status in ${literals(TAKING_DISPUTE_STATUSES)})`;
 
 export interface DisputedMoney {
   gatewayRef: string;
@@ -87,7 +87,7 @@ export function selectDisputedMoney(
                  and (r.status in ('pending', 'succeeded')
                       or r.status = 'planned' and r.tries > 0 and r.asked_at is not null and r.id <> $2)), 0)::bigint as "refundedMinor"
      from disputes d join payments p on p.id = d.payment_id
-     where d.payment_id = $1 and d.status in ${literals([...FREEZING_DISPUTE_STATUSES, 'lost'])}
+     where d.payment_id = $1 and d.status in ${literals(TAKING_DISPUTE_STATUSES)}
      order by d.created_at, d.id`,
     [paymentId, refundId],
   );

@@ -1,12 +1,13 @@
 import type { Transaction } from '../../platform/database/database';
 import { derivedId } from '../../platform/ids';
+import { postDispute } from '../money/posting';
 import { raiseAttention, resolveAttention, type Attention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { lockPayment, selectDispute, upsertDispute } from './dispute-queries';
 import { updateRefundsDue } from './gateway-event-queries';
 import { disputeMoves } from './rules';
 import type { DisputeFact } from './gateway-event-types';
-import { OPEN_DISPUTE_STATUSES, type DisputeStatus } from './types';
+import { OPEN_DISPUTE_STATUSES, TAKING_DISPUTE_STATUSES, type DisputeStatus } from './types';
 
 /**
  * Writes what a gateway says of a dispute, with an event in the order's history where its status changes. An older statement
@@ -27,6 +28,8 @@ export async function recordDispute(
     return false;
   const id = known?.id ?? derivedId('dispute', paymentId, fact.gatewayRef);
   await upsertDispute(tx, { ...fact, id, paymentId, orderId });
+  const takenMinor = hasTaken(fact.status) ? fact.amountMinor : 0;
+  await postDispute(tx, { disputeId: id, takenMinor, effectiveAt: fact.occurredAt });
   const isNewStatus = known?.status !== fact.status;
   if (isNewStatus) await updateRefundsDue(tx, paymentId, null);
   await tellPeople(tx, { orderId, disputeId: id, fact });
@@ -52,6 +55,11 @@ async function tellPeople(
   const { gatewayRef, amountMinor, currency, dueBy } = fact;
   const details = { gatewayRef, amountMinor, currency, dueBy: dueBy?.toISOString() ?? null };
   await raiseAttention(tx, [{ orderId, kind: needed, about, why: `${why}${due}`, details }]);
+}
+
+/** The money is with the bank, for now or for good. */
+function hasTaken(status: DisputeStatus): boolean {
+  return (TAKING_DISPUTE_STATUSES as readonly DisputeStatus[]).includes(status);
 }
 
 const NEEDS = ['disputed', 'dispute_lost'] as const satisfies readonly Attention['kind'][];

@@ -1,4 +1,5 @@
 import type { Transaction } from '../../platform/database/database';
+import { postRefund } from '../money/posting';
 import { raiseAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { RefundOutcome } from './gateway';
@@ -20,6 +21,7 @@ export async function recordMadeAfterSettlement(
   if (status !== 'succeeded') return;
   const { id: refundId, orderId, paymentId, amountMinor, settledAs } = refund;
   await updateRefundFound(tx, refundId, gatewayRef);
+  await postRefund(tx, refundId);
   const data = { refundId, paymentId, amountMinor, gatewayRef, settledAs };
   await appendEvents(tx, [{ orderId, type: 'refund_found', data }]);
 }

@@ -1,4 +1,5 @@
 import type { Transaction } from '../../platform/database/database';
+import { postCapture } from '../money/posting';
 import { appendEvents } from '../orders/events';
 import { updateToAction } from './charge-queries';
 import { insertPayments, updateAuthorized, updateOutcome } from './queries';
@@ -43,6 +44,8 @@ export async function settlePayment(
     await updateAuthorized(tx, { id: paymentId, status: becomes, ...authorization });
   } else {
     await updateOutcome(tx, { id: paymentId, status: outcome.status, gatewayRef, declineCode });
+    if (outcome.status === 'captured')
+      await postCapture(tx, { sourceId: paymentId, paymentId, amountMinor, isUnwanted: !isWanted });
   }
   const data =
     outcome.status === 'declined' ? { paymentId, declineCode } : { paymentId, amountMinor, currency };

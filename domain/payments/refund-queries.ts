@@ -63,8 +63,8 @@ export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund
     tx,
     'payments.insert_refunds',
     `with planned as (
-       insert into refunds (id, payment_id, order_id, amount_minor, reason, origin, origin_id, actor)
-       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[])
+       insert into refunds (id, payment_id, order_id, amount_minor, reason, origin, origin_id, actor, for_products)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::jsonb[])
        on conflict (origin, origin_id, payment_id) where origin is not null do nothing
        returning id, payment_id, amount_minor
      ), set_aside as (
@@ -82,6 +82,7 @@ export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund
       refunds.map((r) => r.origin.kind),
       refunds.map((r) => r.origin.id),
       refunds.map((r) => r.actor),
+      refunds.map((r) => (r.products ? JSON.stringify(Object.fromEntries(r.products)) : null)),
     ],
   );
   return written.map(({ id }) => id);

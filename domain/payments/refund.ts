@@ -2,6 +2,7 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
+import { postRefund, postRefundFailed } from '../money/posting';
 import { attentionDetails, raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
@@ -195,6 +196,10 @@ export async function settleRefund(
   if (!refundMayBecome(refund, outcome, keyNumber ?? refund.keyNumber)) return;
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
+  if (refund.status !== status) {
+    if (status === 'succeeded') await postRefund(tx, refundId);
+    if (refund.status === 'succeeded') await postRefundFailed(tx, refundId);
+  }
   await resolveAttention(tx, attentionOn(refundId));
   if (reason !== null)
     await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);

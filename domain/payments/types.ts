@@ -139,6 +139,12 @@ export const FREEZING_DISPUTE_STATUSES = [
   'under_review',
 ] as const satisfies readonly DisputeStatus[];
 
+/** The bank has taken the money of these, for now or for good. */
+export const TAKING_DISPUTE_STATUSES = [
+  ...FREEZING_DISPUTE_STATUSES,
+  'lost',
+] as const satisfies readonly DisputeStatus[];
+
 /** An attempt to get the money for one reservation. Money in minor units. */
 export interface PaymentRow {
   id: string;
@@ -196,6 +202,8 @@ export interface RefundPlan {
   paymentId: string;
   amountMinor: number;
   origin: RefundOrigin;
+  /** By id of a product, what of it is for units of that, minor units: by these it is split between merchants. Absent: for no certain units. */
+  products?: ReadonlyMap<string, number>;
   reason: string;
   /** Who asked for it; null: the order's own course. */
   actor: string | null;

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
+import { postCapture } from '../money/posting';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { planRefunds, lockRefundable, type RefundDeps } from './refund';
@@ -130,7 +131,10 @@ async function recordVoided(
   settledBy: string | null = null,
 ): Promise<void> {
   const surplusMinor = Math.min(Math.max(0, atGatewayMinor - capturedMinor), amountMinor - capturedMinor);
-  const status = await updateVoided(tx, paymentId, { surplusMinor, captureId: newId(), settledBy });
+  const captureId = newId();
+  const status = await updateVoided(tx, paymentId, { surplusMinor, captureId, settledBy });
+  if (surplusMinor > 0)
+    await postCapture(tx, { sourceId: captureId, paymentId, amountMinor: surplusMinor, isUnwanted: true });
   await resolveAttention(tx, [{ kind: 'void_delayed', about: paymentId }]);
   const plan = {
     paymentId,

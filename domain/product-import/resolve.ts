@@ -1,5 +1,12 @@
 import type { Database } from '../../platform/database/database';
-import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
+import {
+  insertLane,
+  liftStatementLimits,
+  lockUpload,
+  readUpload,
+  setLaneEnd,
+  setResolved,
+} from '../uploads/uploads';
 import { PRODUCT_MODES } from '../uploads/types';
 import { analyzeRows, countRows, settleRepeats } from './queries';
 import { reasonOf } from './rules';
@@ -20,6 +27,8 @@ export async function resolveProducts(db: Database, jobId: string): Promise<void
     await liftStatementLimits(tx);
     await settleRepeats(tx, feed.id, reasonOf('DUPLICATE_SKU'));
     const { rejected, lastLine } = await countRows(tx, feed.id);
-    await setResolved(tx, feed.id, { rows: lastLine, rejected, lanes: 1 });
+    await setResolved(tx, feed.id, rejected);
+    await insertLane(tx, { feedId: feed.id, lane: 1, after: 0 });
+    await setLaneEnd(tx, feed.id, 1, lastLine);
   });
 }

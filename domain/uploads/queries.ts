@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import type { JobType } from '../jobs/types';
 import type { UploadCounts, UploadState, Lane, UploadMode } from './types';
@@ -148,22 +155,49 @@ export interface LockedUpload {
   stage: string;
 }
 
+const LOCKED = 'id, mode, lines, lot_lines as "lotLines", rejected, stage';
+
 /** Of two that look keys up for one upload, the second waits and then sees that it is done. */
 export function selectUploadForUpdate(tx: Transaction, jobId: string): Promise<LockedUpload | undefined> {
-  return maybeOne(
-    tx,
-    'feeds.lock',
-    'select id, mode, lines, lot_lines as "lotLines", rejected, stage from feeds where job_id = $1 for no key update',
-    [jobId],
-  );
+  return maybeOne(tx, 'feeds.lock', `select ${LOCKED} from feeds where job_id = $1 for no key update`, [
+    jobId,
+  ]);
 }
 
-/** For statements over a whole upload: no time limit, and room to sort in. */
+/** For who looks up a part of an upload: others do so at the same time, and none of them ends the look-up meanwhile. */
+export function selectUploadForShare(tx: Transaction, jobId: string): Promise<LockedUpload | undefined> {
+  return maybeOne(tx, 'feeds.share', `select ${LOCKED} from feeds where job_id = $1 for share`, [jobId]);
+}
+
+/**
+ * Splits an upload into parts that are looked up beside each other, at most once: what an attempt before has split stays so.
+ *
+ * @returns how many parts it has; undefined where it is looked up already
+ */
+export async function splitUpload(
+  tx: Transaction,
+  jobId: string,
+  parts: number,
+): Promise<number | undefined> {
+  const split = await maybeOne<{ parts: number }>(
+    tx,
+    'feeds.split',
+    `update feeds set parts = coalesce(parts, $2) where job_id = $1 and stage = 'staged' returning parts`,
+    [jobId, parts],
+  );
+  return split?.parts;
+}
+
+/**
+ * For statements over a whole upload: no time limit, room to sort in, and plans for this one. Without compiling them, which takes
+ * longer than it saves.
+ */
 export async function liftStatementLimits(tx: Transaction): Promise<void> {
   await execute(
     tx,
     'feeds.lift_statement_limits',
-    `select set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true)`,
+    `select set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true),
+            set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)`,
   );
 }
 
@@ -177,30 +211,57 @@ export async function addRejected(tx: Transaction, feedId: number, rejected: num
   );
 }
 
-/**
- * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them
- * name lots and have a lane of their own.
- */
-export async function setResolved(
-  tx: Transaction,
-  feedId: number,
-  resolved: { rows: number; lotRows?: number; rejected: number; lanes: number },
-): Promise<void> {
+/** Ends the look-up of an upload, whose lanes are there. */
+export async function setResolved(tx: Transaction, feedId: number, rejected: number): Promise<void> {
   await execute(
     tx,
     'feeds.set_resolved',
     `update feeds set stage = 'resolved', rejected = $2 where id = $1 and stage = 'staged'`,
-    [feedId, resolved.rejected],
+    [feedId, rejected],
   );
+}
+
+/**
+ * Makes a lane of rows that are numbered after `after`, without any yet (`setLaneEnd`). Waits for who makes the same lane just now; returns
+ * false where it is there already.
+ */
+export async function insertLane(
+  tx: Transaction,
+  { feedId, lane, after, byLot = false }: { feedId: number; lane: number; after: number; byLot?: boolean },
+): Promise<boolean> {
+  const made = await execute(
+    tx,
+    'feeds.insert_lane',
+    `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot) values ($1, $2, $3, $3, $4) on conflict do nothing`,
+    [feedId, lane, after, byLot],
+  );
+  return made === 1;
+}
+
+/** The rows of a lane are numbered up to this. */
+export async function setLaneEnd(
+  tx: Transaction,
+  feedId: number,
+  lane: number,
+  lastSeq: number,
+): Promise<void> {
   await execute(
     tx,
-    'feeds.insert_lanes',
-    `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot)
-     select $1::bigint, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
-     union all
-     select $1::bigint, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
-    [feedId, resolved.rows, resolved.lanes, resolved.lotRows ?? 0],
+    'feeds.set_lane_end',
+    'update feed_lanes set last_seq = $3 where feed_id = $1 and lane = $2',
+    [feedId, lane, lastSeq],
   );
+}
+
+/** Rows in the lanes of an upload that are to be applied. */
+export async function countLaneRows(tx: Transaction, feedId: number): Promise<number> {
+  const { rows } = await one<{ rows: number }>(
+    tx,
+    'feeds.count_lane_rows',
+    'select coalesce(sum(last_seq - position), 0)::bigint as rows from feed_lanes where feed_id = $1',
+    [feedId],
+  );
+  return rows;
 }
 
 /** The lock under which a lane moves on. */

@@ -105,9 +105,13 @@ export function cleanText(text: string | null | undefined, max = MAX_TEXT): stri
   return UNFIT.test(short) ? short.replace(UNFIT_RUNS, ' ') : short;
 }
 
+/** Composed as it is, as most names are. */
+// eslint-disable-next-line no-control-regex -- every character of ASCII
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** Names are kept composed (NFC): files from some systems have letters and their marks apart. */
 export function composed(name: string | undefined): string | undefined {
-  return name?.normalize('NFC');
+  return name === undefined || ASCII.test(name) ? name : name.normalize('NFC');
 }
 
 /** It is longer than `max`, or has characters that do not belong on one line. */

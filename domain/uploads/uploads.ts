@@ -1,9 +1,23 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { selectUpload, selectUploadForUpdate, selectLaneForUpdate, type LockedUpload } from './queries';
+import {
+  selectLaneForUpdate,
+  selectUpload,
+  selectUploadForShare,
+  selectUploadForUpdate,
+  type LockedUpload,
+} from './queries';
 import type { UploadState, Lane, UploadMode } from './types';
 
-export { advance as advanceLane, liftStatementLimits, setResolved } from './queries';
+export {
+  advance as advanceLane,
+  countLaneRows,
+  insertLane,
+  liftStatementLimits,
+  setLaneEnd,
+  setResolved,
+  splitUpload,
+} from './queries';
 
 /** Where the work on an upload stands. @throws AppError `FEED_NOT_FOUND` */
 export async function readUpload(on: Queryable, jobId: string): Promise<UploadState> {
@@ -17,6 +31,20 @@ export async function lockUpload<Mode extends UploadMode>(
   modes: readonly Mode[],
 ): Promise<LockedUpload & { mode: Mode }> {
   const upload = await selectUploadForUpdate(tx, jobId);
+  return upload && isOf(modes, upload) ? upload : notFound(jobId);
+}
+
+/**
+ * Keeps an upload from being looked up as a whole, or ended, while a part of it is looked up.
+ *
+ * @throws AppError `FEED_NOT_FOUND`
+ */
+export async function shareUpload<Mode extends UploadMode>(
+  tx: Transaction,
+  jobId: string,
+  modes: readonly Mode[],
+): Promise<LockedUpload & { mode: Mode }> {
+  const upload = await selectUploadForShare(tx, jobId);
   return upload && isOf(modes, upload) ? upload : notFound(jobId);
 }
 

@@ -1,6 +1,6 @@
 import { decodeJwt, jwtVerify, type JWTPayload } from 'jose';
 import type { UserRole } from '../../domain/identity/accounts/types';
-import { asNotSignedIn } from '../../domain/identity/signing/access-tokens';
+import { asNotSignedIn, signInTimeOf } from '../../domain/identity/signing/access-tokens';
 import { CLOCK_SKEW_SECONDS } from '../../domain/identity/signing/signing-keys';
 import { openIdRolesOf, type Settings } from '../../platform/config';
 import { AppError } from '../../platform/errors';
@@ -12,11 +12,11 @@ export interface OpenIdProvider {
   /** Whether a token says that it is of this provider. Nothing of it is checked. */
   claims(token: string): boolean;
   /**
-   * Whose token it is.
+   * Whose token it is. `signedInAt`: null where the provider does not say it (`auth_time`).
    *
    * @throws AppError `NOT_SIGNED_IN` where it is not good or gives no role, `PROVIDER_UNAVAILABLE`
    */
-  read(token: string): Promise<{ subject: string; role: UserRole }>;
+  read(token: string): Promise<{ subject: string; role: UserRole; signedInAt: Date | null }>;
 }
 
 /** Signatures with a secret that both have, and none, are not among them. */
@@ -44,7 +44,7 @@ export function openIdProvider(settings: Settings): OpenIdProvider | null {
         });
         const role = roleOf(settings, payload);
         if (role === null) throw new AppError('NOT_SIGNED_IN', 'Your provider gives you no role here.');
-        return { subject: String(payload.sub), role };
+        return { subject: String(payload.sub), role, signedInAt: signInTimeOf(payload) };
       } catch (error) {
         throw asNotSignedIn(error);
       }

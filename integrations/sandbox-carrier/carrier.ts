@@ -40,7 +40,7 @@ export interface SandboxCarrierOptions {
   log: Logger;
 }
 
-/** Moves its parcels, and reports that to the webhook, between `start` and `close`. */
+/** Moves its parcels, and reports that to the webhook, between `start` and `stop`. */
 export type SandboxCarrier = RunningCarrier;
 
 /** Two stages of a parcel may be unreported, so a call to the webhook has at most 500 events. */
@@ -76,6 +76,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   /** When it looks next at the latest, by `performance.now()`. */
   let looksAt = 0;
   let running: Promise<void> | undefined;
+  let isStopping = false;
   let closing: Promise<void> | undefined;
 
   function asParcel({ shipmentId, warehouse }: ShipmentToBook): NewParcel {
@@ -136,7 +137,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
 
   async function run(): Promise<void> {
     let failures = 0;
-    while (!closing) {
+    while (!isStopping) {
       let ms: number;
       looksAt = Infinity;
       try {
@@ -158,12 +159,17 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   /** Until then, or until something that was booked meanwhile is due. */
   async function sleep(ms: number): Promise<void> {
     looksAt = Math.min(looksAt, performance.now() + ms);
-    while (!closing && performance.now() < looksAt) await wakeUp.wait(looksAt - performance.now());
+    while (!isStopping && performance.now() < looksAt) await wakeUp.wait(looksAt - performance.now());
+  }
+
+  async function stop(): Promise<void> {
+    isStopping = true;
+    wakeUp.set();
+    await running;
   }
 
   async function end(): Promise<void> {
-    wakeUp.set();
-    await running;
+    await stop();
     await tables.close();
   }
 
@@ -186,6 +192,8 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     start() {
       running ??= run();
     },
+
+    stop,
 
     close() {
       closing ??= end();

@@ -140,7 +140,7 @@ const TOO_STRONG = 'HF001';
 
 /**
  * Of every table the role gets `select`, `insert`, `update` and `delete`, but
- * - of those that `refuse_change` and `refuse_event_change` keep append-only `select` and `insert`, of the ledger and the audit log without
+ * - of those that `refuse_change` and `refuse_event_change` keep append-only `select` and `insert`, of both ledgers and the audit log without
  *   the columns that say which entry of which transaction a row is;
  * - of what only functions of the owner write `select`, and so of the months of the ledger, which are written through their parent.
  * A table changes its rights only where they differ, so that a start beside others that run invalidates no plan.
@@ -197,7 +197,7 @@ begin
     wanted := case
       when t.relkind = 'S' then '{USAGE}'
       when t.relkind = 'v' or t.is_month
-        or t.relname in ('inventory_transactions', 'audit_log', ${WRITTEN_BY_OWNER.map((name) => `'${name}'`).join(', ')}) then '{SELECT}'
+        or t.relname in ('inventory_transactions', 'audit_log', 'money_ledger', ${WRITTEN_BY_OWNER.map((name) => `'${name}'`).join(', ')}) then '{SELECT}'
       when t.append_only then '{INSERT,SELECT}'
       -- The imports analyse what they have staged.
       when t.relname in ('feed_rows', 'feed_changes', 'product_import_rows') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'
@@ -208,7 +208,7 @@ begin
       execute format('grant %s on %s %s to %I', array_to_string(wanted, ', '), case t.relkind when 'S' then 'sequence' else '' end,
         t.name, runtime);
     end if;
-    if t.relname in ('inventory_transactions', 'audit_log') then
+    if t.relname in ('inventory_transactions', 'audit_log', 'money_ledger') then
       select string_agg(quote_ident(a.attname), ', ') into columns from pg_attribute a
       where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'at', 'xid')
         and not has_column_privilege(runtime, t.oid, a.attnum, 'insert');

@@ -1,31 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import type { Context, Link, SpanContext } from '@opentelemetry/api';
 import type { IdGenerator, SpanExporter } from '@opentelemetry/sdk-trace-base';
+import type { Registry } from 'prom-client';
 import type { Settings } from '../config';
 import { isAppError, messageOf } from '../errors';
 import { withTimeout } from '../with-timeout';
 import { currentTrace, formatTraceparent, parseTraceparent } from './context';
+import { countedSpans, createSpanCounter } from './counted-spans';
 import type { Logger } from './log';
 import { NO_TRACER, type SpanOptions, type Tracer } from './tracer';
 
 export type TraceSettings = Pick<Settings, 'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_EXPORTER_OTLP_PROTOCOL'>;
 
 const CLOSE_MS = 5_000;
+/** Spans that may wait to be sent, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise: the SDK's own default. */
+const WAITING_SPANS = 2_048;
 
 /**
  * The tracer of a process: on where `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Everything else (headers, sampler, resource, batches) is set by
  * OpenTelemetry's own variables, which its SDK reads. The SDK is loaded only where it is on.
  *
  * @param service `service.name`, unless `OTEL_SERVICE_NAME` says otherwise
+ * @param registry where spans are counted by what became of them
  */
 export async function openTracer(
   settings: TraceSettings,
-  { service, version, log }: { service: string; version: string; log: Logger },
+  { service, version, registry, log }: { service: string; version: string; registry: Registry; log: Logger },
 ): Promise<Tracer> {
+  const count = createSpanCounter(registry);
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
   if (endpoint === undefined) return NO_TRACER;
-  const [api, sdk, resources] = await Promise.all([
+  const [api, core, sdk, resources] = await Promise.all([
     import('@opentelemetry/api'),
+    import('@opentelemetry/core'),
     import('@opentelemetry/sdk-trace-base'),
     import('@opentelemetry/resources'),
   ]);
@@ -45,7 +52,14 @@ export async function openTracer(
     resource,
     idGenerator: ids,
     spanProcessors: [
-      new sdk.BatchSpanProcessor(await exporterTo(endpoint, settings.OTEL_EXPORTER_OTLP_PROTOCOL)),
+      countedSpans(await exporterTo(endpoint, settings.OTEL_EXPORTER_OTLP_PROTOCOL), {
+        limit: core.getNumberFromEnv('OTEL_BSP_MAX_QUEUE_SIZE') ?? WAITING_SPANS,
+        isSent: ({ code }) => code === core.ExportResultCode.SUCCESS,
+        isSampled: (flags) => (flags & api.TraceFlags.SAMPLED) !== 0,
+        batch: (exporter) => new sdk.BatchSpanProcessor(exporter),
+        count,
+        log,
+      }),
     ],
   });
   api.diag.setLogger(
@@ -71,11 +85,22 @@ export async function openTracer(
     isOn: true,
     begin(
       name,
-      { kind = 'internal', parent = currentTrace(), links = [], attributes = {} }: SpanOptions = {},
+      {
+        kind = 'internal',
+        parent = currentTrace(),
+        links = [],
+        attributes = {},
+        startedAt,
+      }: SpanOptions = {},
     ) {
       const span = tracer.startSpan(
         name,
-        { kind: kinds[kind], attributes: { ...attributes }, links: links.flatMap(asLink) },
+        {
+          kind: kinds[kind],
+          attributes: { ...attributes },
+          links: links.flatMap(asLink),
+          ...(startedAt === undefined ? {} : { startTime: startedAt }),
+        },
         parentOf(parent),
       );
       const { traceId, spanId, traceFlags: flags } = span.spanContext();
@@ -106,7 +131,7 @@ export async function openTracer(
       const sent = provider
         .shutdown()
         .catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
-      await withTimeout(sent, CLOSE_MS);
+      if ((await withTimeout(sent, CLOSE_MS)) === 'late') log.warn('the last spans were not sent in time');
     },
   };
 

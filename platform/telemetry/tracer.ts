@@ -9,6 +9,8 @@ export interface SpanOptions {
   /** Traceparents of further work that this is done for. */
   links?: readonly string[];
   attributes?: Attributes;
+  /** Milliseconds since 1970; now unless given. */
+  startedAt?: number | undefined;
 }
 
 /** A span that runs. */

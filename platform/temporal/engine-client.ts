@@ -17,6 +17,7 @@ import { createEngineHealth, type EngineHealth } from './engine-health';
 import { PAYLOAD_NOT_READABLE } from './payload-codec';
 import {
   latestFailure,
+  messagesBy,
   pendingActivitiesOf,
   pendingTaskOf,
   type PendingActivity,
@@ -107,6 +108,8 @@ export function createEngineClient(client: Client): EngineClient {
     });
   }
 
+  const messageOf = messagesBy(client.options.loadedDataConverter);
+
   async function succeeding<T>(ms: number, call: () => Promise<T>): Promise<T> {
     const result = await bounded(ms, call);
     health.succeeded();
@@ -118,7 +121,8 @@ export function createEngineClient(client: Client): EngineClient {
       const { status, raw } = await succeeding(DEADLINES_MS.call, () =>
         client.workflow.getHandle(workflowId).describe(),
       );
-      return { state: stateOf(status.name), task: pendingTaskOf(raw), activities: pendingActivitiesOf(raw) };
+      const activities = await pendingActivitiesOf(raw, messageOf);
+      return { state: stateOf(status.name), task: pendingTaskOf(raw), activities };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null, activities: [] };
       throw error;
@@ -205,7 +209,7 @@ export function createEngineClient(client: Client): EngineClient {
           maximumPageSize: LAST_EVENTS,
         }),
       );
-      return latestFailure(history?.events ?? []);
+      return latestFailure(history?.events ?? [], messageOf);
     },
 
     async list(query, limit) {

@@ -63,9 +63,19 @@ export function createPayloadCodec(keys: readonly PayloadKey[]): PayloadCodec {
   }
 }
 
-/** How clients and workers convert what they send to Temporal. All of an installation need the same keys. */
+/** The converter of failures, as a path: workers and bundles load it by that. */
+export const FAILURE_CONVERTER = require.resolve('./failure-converter');
+
+/**
+ * How clients and workers convert what they send to Temporal. All of an installation need the same keys. Without keys what activities fail
+ * with stays a plain text.
+ */
 export function dataConverterOf(settings: Pick<Settings, 'PAYLOAD_KEYS'>): DataConverter {
-  return { payloadCodecs: [createPayloadCodec(payloadKeysOf(settings))] };
+  const keys = payloadKeysOf(settings);
+  return {
+    payloadCodecs: [createPayloadCodec(keys)],
+    ...(keys.length > 0 ? { failureConverterPath: FAILURE_CONVERTER } : {}),
+  };
 }
 
 class DerivedKeys {

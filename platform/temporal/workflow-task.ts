@@ -1,4 +1,8 @@
+import type { LoadedDataConverter } from '@temporalio/common';
+import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
+import { isAppError } from '../errors';
+import { PAYLOAD_NOT_READABLE } from './payload-codec';
 
 const { PendingWorkflowTaskState, WorkflowTaskFailedCause } = temporal.api.enums.v1;
 
@@ -37,6 +41,23 @@ export interface TaskFailure {
   message: string | null;
 }
 
+type Failure = temporal.api.failure.v1.IFailure;
+
+/** What a failure says; null: there is none, or it says nothing. */
+export type MessageOfFailure = (failure: Failure | null | undefined) => Promise<string | null>;
+
+/** Reads what failures say, also where that is encrypted. */
+export function messagesBy(converter: LoadedDataConverter): MessageOfFailure {
+  return async (failure) => {
+    try {
+      return (await decodeOptionalFailureToOptionalError(converter, failure))?.message ?? null;
+    } catch (error) {
+      if (!isAppError(error, PAYLOAD_NOT_READABLE)) throw error;
+      return error.message;
+    }
+  };
+}
+
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 type Event = temporal.api.history.v1.IHistoryEvent;
 
@@ -54,14 +75,19 @@ export function pendingTaskOf({
   };
 }
 
-export function pendingActivitiesOf({ pendingActivities }: Description): PendingActivity[] {
-  return (pendingActivities ?? []).map(
-    ({ activityType, attempt, lastFailure, nextAttemptScheduleTime: next }) => ({
-      type: activityType?.name ?? '',
-      attempt: attempt ?? 1,
-      lastFailure: lastFailure?.message ?? null,
-      nextTryAt: next ? dateOf(next) : null,
-    }),
+export function pendingActivitiesOf(
+  { pendingActivities }: Description,
+  messageOf: MessageOfFailure,
+): Promise<PendingActivity[]> {
+  return Promise.all(
+    (pendingActivities ?? []).map(
+      async ({ activityType, attempt, lastFailure, nextAttemptScheduleTime: next }) => ({
+        type: activityType?.name ?? '',
+        attempt: attempt ?? 1,
+        lastFailure: await messageOf(lastFailure),
+        nextTryAt: next ? dateOf(next) : null,
+      }),
+    ),
   );
 }
 
@@ -70,7 +96,10 @@ export function pendingActivitiesOf({ pendingActivities }: Description): Pending
  *
  * @param events the latest first
  */
-export function latestFailure(events: readonly Event[]): TaskFailure | null {
+export async function latestFailure(
+  events: readonly Event[],
+  messageOf: MessageOfFailure,
+): Promise<TaskFailure | null> {
   const at = events.findIndex(
     (event) => event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes,
   );
@@ -87,7 +116,7 @@ export function latestFailure(events: readonly Event[]): TaskFailure | null {
     buildId: stated.find((id) => id) ?? null,
     worker: [failed?.identity, started?.identity].find((name) => name) ?? null,
     cause: failed ? causeOf(failed) : 'timed out',
-    message: failed?.failure?.message ?? null,
+    message: await messageOf(failed?.failure),
   };
 }
 

@@ -1,6 +1,6 @@
 import { raiseAttention, resolveAttention } from '../../domain/orders/attention';
 import type { AttentionKind } from '../../domain/orders/types';
-import { raiseAlert, resolveAlert } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts, resolveAlerts } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
@@ -349,17 +349,16 @@ describe('alerts that others raise', () => {
   it('are one per product, location and kind, with the details of now', async () => {
     const sku = await productIn(null, { AMS: 5 });
     const key = await keyOf(sku);
-    const drift = { ...key, kind: 'ledger_drift' as const };
     const raise = (onHand: number) =>
-      test.db.transaction((tx) => raiseAlert(tx, { ...drift, details: { onHand } }));
+      test.db.transaction((tx) => raiseAlerts(tx, 'ledger_drift', [{ ...key, details: { onHand } }]));
     await raise(5);
     await raise(5);
     await raise(6);
     expect(await alertsOf(sku)).toMatchObject([
       { kind: 'ledger_drift', status: 'open', details: { onHand: 6 } },
     ]);
-    await test.db.transaction((tx) => resolveAlert(tx, drift));
-    await test.db.transaction((tx) => resolveAlert(tx, drift));
+    await test.db.transaction((tx) => resolveAlerts(tx, 'ledger_drift', [key]));
+    await test.db.transaction((tx) => resolveAlerts(tx, 'ledger_drift', [key]));
     await raise(7);
     expect(await readAlerts(test.db, sku)).toEqual(['ledger_drift resolved', 'ledger_drift open']);
   });

@@ -1,5 +1,5 @@
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
-import { raiseAlert, raiseTampered } from '../../domain/stock/alerts/alerts';
+import { raiseAlerts, raiseTampered } from '../../domain/stock/alerts/alerts';
 import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
@@ -69,6 +69,7 @@ it('upkeep that keeps up is ok', async () => {
     partitionsAhead: 12,
     driftAlerts: 0,
     tamperAlerts: 0,
+    unsealedSeconds: expect.any(Number) as number,
     failedWork: 0,
     attention: 0,
   });
@@ -111,10 +112,14 @@ it('each thing that is behind is named', async () => {
     `insert into reservations (id, kind, status, expires_at) values (gen_random_uuid(), 'hold', 'pending', now() - interval '5 minutes')`,
   );
   await test.db.transaction((tx) =>
-    raiseAlert(tx, { kind: 'ledger_drift', productId: 1, warehouseId: 1, details: {} }),
+    raiseAlerts(tx, 'ledger_drift', [{ productId: 1, warehouseId: 1, details: {} }]),
   );
   await test.db.transaction((tx) =>
     raiseTampered(tx, 'ledger', { jobId: newId(), findings: 1, first: ['seal 1'] }),
+  );
+  await run(
+    `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+     values (now() - interval '11 minutes', 1, 1, 'adjust', 0, 0, gen_random_uuid())`,
   );
   const found = await run('select partition::text as name from ledger_partitions where lower_bound > now()');
   for (const { name } of found.rows as { name: string }[]) await run(`drop table ${name}`);
@@ -126,6 +131,7 @@ it('each thing that is behind is named', async () => {
     'PARTITIONS_MISSING',
     'LEDGER_DRIFT',
     'LEDGER_TAMPERED',
+    'SEALS_BEHIND',
   ]);
   await run(`update reservations set status = 'expired' where kind = 'hold'`);
 });

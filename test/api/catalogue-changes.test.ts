@@ -23,17 +23,19 @@ describe.each([
   ['/products', LAMP, { name: 'Other', priceMinor: 5, currency: 'USD' }],
   ['/warehouses', { ...WAREHOUSE, code: 'BER' }, { name: 'Other', latitude: 1, longitude: 2, region: 'x' }],
   ['/categories', { code: 'dark', name: 'Dark' }, { name: 'Other' }],
+  ['/merchants', { id: 'acme', name: 'Acme', zone: 'Europe/Paris' }, { name: 'Other', zone: 'Asia/Tokyo' }],
 ] as [string, Record<string, unknown>, Record<string, unknown>][])('%s', (path, entry, update) => {
-  const id = String(entry.sku ?? entry.code);
-  const named = (name: string) => ({ ...entry, ['sku' in entry ? 'sku' : 'code']: name });
+  const key = ['sku', 'code', 'id'].find((one) => one in entry) ?? '';
+  const id = String(entry[key]);
+  const named = (name: string) => ({ ...entry, [key]: name });
 
   it('are made once for one key, and once for one name, whatever its capitals', async () => {
-    const key = newId();
-    const made = await post(path, entry, key);
+    const repeat = newId();
+    const made = await post(path, entry, repeat);
     expect(made).toMatchObject({ status: 201, body: { name: entry.name } });
     expect(made.headers.get('etag')).toBe('"1"');
     expect(made.headers.get('location')).toBe(`/api/v1${path}/${id}`);
-    const again = await post(path, entry, key);
+    const again = await post(path, entry, repeat);
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
     for (const name of [id, id.toLowerCase(), ` ${id}\t`.replace('\t', ' ')])
       expect(await post(path, named(name))).toMatchObject({
@@ -46,10 +48,10 @@ describe.each([
   });
 
   it('are made by a process that died after it, and asked again with its key', async () => {
-    const [key, other] = [newId(), named(`twice-${id}`)];
+    const [repeat, other] = [newId(), named(`twice-${id}`)];
     await post(path, other);
     // Whoever has no key, or another body, is told that there is one.
-    expect((await post(path, other, key)).status).toBe(201);
+    expect((await post(path, other, repeat)).status).toBe(201);
     expect((await post(path, { ...other, name: 'else' }, newId())).status).toBe(409);
   });
 

@@ -174,6 +174,16 @@ describe('requests', () => {
     for (const one of made) expect(one).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('gives each request an id of its own beside, which problems name', async () => {
+    const headers = { 'x-request-id': 'shop-42/7' };
+    const refused = await test.call('GET', '/warehouses?colour=red', { headers });
+    const own = refused.headers.get('x-holdfast-request-id');
+    expect(own).toMatch(/^[0-9a-f-]{36}$/);
+    expect(refused.body).toMatchObject({ instance: own });
+    const made = await test.call('GET', '/warehouses');
+    expect(made.headers.get('x-request-id')).toBe(made.headers.get('x-holdfast-request-id'));
+  });
+
   it('continues a trace, and begins one where there is none', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const given = `00-${traceId}-00f067aa0ba902b7-01`;

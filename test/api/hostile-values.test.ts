@@ -14,6 +14,7 @@ beforeAll(async () => {
       OUTCOME_TIMEOUT_MS: '50',
       RESERVATION_QUEUE: '5000',
       SIGNING_KEYS_SECRET: randomBytes(32).toString('base64'),
+      PAYLOAD_KEYS: `hostile=${randomBytes(32).toString('base64')}`,
     },
   });
   walk = await describedBy(test);

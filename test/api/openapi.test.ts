@@ -5,6 +5,7 @@ import addFormats from 'ajv-formats';
 import type { OpenApiDocument } from '../../api/http/openapi';
 import { ATTENTION } from '../../domain/orders/types';
 import { addPaidOrder, addStock } from '../support/fixtures';
+import { ruleOf } from './access-table';
 import { openTestApi, type TestApi } from './support';
 
 let test: TestApi;
@@ -40,6 +41,16 @@ const PROMISED: Record<string, string> = {
   'DELETE /api/v1/admin/orders/{id}/tags/{tag}': '200',
   'GET /api/v1/admin/attention': '200',
   'GET /api/v1/admin/audit': '200',
+  'GET /api/v1/events': '200',
+  'GET /asyncapi.json': '200',
+  'GET /api/v1/webhooks': '200',
+  'POST /api/v1/webhooks': '201',
+  'GET /api/v1/webhooks/{id}': '200',
+  'PUT /api/v1/webhooks/{id}': '200',
+  'DELETE /api/v1/webhooks/{id}': '204',
+  'GET /api/v1/webhooks/{id}/deliveries': '200',
+  'POST /api/v1/webhooks/{id}/redeliver': '200',
+  'POST /api/v1/webhooks/{id}/rotate-secret': '200',
   'GET /api/v1/admin/inventory/low-stock': '200',
   'POST /api/v1/admin/work/retry': '200',
   'POST /api/v1/admin/jobs/{id}/acknowledge': '200',
@@ -48,6 +59,13 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/users/{id}': '200',
   'PUT /api/v1/users/{id}': '200',
   'DELETE /api/v1/users/{id}': '200 202',
+  'POST /api/v1/jobs/settlement': '202',
+  'GET /api/v1/merchants': '200',
+  'POST /api/v1/merchants': '201',
+  'GET /api/v1/merchants/{id}': '200',
+  'PUT /api/v1/merchants/{id}': '200',
+  'GET /api/v1/merchants/{id}/fee-rules': '200',
+  'POST /api/v1/merchants/{id}/fee-rules': '201',
   'POST /codec/decode': '200',
   'POST /codec/encode': '200',
   'POST /api/v1/auth/login': '200',
@@ -212,6 +230,7 @@ const PROMISED: Record<string, string> = {
 
 interface Operation {
   operationId: string;
+  security?: Record<string, string[]>[];
   parameters?: { name: string; in: string; required?: boolean; schema: object }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
@@ -258,6 +277,25 @@ describe('the description of the API', () => {
       expect(described.map((parameter) => parameter.name).sort()).toEqual(inPath.sort());
       for (const parameter of described) expect(parameter.required).toBe(true);
       for (const response of Object.values(operation.responses)) expect(response.description).not.toBe('');
+    }
+  });
+
+  it('says of each operation by which credentials it is called, as the table of access has it, and describes both', () => {
+    expect(document.components?.securitySchemes).toEqual({
+      apiKey: expect.objectContaining({ type: 'apiKey', in: 'header', name: 'X-Api-Key' }) as object,
+      accessToken: expect.objectContaining({ type: 'http', scheme: 'bearer' }) as object,
+    });
+    const signedIn = ['accessToken', 'apiKey'];
+    for (const { name, operation } of operations()) {
+      const inTable = name.includes(' /api/v1') ? name.replace('/api/v1', '') : name.replace(' /', ' //');
+      const callers = ruleOf({ name: inTable }) ?? [];
+      const security = operation.security?.map((one) => Object.keys(one).join()).sort();
+      // Where nobody in particular calls, credentials are not looked at, or may be left out.
+      const isOpen = callers.length === 0 || callers.includes('nobody');
+      expect({ name, security }).toEqual({
+        name,
+        security: isOpen && security?.length !== 0 ? ['', ...signedIn] : isOpen ? [] : signedIn,
+      });
     }
   });
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { createSigningKeys, rotateSigningKeys } from '../../domain/identity/signing/signing-keys';
 import { deliver, idOf, newEmail, PASSWORD, tokenIn } from '../identity/people';
+import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { openTestApi, type CallOptions, type Reply, type TestApi } from './support';
 
@@ -251,6 +252,26 @@ test('an admin who was demoted or disabled gives no rights with the token from b
         body: { code: 'NOT_ALLOWED' },
       });
   }
+});
+
+test('keys are made by an admin who has signed in within a quarter of an hour, however often the session was refreshed', async () => {
+  const admin = await addPerson();
+  await setRole(admin.id, 'admin');
+  const first = sessionOf(await logIn(admin.email));
+  const newKey = () => ({ service: `s-${admin.id}-${newId()}`, role: 'service', scopes: ['orders'] });
+  expect((await as(first.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
+  await one.db.pool.query(
+    `update sessions set created_at = created_at - interval '16 minutes' where user_id = $1`,
+    [admin.id],
+  );
+  const refreshed = sessionOf(await post('/auth/refresh', { refreshToken: first.refreshToken }));
+  expect(await as(refreshed.accessToken, 'POST', '/api-keys', newKey())).toMatchObject({
+    status: 401,
+    body: { code: 'SIGN_IN_NOT_RECENT' },
+  });
+  expect((await as(refreshed.accessToken, 'GET', '/api-keys')).status).toBe(200);
+  const again = sessionOf(await logIn(admin.email));
+  expect((await as(again.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
 });
 
 test('a changed password ends all sessions; the present one is asked for', async () => {

@@ -37,6 +37,7 @@ test('a payment whose row was written is accepted although the saga could not te
     method: { method: 'card', token: 'tok_ok' },
     updateId: newId(),
     actor: 'service:a',
+    httpRequestId: newId(),
     traceparent: '',
   };
   await expect(payOrder(context(), request)).rejects.toMatchObject(UNWRITTEN);
@@ -47,7 +48,7 @@ test('a payment whose row was written is accepted although the saga could not te
 test('a cut whose row was written is accepted although the saga could not tell; one without is refused', async () => {
   const { orderId, sku } = await placed();
   const wanted = { orderId, requestId: newId(), items: [{ sku, quantity: 1 }], reason: 'too many' };
-  const request = { ...wanted, actor: 'service:a', traceparent: '' };
+  const request = { ...wanted, actor: 'service:a', httpRequestId: newId(), traceparent: '' };
   await expect(cutItems(context(), request)).rejects.toMatchObject(UNWRITTEN);
   await requestCut(shop.db, wanted);
   expect(await cutItems(context(), request)).toMatchObject({ status: 202 });

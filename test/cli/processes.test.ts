@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { seedCatalogue } from '../../domain/demo/seed';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { choosePort } from '../../platform/embedded/ports';
@@ -13,8 +16,10 @@ import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { ACCOUNTS_SET_UP } from './home';
 import { holdfast, startHoldfast, type Running } from './holdfast';
+import { readOnlyExcept } from './read-only';
 
 let cwd: string;
+let readOnly: Record<string, string>;
 let database: TestDatabase;
 let db: Database;
 let env: Record<string, string>;
@@ -27,6 +32,7 @@ const running: Running[] = [];
 beforeAll(async () => {
   await ensureBuilt();
   cwd = await scratchFolder('cli');
+  readOnly = readOnlyExcept(await scratchFolder('tmp'));
   database = await createTestDatabase();
   db = openDatabase({ url: database.url, poolSize: 2, log: testLogger() });
   await seedCatalogue(db);
@@ -52,8 +58,9 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** As in a container. */
 function start(command: string): void {
-  running.push(startHoldfast([command], { cwd, env }));
+  running.push(startHoldfast([command], { cwd, env: { ...env, ...readOnly } }));
 }
 
 function placeOrder(): Promise<Response> {
@@ -78,7 +85,13 @@ async function json<T>(response: Response): Promise<T> {
 }
 
 // Each part is started in its turn, as an operator would, and each step builds on those before.
-describe('api and worker as processes of their own', () => {
+describe('api and worker as processes of their own, which can write to their temporary folder alone', () => {
+  it('any other write of such a process is refused', async () => {
+    const write = ['-e', `require('node:fs').writeFileSync(${JSON.stringify(join(cwd, 'written'))}, '')`];
+    const refused = promisify(execFile)(process.execPath, write, { env: { ...process.env, ...readOnly } });
+    await expect(refused).rejects.toThrow('ERR_ACCESS_DENIED');
+  });
+
   it('the API starts while Temporal is away, responds with 503, and doctor tells why', async () => {
     start('api');
     await waitFor(async () => (await statusAt(`${baseUrl}/health`)) === 'degraded');

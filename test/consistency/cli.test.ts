@@ -2,12 +2,14 @@ import { PassThrough } from 'node:stream';
 import { createOutput } from '../../cli/output';
 import { runRepairs } from '../../cli/repair';
 import { runSealHead, runVerify } from '../../cli/verify';
+import { applyRepair, planRepairs } from '../../domain/assurance/repair/run-repairs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readSettings } from '../../platform/config';
+import { openDatabase } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { scratchFolder, temporalAddress } from '../support/servers';
+import { scratchFolder, temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { tamper } from './support';
 
@@ -187,4 +189,83 @@ test.each([
   expect(done.text).toMatch(said);
   const { rows } = await shop.db.pool.query('select on_hand as "onHand" from stock');
   expect(rows).toEqual([{ onHand: 5 }]);
+});
+
+describe('a repair of counters', () => {
+  /** Counters at two places that differ from a sealed ledger. Returns the job that has found them. */
+  async function twoDrift(): Promise<string> {
+    await addStock(shop.db, 'DESK', 'AMS', 7);
+    await sealAll();
+    await tamper(shop.url, 'update stock set on_hand = on_hand + 3');
+    const { jobId } = JSON.parse((await verify({ json: true, full: true })).text) as { jobId: string };
+    return jobId;
+  }
+
+  /** Lets the count of the ledger's months take so many seconds, and counts how often it is made. */
+  async function slowCount(seconds: number): Promise<() => Promise<number>> {
+    await tamper(
+      shop.url,
+      'alter function ledger_months_fault() rename to months_fault',
+      'create sequence counts',
+      `create function ledger_months_fault() returns text language sql as $$
+         select pg_sleep(${seconds}); select nextval('counts'); select months_fault() $$`,
+    );
+    return async () => {
+      const { rows } = await shop.db.pool.query<{ count: number }>(
+        'select case when is_called then last_value else 0 end as count from counts',
+      );
+      return rows[0]!.count;
+    };
+  }
+
+  test('counts the months of the ledger once, and may take longer than a statement of the product', async () => {
+    const jobId = await twoDrift();
+    const counted = await slowCount(0.5);
+    const impatient = openDatabase({
+      url: shop.url,
+      poolSize: 2,
+      log: testLogger(),
+      statementTimeoutMs: 250,
+    });
+    try {
+      const { repairs } = await planRepairs(impatient, jobId);
+      expect(repairs).toHaveLength(2);
+      for (const repair of repairs) await applyRepair(impatient, repair);
+    } finally {
+      await impatient.close();
+    }
+    expect(await counted()).toBe(1);
+    const { rows } = await shop.db.pool.query('select on_hand as "onHand" from stock order by on_hand');
+    expect(rows).toEqual([{ onHand: 5 }, { onHand: 7 }]);
+  });
+
+  test('counts them again an hour later, and for another job', async () => {
+    const jobId = await twoDrift();
+    const counted = await slowCount(0);
+    await repair(jobId, 'do not ask');
+    await shop.db.pool.query(`update ledger_counts set counted_at = counted_at - interval '61 minutes'`);
+    await repair(jobId, 'do not ask');
+    expect(await counted()).toBe(2);
+    await tamper(shop.url, 'update stock set on_hand = on_hand + 3');
+    const again = JSON.parse((await verify({ json: true, full: true })).text) as { jobId: string };
+    await repair(again.jobId, 'do not ask');
+    expect(await counted()).toBe(3);
+  });
+
+  test('reads the ledger before it locks anything', async () => {
+    const jobId = await twoDrift();
+    await slowCount(3_600);
+    const { repairs } = await planRepairs(shop.db, jobId);
+    const repairing = applyRepair(shop.db, repairs[0]!).catch((error: unknown) => error);
+    const running = () =>
+      shop.db.pool.query<{ pid: number }>(
+        `select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`,
+      );
+    await waitFor(async () => (await running()).rows.length === 1);
+    // Nobody waits for it who changes stock.
+    await addStock(shop.db, 'CHAIR', 'AMS', 1);
+    await shop.db.pool.query('update stock set low_stock_threshold = low_stock_threshold');
+    await shop.db.pool.query('select pg_cancel_backend($1)', [(await running()).rows[0]?.pid]);
+    expect(await repairing).toMatchObject({ code: '57014' });
+  });
 });

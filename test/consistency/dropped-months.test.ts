@@ -12,22 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-const { write, sealRows, verify, seals } = sealedLedger(() => shop);
+const { write, writeLongAgo, sealRows, verify, seals } = sealedLedger(() => shop);
 
 describe('a month that the retention drops', () => {
-  /** Two years ago, where the partitions of today do not reach. */
-  async function writeLongAgo(): Promise<string> {
-    const name = 'inventory_transactions_2020_01';
-    await shop.db.pool.query(
-      `create table ${name} partition of inventory_transactions for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`,
-    );
-    await shop.db.pool.query(
-      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
-       select '2020-01-15', 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, 15)`,
-    );
-    await shop.db.pool.query('update stock set on_hand = on_hand + 15');
-    return name;
-  }
+  const fold = async () =>
+    (await foldOldPartitions(shop.db, { months: 1, withinMs: 100, waitMs: 100 })).folded;
 
   const isSealed = async (name: string) =>
     (await shop.db.pool.query<{ sealed: boolean }>(`select ledger_partition_is_sealed($1) as sealed`, [name]))
@@ -54,7 +43,7 @@ describe('a month that the retention drops', () => {
     expect((await verify()).findings).toEqual(['ledger-row:17 changed']);
   });
 
-  test('may go before the sums of the ledger were ever kept', async () => {
+  test('may go before the sums of the ledger were ever kept: they are made anew', async () => {
     await writeLongAgo();
     await write(8);
     await sealRows(23);
@@ -65,7 +54,24 @@ describe('a month that the retention drops', () => {
     }
   });
 
-  const fold = () => foldOldPartitions(shop.db, 1);
+  test('leaves sums that had its entries as they are: the next check reads no more than what came since', async () => {
+    const name = await writeLongAgo();
+    await write(8);
+    await sealRows(23);
+    await check({ db: shop.db }, 'incremental');
+    expect(await fold()).toEqual([name]);
+    await write(3);
+    await sealRows(3);
+    // A check that reads the whole ledger does not look at them, and would make them anew.
+    await tamper(shop.url, 'update ledger_checkpoint set on_hand = on_hand + 100');
+    for (let run = 0; run < 2; run++) {
+      expect((await check({ db: shop.db }, 'incremental')).findings).toMatchObject([
+        { check: 'on_hand_ledger', details: { counter: 26, ledger: 126 } },
+      ]);
+    }
+    expect((await check({ db: shop.db }, 'full')).findings).toEqual([]);
+    expect((await check({ db: shop.db }, 'incremental')).findings).toEqual([]);
+  });
 
   test.each([
     ['a changed row', `update inventory_transactions set on_hand_delta = 3 where id = 4`],
@@ -104,7 +110,14 @@ describe('a month that the retention drops', () => {
     expect((await verify()).findings).toEqual([]);
     await expect(shop.db.pool.query('update ledger_folds set entries = 1')).rejects.toThrow(/append-only/);
     await tamper(shop.url, statement);
-    expect((await verify()).findings).toEqual([`fold:${name} ${what}`]);
+    const found = [`fold:${name} ${what}`];
+    // All opening balances are read, so an incremental check does so once a day, and again while they are broken.
+    expect((await verify('incremental')).findings).toEqual([]);
+    await shop.db.pool.query(`update ledger_rechecked set folds_read_at = folds_read_at - interval '1 day'`);
+    for (let run = 0; run < 2; run++) expect((await verify('incremental')).findings).toEqual(found);
+    expect((await verify()).findings).toEqual(found);
+    await tamper(shop.url, 'update ledger_opening set on_hand = 15', 'update ledger_folds set entries = 15');
+    expect((await verify('incremental')).findings).toEqual([]);
   });
 
   test('while a check runs is no finding, and the check keeps it out where it sums', async () => {

@@ -89,7 +89,9 @@ test('of a ledger that nobody has touched nothing is found, whatever is written,
   await addStock(shop.db, 'CHAIR', 'AMS', 3);
   await sealAll();
   expect(await found()).toEqual([]);
-  expect(await foldOldPartitions(shop.db, 1)).toEqual(MONTHS.map((name) => `inventory_transactions_${name}`));
+  expect((await foldOldPartitions(shop.db, { months: 1 })).folded).toEqual(
+    MONTHS.map((name) => `inventory_transactions_${name}`),
+  );
   expect(await found()).toEqual([]);
   expect(await verifyHead(shop.db, head)).toEqual({
     findings: [],
@@ -162,7 +164,7 @@ describe('what the owner does to what the head covers is found', () => {
   });
 
   test('the record of a month that was summed up before the head, made anew with other opening balances', async () => {
-    await foldOldPartitions(shop.db, 1);
+    await foldOldPartitions(shop.db, { months: 1 });
     head = await readSealHead(shop.db);
     expect(await found()).toEqual([]);
     await tamper(
@@ -183,7 +185,7 @@ test('where a month was summed up that has entries after the head, it is said th
   );
   await sealAll();
   expect(await verifyHead(shop.db, head)).toMatchObject({ sumsCompared: true });
-  await foldOldPartitions(shop.db, 1);
+  await foldOldPartitions(shop.db, { months: 1 });
   expect(await verifyHead(shop.db, head)).toMatchObject({ findings: [], sumsCompared: false });
 });
 

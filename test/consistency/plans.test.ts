@@ -1,5 +1,10 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { EVERYTHING } from '../../domain/assurance/share';
+import {
+  readByTransactions,
+  selectUnsealedLedgerSeconds,
+} from '../../domain/assurance/seals/unsealed-queries';
+import { recordStatements } from '../../bench/explain/recorder';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -33,6 +38,9 @@ beforeAll(async () => {
     `insert into shipments (id, order_id, reservation_id, warehouse_id, status, carrier)
      select gen_random_uuid(), id, gen_random_uuid(), 1, 'picked_up', 'sandbox' from orders`,
     'insert into shipment_items (shipment_id, product_id, sku, quantity) select id, 1, $$X$$, 1 from shipments',
+    // All of them have waited for long.
+    `insert into backorders (product_id, order_id, quantity, waiting, created_at)
+     select n, gen_random_uuid(), 1, 1, now() - interval '10 days' from generate_series(1, ${PLACES}) n`,
     // Most reservations have ended.
     `insert into reservations (id, kind, order_id, status, expires_at)
      select md5(n::text)::uuid, 'order', gen_random_uuid(), case when n <= ${LIVE} then 'confirmed' else 'shipped' end, now()
@@ -113,6 +121,33 @@ test.each(['on_hand_ledger', 'reserved_ledger', 'ledger_keys'] as const)(
 );
 
 test.each([
+  ['that goes on', LEDGER - RECENT],
+  ['that has stood still since long ago', LEDGER / 20],
+])(
+  'how old the oldest row without a seal is, is found without reading all, of sealing %s',
+  async (_, xid) => {
+    const [statement] = await recordStatements(shop.db, (on) =>
+      selectUnsealedLedgerSeconds(on, { xid, id: Number.MAX_SAFE_INTEGER }),
+    );
+    const read = await shop.db.transaction(async (tx) => {
+      await readByTransactions(tx);
+      const { rows } = await tx.query({
+        name: '',
+        text: `explain (analyze, format json) ${statement?.text ?? ''}`,
+        values: statement?.values ?? [],
+      });
+      const [{ Plan }] = rows[0]?.['QUERY PLAN'] as [{ Plan: PlanNode }];
+      return rowsRead(
+        nodesOf(Plan).filter((node) => node['Relation Name']?.startsWith('inventory_transactions')),
+      );
+    });
+    expect(read).toBeGreaterThanOrEqual(RECENT);
+    // The rows that are looked at, and a range of 32 pages.
+    expect(read).toBeLessThan(14_000);
+  },
+);
+
+test.each([
   ['on_hand_ledger', 'inventory_transactions'],
   ['reserved_ledger', 'inventory_transactions'],
   ['ledger_keys', 'inventory_transactions'],
@@ -142,6 +177,7 @@ test.each([
   ['reserved_ledger', 'stock', SHARE + RECENT],
   ['reserved_holds', 'stock', SHARE + RECENT],
   ['phantom_stock', 'stock', SHARE + RECENT],
+  ['free_beside_waiting', 'stock', SHARE + RECENT],
   ['reserved_holds', 'reservation_lines', LIVE],
   ['reserved_holds', 'reservations', LIVE],
   ['orphaned_holds', 'reservations', LIVE],

@@ -37,6 +37,21 @@ export function sealedLedger(shop: () => TestShop) {
     });
   }
 
+  /** 15 entries of years ago, where the partitions of today do not reach. Returns the name of their month. */
+  async function writeLongAgo(): Promise<string> {
+    const name = 'inventory_transactions_2020_01';
+    const { pool } = shop().db;
+    await pool.query(
+      `create table ${name} partition of inventory_transactions for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`,
+    );
+    await pool.query(
+      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       select '2020-01-15', 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, 15)`,
+    );
+    await pool.query('update stock set on_hand = on_hand + 15');
+    return name;
+  }
+
   const seal = () => sealLedger(shop().db, SMALL);
 
   /** Seals until these many rows more are sealed: transactions of other databases of the server may delay that. */
@@ -60,5 +75,5 @@ export function sealedLedger(shop: () => TestShop) {
     return found.rows;
   }
 
-  return { write, seal, sealRows, verify, seals };
+  return { write, writeLongAgo, seal, sealRows, verify, seals };
 }

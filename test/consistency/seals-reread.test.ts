@@ -83,6 +83,48 @@ describe('sealed rows are read again within a month', () => {
     },
   );
 
+  test.each([
+    ['time', `made_at = 'epoch'::timestamptz + ('epoch'::timestamptz - made_at)`, ['seal:4']],
+    ['hash', 'hash = set_byte(hash, 0, get_byte(hash, 0) # 1)', ['seal:4', 'seal:5']],
+  ])(
+    'a seal whose %s is changed long after it was verified is found, and told of until it is undone',
+    async (_, change, subjects) => {
+      const found = async () =>
+        (await check({ db: shop.db }, 'incremental', ['seals'])).findings.map(({ subject }) => subject);
+      // The same again undoes it.
+      const statement = `update ledger_seals set ${change} where seq = 4`;
+      await tamper(shop.url, statement);
+      expect(await found()).toEqual([]);
+      await daysLater(DAYS);
+      for (let run = 0; run < 3; run++) expect(await found()).toEqual(subjects);
+      await tamper(shop.url, statement);
+      expect(await found()).toEqual([]);
+    },
+  );
+
+  test('a seal that is removed long after it was verified is found, and told of until it is there again', async () => {
+    const found = async () =>
+      (await check({ db: shop.db }, 'incremental', ['seals'])).findings.map(
+        ({ subject, details }) => `${subject} ${String(details['what'])} ${String(details['missing'])}`,
+      );
+    await tamper(
+      shop.url,
+      'create table kept_seals as select * from ledger_seals where seq in (3, 4)',
+      'delete from ledger_seals where seq in (3, 4)',
+    );
+    expect(await found()).toEqual([]);
+    await daysLater(DAYS);
+    for (let run = 0; run < 3; run++) expect(await found()).toEqual(['seal:3 seal_missing 2']);
+    await tamper(shop.url, 'insert into ledger_seals select * from kept_seals', 'drop table kept_seals');
+    expect(await found()).toEqual([]);
+  });
+
+  test('the latest seal that was verified cannot vanish, whatever share is due', async () => {
+    await tamper(shop.url, 'delete from ledger_seals where seq = 8');
+    for (let run = 0; run < 2; run++)
+      expect((await verify('incremental')).findings).toEqual(['seal:8 seal_missing']);
+  });
+
   test('after a long pause no check reads more than it may, and the next ones read the rest', async () => {
     await daysLater(2 * DAYS);
     const run = async () =>

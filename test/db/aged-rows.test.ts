@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRetentionActivities, type KeptDays } from '../../activities/retention';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
+import { removeOldAlerts } from '../../domain/stock/alerts/retention';
 import type { OwnReference } from '../../domain/stock/ledger/types';
 import { acceptKey, removeOldKeys } from '../../platform/database/idempotency';
 import { settingsSchema } from '../../platform/config';
@@ -11,6 +12,7 @@ import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { withStock } from '../support/stock';
 import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
+import { postMoneyAgain } from '../support/post-money';
 
 const KEPT = 10;
 const OLD = `now() - interval '11 days'`;
@@ -39,6 +41,8 @@ const all = (days: number): KeptDays => ({
   accountMails: days,
   signInAttempts: days,
   auditAddresses: days,
+  events: days,
+  webhookDeliveries: days,
 });
 
 function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
@@ -98,6 +102,26 @@ test('outcomes of old batches go', async () => {
   );
   expect(await removeAgedRows()).toEqual({ batches: 1 });
   expect(await read('select outcomes ->> 0 as is from batch_chunks')).toEqual(['young']);
+});
+
+test('old positions of events go with their entries, and young ones stay', async () => {
+  const { rows } = await shop.db.pool.query<{ first: number }>(
+    'select next_position as first from event_head',
+  );
+  const first = rows[0]?.first ?? 1;
+  await write(
+    `insert into event_entries (type, subject_type, subject_id, actor)
+     select 'job.started', 'job', n::text, 'test' from generate_series(1, 6) n`,
+    `with ids as (select array_agg(id order by id) as e from event_entries where actor = 'test')
+     insert into event_batches (first_position, last_position, source, ids, numbered_at)
+     select ${first}, ${first + 3}, 'entries',
+       int8multirange(int8range(e[1], e[2], '[]'), int8range(e[4], e[5], '[]')), ${OLD} from ids
+     union all select ${first + 4}, ${first + 5}, 'entries',
+       int8multirange(int8range(e[3], e[3], '[]'), int8range(e[6], e[6], '[]')), ${YOUNG} from ids`,
+  );
+  expect(await removeAgedRows()).toEqual({ events: 1 });
+  expect(await read(`select subject_id as is from event_entries where actor = 'test'`)).toEqual(['3', '6']);
+  expect(await read('select first_position::text as is from event_batches')).toEqual([String(first + 4)]);
 });
 
 /** Where the rejects of each kind of upload are, and the mode of one. */
@@ -251,6 +275,36 @@ test('network addresses in the audit log go; the other personal values and the e
   expect(await removeAgedRows()).toEqual({});
 });
 
+test('those whom an old alert concerns go before it, a thousand in a transaction; those of one that is not over stay', async () => {
+  await write(
+    `insert into alerts (id, kind, product_id, warehouse_id, status, resolved_at) values
+       ('01000000-0000-0000-0000-000000000000', 'recall', 1, 1, 'resolved', ${OLD}),
+       ('02000000-0000-0000-0000-000000000000', 'recall', 1, 2, 'resolved', now() - interval '12 days'),
+       ('03000000-0000-0000-0000-000000000000', 'recall', 1, 3, 'open', null)`,
+    `insert into alert_affected (alert_id, order_id, outcome, units)
+     select a.id, gen_random_uuid(), 'moved', 1 from alerts a, generate_series(1, case when a.status = 'resolved' and a.warehouse_id = 1 then 2500 else 10 end)`,
+    `create function count_removed() returns trigger language plpgsql security definer as $$
+     begin
+       insert into removed_at_once select count(*) from gone;
+       return null;
+     end $$`,
+    'create table removed_at_once (rows int)',
+    `create trigger count_removed after delete on alert_affected referencing old table as gone
+     for each statement execute function count_removed()`,
+  );
+  const left = async () => [
+    (await read('select count(*)::text as is from alerts'))[0],
+    (await read('select count(*)::text as is from alert_affected'))[0],
+  ];
+  await removeOldAlerts(shop.db, { days: KEPT, withinMs: 0 });
+  // The older one is empty by now.
+  expect(await left()).toEqual(['2', '1520']);
+  await removeOldAlerts(shop.db, { days: KEPT, withinMs: 60_000 });
+  expect(await left()).toEqual(['1', '10']);
+  const rows = (await read('select rows::text as is from removed_at_once')).map(Number);
+  expect(Math.max(...rows)).toBe(1_000);
+});
+
 test('alerts that were resolved long ago go; open and acknowledged ones stay', async () => {
   await write(
     `insert into alerts (kind, product_id, warehouse_id, status, raised_at, acknowledged_at, resolved_at, note) values
@@ -312,6 +366,7 @@ test('events of gateways go once nothing of their payment is open', async () => 
     );
   };
   await payment('captured');
+  await postMoneyAgain(shop.db);
   await payment('declined');
   await payment('unknown');
   await payment('authorized');

@@ -3,7 +3,7 @@ import { listAudit } from '../../domain/audit/list';
 import { recordChange } from '../../domain/audit/record';
 import type { Change } from '../../domain/audit/types';
 import { verifyHead, readSealHead } from '../../domain/assurance/seals/head';
-import { sealAuditLog, verifyAuditLog } from '../../domain/assurance/seals/audit-log';
+import { sealLog, verifyLog } from '../../domain/assurance/seals/sealed-logs';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { newId } from '../../platform/ids';
@@ -37,10 +37,13 @@ const entries = async (filter: Parameters<typeof listAudit>[1] = page) =>
 /** Once the transactions of other tests on the server, which delay seals, have ended. */
 async function seal(rows: number): Promise<void> {
   let sealed = 0;
-  await waitFor(async () => (sealed += (await sealAuditLog(shop.db, { rowsPerSeal: 3 })).rows) === rows);
+  await waitFor(
+    async () => (sealed += (await sealLog(shop.db, 'audit_log', { rowsPerSeal: 3 })).rows) === rows,
+  );
 }
 
-const verify = (mode: 'full' | 'incremental' = 'full') => verifyAuditLog(shop.db, { mode, limit: 100 });
+const verify = (mode: 'full' | 'incremental' = 'full') =>
+  verifyLog(shop.db, 'audit_log', { mode, limit: 100 });
 
 test('an entry has what differs, and the request that asked for it', async () => {
   const origin = { requestId: 'request-1', address: '203.0.113.7' };
@@ -225,6 +228,38 @@ describe('seals', () => {
     for (let run = 0; run < 2; run++)
       found.push(...(await verify('incremental')).map(({ subject }) => subject));
     expect(found).toEqual([`audit-entry:${last?.id}`]);
+    // Told of by each check from then on, until it is as it was.
+    for (let run = 0; run < 3; run++) expect(await verify('incremental')).toHaveLength(1);
+    await tamper(shop.url, `update audit_log set request_id = null where id = ${last?.id}`);
+    expect(await verify('incremental')).toEqual([]);
+  });
+
+  test('and so is each seal: one that was changed long after it was verified, and one that is gone', async () => {
+    for (let n = 0; n < 6; n++) await write({ after: { priceMinor: n } });
+    await seal(6);
+    expect(await verify('incremental')).toEqual([]);
+    const turn = async () => {
+      const found = new Set<string>();
+      for (let run = 0; run < 2; run++)
+        for (const { subject, details } of await verify('incremental'))
+          found.add(`${subject} ${String(details['what'])}`);
+      return [...found].sort();
+    };
+    const change = `update audit_seals set made_at = 'epoch'::timestamptz + ('epoch'::timestamptz - made_at) where seq = 1`;
+    await tamper(shop.url, change);
+    expect(await turn()).toEqual(['audit-seal:1 seal_changed']);
+    expect(await verify('incremental')).toHaveLength(1);
+    await tamper(shop.url, change);
+    expect(await turn()).toEqual([]);
+    await tamper(
+      shop.url,
+      'create table kept_seals as select * from audit_seals where seq = 1',
+      'delete from audit_seals where seq = 1',
+    );
+    expect(await turn()).toEqual(['audit-seal:1 seal_missing']);
+    expect(await verify('incremental')).toHaveLength(1);
+    await tamper(shop.url, 'insert into audit_seals select * from kept_seals', 'drop table kept_seals');
+    expect(await turn()).toEqual([]);
   });
 
   test('cannot be made anew or vanish: the chain, the last one that was verified and a head that was kept tell', async () => {
@@ -253,7 +288,7 @@ describe('seals', () => {
     const slow = await openTransaction(shop.db);
     await slow.query('select pg_current_xact_id()');
     await write();
-    expect(await sealAuditLog(shop.db)).toEqual({ seals: 0, rows: 0 });
+    expect(await sealLog(shop.db, 'audit_log')).toEqual({ seals: 0, rows: 0 });
     await slow.query('commit');
     slow.release();
     await seal(1);

@@ -13,7 +13,6 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';
-import { holdBlockedLots } from '../../domain/warehousing/quality/blocked-lots';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import {
@@ -25,6 +24,7 @@ import {
   update,
   type ShippingOrder,
 } from '../fulfilment/shipping';
+import { refuseRows } from '../support/bad-subject';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, trackedProduct } from '../tracking/support';
 import { levelsOf, openOrderShop, type OrderShop } from './support';
@@ -37,11 +37,7 @@ afterEach(async () => {
   await expectInvariants(shop.db).finally(() => shop.close());
 });
 
-/** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
-async function refuse(table: string, condition: string): Promise<() => Promise<unknown>> {
-  await shop.db.pool.query(`alter table ${table} add constraint bad_subject check (${condition}) not valid`);
-  return () => shop.db.pool.query(`alter table ${table} drop constraint bad_subject`);
-}
+const refuse = (table: string, condition: string) => refuseRows(shop.db, table, condition);
 
 async function productId(sku: string): Promise<number> {
   const found = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [sku]);
@@ -386,39 +382,4 @@ test('a carrier’s update that fails stops no other of its call, and is sent ag
   expect(await send()).toEqual([...others, 'applied', ...others]);
   expect(await alerts()).toEqual([['apply_carrier_update', bad, 'resolved']]);
   expect(await send()).toEqual([...others, 'duplicate', ...others]);
-});
-
-test('an expired lot that cannot be put on hold stops no other, and is tried again later', async () => {
-  const [badSku, sku] = [
-    await trackedProduct(shop, { lots: true }),
-    await trackedProduct(shop, { lots: true }),
-  ];
-  for (const [n, of] of [badSku, sku].entries()) {
-    await deliver(shop.db, [{ sku: of, quantity: 3, lot: { code: `L${n}`, expiresOn: inDays(n + 1) } }]);
-  }
-  await shop.db.pool.query(`update product_lots set expires_on = expires_on - 30`);
-  const mend = await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
-  expect(await holdBlockedLots(shop.db)).toBe(3);
-  expect(await holdBlockedLots(shop.db)).toBe(0);
-  expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'open']]);
-  await mend();
-  await letRetry();
-  expect(await holdBlockedLots(shop.db)).toBe(3);
-  expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'resolved']]);
-});
-
-test('expired lots that fail stop none that come after them, however many they are', async () => {
-  const [badSku, sku] = [
-    await trackedProduct(shop, { lots: true }),
-    await trackedProduct(shop, { lots: true }),
-  ];
-  const lots = Array.from({ length: 100 }, (_, n) => ({
-    sku: badSku,
-    quantity: 1,
-    lot: { code: `L${n}`, expiresOn: inDays(1) },
-  }));
-  await deliver(shop.db, [...lots, { sku, quantity: 3, lot: { code: 'GOOD', expiresOn: inDays(2) } }]);
-  await shop.db.pool.query(`update product_lots set expires_on = expires_on - 30`);
-  await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
-  expect(await holdBlockedLots(shop.db)).toBe(3);
 });

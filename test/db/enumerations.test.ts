@@ -3,6 +3,8 @@ import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-ca
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
 import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
+import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
+import { EVENT_SOURCES } from '../../domain/event-log/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
@@ -41,6 +43,7 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
+import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -89,10 +92,18 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
+  'webhook_deliveries.status': { all: DELIVERY_STATUSES, parts: [['pending']] },
+  'webhooks.disabled': { all: WEBHOOK_DISABLED },
+  'event_batches.source': { all: EVENT_SOURCES },
+  'event_gaps.source': { all: EVENT_SOURCES },
+  'event_sources.source': { all: EVENT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },
+  'money_ledger.credit': { all: ACCOUNTS },
+  'money_ledger.debit': { all: ACCOUNTS },
+  'money_ledger.kind': { all: MONEY_KINDS },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

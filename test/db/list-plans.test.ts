@@ -18,7 +18,7 @@ beforeAll(async () => {
   const { Pool } = await import('pg');
   const pool = new Pool({ connectionString: shop.url, max: 1 });
   await fillForExplain(pool, { stockRows: 20_000, ledgerRows: 40_000, orders: ORDERS }, () => undefined);
-  some = await findSamples(pool);
+  some = await findSamples(pool, shop.db, 1_000);
   await pool.end();
 }, 300_000);
 afterAll(() => shop.close());

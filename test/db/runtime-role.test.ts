@@ -170,7 +170,7 @@ describe('what the product does', () => {
 
     expect(await ensurePartitions(shop.db, 13)).toBe(1);
     await keepBlockRanges(shop.db, { slackPages: 0 });
-    expect(await foldOldPartitions(shop.db, 1)).toEqual([name]);
+    expect((await foldOldPartitions(shop.db, { months: 1 })).folded).toEqual([name]);
     for (const mode of ['full', 'incremental'] as const)
       expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
   });

@@ -66,6 +66,35 @@ test('what is cancelled makes room, and an order that is placed again counts onc
   expect(await placeAll([own(customerId, sku)])).toMatchObject([{ outcome: 'reserved' }]);
 });
 
+test('an order that is refused for another reason counts for nothing: the next of its batch is decided as if it were not there', async () => {
+  const [customerId, sku] = [newId(), await shop.product({ AMS: 1 })];
+  const reserver = openReserver(shop.db, {
+    lanes: 1,
+    unpaidLimits: { orders: 1, units: 50 },
+    backorderLimits: { product: 2, customer: 100 },
+  });
+  const waiting = { fulfilment: 'backorder' } as const;
+  try {
+    // What comes while the first is decided is one batch.
+    const placed = await Promise.all(
+      [
+        own(newId(), sku),
+        own(customerId, sku, 3, waiting),
+        own(customerId, sku, 1, waiting),
+        own(customerId, sku, 1, waiting),
+      ].map((order) => reserver.submit(order)),
+    );
+    expect(placed.map(({ outcome, code }) => code ?? outcome)).toEqual([
+      'reserved',
+      'BACKORDER_LIMIT',
+      'reserved',
+      'UNPAID_LIMIT',
+    ]);
+  } finally {
+    await reserver.close();
+  }
+});
+
 test('who orders for customers is not limited, nor is one customer by another', async () => {
   const [customerId, sku] = [newId(), await shop.product({ AMS: 1_000 })];
   const byShop = Array.from({ length: 6 }, () => own(customerId, sku, 40, { owner: 'service:shop' }));

@@ -2,10 +2,10 @@ import { listWaiting } from '../../domain/administration/attention';
 import { WAITING_KINDS, type Waiting, type WaitingKind } from '../../domain/administration/attention-types';
 import { wordsOf } from '../../domain/administration/attention-words';
 import {
-  raiseAlert,
+  raiseAlerts,
   raiseBrokenPromises,
   raiseTampered,
-  resolveAlert,
+  resolveAlerts,
   resolveBrokenPromises,
   resolveTampered,
 } from '../../domain/stock/alerts/alerts';
@@ -122,6 +122,20 @@ test('a ledger that is not as it was sealed waits; who looks after it is named',
   expect(await waiting('ledger_tampered')).toEqual([]);
 });
 
+test('a month that was not summed up waits, with why', async () => {
+  const { db } = shop;
+  await db.transaction((tx) =>
+    raiseTampered(tx, 'ledger_fold', { findings: 1, first: ['2020-01: changed'] }),
+  );
+  const [one] = await waiting('ledger_tampered');
+  expect(one).toMatchObject({
+    subject: { type: 'ledger', id: 'ledger_fold' },
+    actions: ['holdfast verify --seals'],
+  });
+  expect(one?.why).toContain('2020-01: changed');
+  await db.transaction((tx) => resolveTampered(tx, 'ledger_fold'));
+});
+
 test.each(['recall', 'count_short'] as const)(
   'promises that were changed (%s) wait at their place',
   async (kind) => {
@@ -147,12 +161,12 @@ test.each(['recall', 'count_short'] as const)(
 test('lots that expire soon wait at their place', async () => {
   const { db } = shop;
   const sku = await shop.product({ AMS: 5 });
-  const key = { kind: 'expiry_near', ...(await keyOf(sku)) } as const;
-  await db.transaction((tx) => raiseAlert(tx, { ...key, details: { lots: [], total: 3 } }));
+  const key = await keyOf(sku);
+  await db.transaction((tx) => raiseAlerts(tx, 'expiry_near', [{ ...key, details: { lots: [], total: 3 } }]));
   expect(await waiting('expiry_near')).toMatchObject([
     { why: `3 lots on sale at ${sku} at AMS expire soon.` },
   ]);
-  await db.transaction((tx) => resolveAlert(tx, key));
+  await db.transaction((tx) => resolveAlerts(tx, 'expiry_near', [key]));
   expect(await waiting('expiry_near')).toEqual([]);
 });
 

@@ -19,6 +19,13 @@ const serviceSchema = z.object({
   healthcheck: z.unknown().optional(),
   restart: z.string().optional(),
   depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
+  read_only: z.boolean().optional(),
+  tmpfs: z.array(z.string()).optional(),
+  cap_drop: z.array(z.string()).optional(),
+  security_opt: z.array(z.string()).optional(),
+  privileged: z.boolean().optional(),
+  user: z.string().optional(),
+  volumes: z.array(z.string()).optional(),
 });
 const composeSchema = z.object({ services: z.record(z.string(), serviceSchema) });
 
@@ -104,6 +111,23 @@ describe('docker-compose.yml', () => {
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
+  it('runs Holdfast on files that it cannot change, with no right of the kernel and none to gain', () => {
+    for (const [part, service] of ours) {
+      const { read_only, tmpfs, cap_drop, security_opt, privileged, user, volumes } = service;
+      expect({ part, read_only, tmpfs, cap_drop, security_opt, privileged, user, volumes }).toEqual({
+        part,
+        read_only: true,
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        // The image's own user, who is not root.
+        user: undefined,
+        privileged: undefined,
+        volumes: undefined,
+      });
+    }
+  });
+
   it('pins the version of every image that it does not build', () => {
     const foreign = Object.values(services).filter(({ build }) => build === undefined);
     expect(foreign.map(({ image }) => image).filter((image) => !/:v?\d+\.\d+/.test(image))).toEqual([]);
@@ -142,6 +166,16 @@ describe('Dockerfile', () => {
     expect(['root', '0']).not.toContain(users[0]);
   });
 
+  it('has a Node that package.json allows, and files of another user than it runs as', () => {
+    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+    const [, major = ''] = /node:(\d+)-/.exec(lastStage[0] ?? '') ?? [];
+    expect(engines.node.split(' || ')).toContain(`>=${major}`);
+    // Whatever was copied before belongs to root.
+    const user = lastStage.findIndex((line) => line.startsWith('USER '));
+    expect(lastStage.findLastIndex((line) => /^(COPY|ADD|RUN) /.test(line))).toBeLessThan(user);
+    expect(lastStage.filter((line) => line.includes('--chown'))).toEqual([]);
+  });
+
   it('is checked by its health', () => {
     expect(lastStage.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
   });
@@ -164,8 +198,11 @@ describe('Dockerfile', () => {
     expect(include.filter((folder) => !allowed.includes(`!${folder}`))).toEqual([]);
   });
 
-  it('has a list of what is in it', () => {
-    expect(lines.some((line) => line.includes('npm sbom'))).toBe(true);
+  it('has a list of what is in it, made of what is left of the dependencies', () => {
+    const text = lines.join('\n');
+    const made = text.indexOf('&& npm sbom');
+    expect(made).toBeGreaterThan(text.indexOf('rm -rf node_modules'));
+    expect(made).toBeLessThan(text.lastIndexOf('FROM '));
     expect(lastStage.some((line) => /^COPY .*sbom\.json/.test(line))).toBe(true);
   });
 });

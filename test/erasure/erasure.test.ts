@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needsEngine, runChecks } from '../../cli/verify';
 import { CHECK_IDS } from '../../domain/assurance/types';
-import { sealAuditLog } from '../../domain/assurance/seals/audit-log';
+import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
 import { appendEvents } from '../../domain/orders/events';
@@ -151,7 +151,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
   );
   await sealLedger(db());
-  await sealAuditLog(db());
+  await sealLog(db(), 'audit_log');
 
   for (const word of Object.values(words))
     expect({ word, in: (await tablesWith(db(), word)).length > 0 }).toEqual({ word, in: true });

@@ -192,6 +192,49 @@ test('what a carrier that died had not reported, another reports', async () => {
   expect(hook.told('picked_up').size).toBe(2);
 });
 
+test('once stopped it calls the webhook no more, though parcels fall due; bookings go on, and another reports it all', async () => {
+  const hook = webhook();
+  const stopped = openCarrier({ deliver: hook.deliver });
+  stopped.start();
+  const [before, after] = [parcel(), parcel()];
+  await stopped.book([before]);
+  await waitFor(() => hook.told('delivered').size === 1);
+  await stopped.stop();
+  expect(await stopped.book([after])).toMatchObject([{ status: 'booked' }]);
+  expect(await stopped.void(after.shipmentId)).toBe('voided');
+  const late = parcel();
+  await stopped.book([late]);
+
+  const next = webhook();
+  openCarrier({ deliver: next.deliver }).start();
+  await waitFor(() => next.told('delivered').has(late.shipmentId));
+  expect(next.calls.flat().every(({ shipmentId }) => shipmentId === late.shipmentId)).toBe(true);
+  expect(hook.told('picked_up')).toEqual(new Set([before.shipmentId]));
+});
+
+test('a stop waits for the call that is under way, and what that has reported is not reported again', async () => {
+  let respond = (): void => undefined;
+  let calls = 0;
+  const carrier = openCarrier({
+    stageDelayMs: 0,
+    deliver: () => {
+      calls += 1;
+      return new Promise((resolve) => (respond = () => resolve([])));
+    },
+  });
+  carrier.start();
+  await carrier.book([parcel()]);
+  await waitFor(() => calls === 1);
+  let hasStopped = false;
+  const stopping = carrier.stop().then(() => (hasStopped = true));
+  // Both of the database's connections respond before it would: it waits for nothing else.
+  expect(await unreported()).toBe(1);
+  expect(hasStopped).toBe(false);
+  respond();
+  await stopping;
+  expect({ calls, unreported: await unreported() }).toEqual({ calls: 1, unreported: 0 });
+});
+
 test('several processes share the parcels and tell each stage once', async () => {
   const hook = webhook();
   const carriers = [1, 2, 3].map(() => openCarrier({ deliver: hook.deliver }));

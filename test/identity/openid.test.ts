@@ -81,6 +81,63 @@ test('somebody who was disabled here is refused with the next request', async ()
   expect((await get(token, '/orders')).status).toBe(401);
 });
 
+describe('what cannot be taken back, or gives others rights, needs a sign-in of just now', () => {
+  const ago = (seconds: number) => Math.floor(Date.now() / 1_000) - seconds;
+  const call = (token: string, method: string, path: string, body?: unknown) =>
+    api.call(method, path, {
+      key: null,
+      headers: { authorization: `Bearer ${token}` },
+      ...(body === undefined ? {} : { body }),
+    });
+  const STALE: readonly [string, JWTPayload][] = [
+    ['signed in too long ago', { auth_time: ago(901) }],
+    ['does not say when', {}],
+    ['says something else', { auth_time: String(ago(1)) as unknown as number }],
+    ['says a time to come', { auth_time: ago(-600) }],
+  ];
+
+  test.each(STALE)('of somebody who %s', async (_, claims) => {
+    const subject = newId();
+    const token = await provider.sign({ sub: subject, ...claims });
+    const id = (await linkedUser(api.db, { issuer: provider.issuer, subject }))!;
+    const reply = await call(token, 'DELETE', `/users/${id}`);
+    expect(reply).toMatchObject({ status: 401, body: { code: 'SIGN_IN_NOT_RECENT', maxAge: 900 } });
+    expect(reply.headers.get('www-authenticate')).toBe(
+      'Bearer realm="holdfast", error="insufficient_user_authentication", max_age="900"',
+    );
+    // What is read does not need it.
+    expect((await call(token, 'GET', `/users/${id}`)).status).toBe(200);
+
+    const admin = await provider.sign({ sub: newId(), ...rolesOf('boss'), ...claims });
+    const key = { service: `s-${newId()}`, role: 'service', scopes: ['orders'] };
+    for (const [method, path, body] of [
+      ['POST', '/api-keys', key],
+      ['POST', `/api-keys/${newId()}/rotate`, undefined],
+      ['PUT', `/users/${id}`, { role: 'admin' }],
+      ['DELETE', `/users/${id}`, undefined],
+    ] as const)
+      expect(await call(admin, method, path, body)).toMatchObject({ body: { code: 'SIGN_IN_NOT_RECENT' } });
+  });
+
+  test('who has signed in just now may', async () => {
+    const subject = newId();
+    const id = (await linkedUser(api.db, { issuer: provider.issuer, subject }))!;
+    const adminSubject = newId();
+    const adminId = (await linkedUser(api.db, { issuer: provider.issuer, subject: adminSubject }))!;
+    await changeRights(api.db, adminId, { actor: 'test', role: 'admin' });
+    const admin = await provider.sign({ sub: adminSubject, ...rolesOf('boss'), auth_time: ago(890) });
+    const key = { service: `s-${newId()}`, role: 'service', scopes: ['orders'] };
+    expect((await call(admin, 'POST', '/api-keys', key)).status).toBe(201);
+    const token = await provider.sign({ sub: subject, auth_time: ago(10) });
+    // There is no password that could be asked for, or changed.
+    const password = { current: 'whatever it is', new: 'another password' };
+    expect(await call(token, 'PUT', `/users/${id}`, { password })).toMatchObject({
+      body: { code: 'PASSWORD_NOT_RIGHT' },
+    });
+    expect((await call(token, 'DELETE', `/users/${id}`)).status).toBe(202);
+  });
+});
+
 test('somebody who was disabled stays out also once they were erased; who was not is somebody new', async () => {
   const [disabled, active] = [newId(), newId()].map((subject) => ({ issuer: provider.issuer, subject }));
   const ids = {

@@ -1,13 +1,18 @@
-import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHmac, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, SignJWT, type JWTPayload } from 'jose';
-import { issueAccessToken, readAccessToken } from '../../domain/identity/signing/access-tokens';
+import { createAccessTokenReader, issueAccessToken } from '../../domain/identity/signing/access-tokens';
 import { createSigningKeys, rotateSigningKeys } from '../../domain/identity/signing/signing-keys';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
 
 const NAMES = { issuer: 'holdfast', audience: 'holdfast-api' };
 const SECRET = randomBytes(32);
-const CLAIMS = { userId: newId(), role: 'customer', sessionId: newId() };
+const CLAIMS = {
+  userId: newId(),
+  role: 'customer',
+  sessionId: newId(),
+  signedInAt: new Date('2026-01-02T03:04:05Z'),
+} as const;
 const REFUSED = { code: 'NOT_SIGNED_IN' };
 
 let shop: TestShop;
@@ -19,7 +24,7 @@ beforeEach(() => shop.db.pool.query('delete from signing_keys'));
 
 /** Keys as another process has them. */
 const keysOf = (secret: Buffer | undefined = SECRET) => createSigningKeys({ db: shop.db, secret });
-const read = (token: string, keys = keysOf()) => readAccessToken(keys, NAMES, token);
+const read = (token: string, keys = keysOf()) => createAccessTokenReader(keys, NAMES).read(token);
 const now = () => Math.floor(Date.now() / 1_000);
 
 test('a token says whose it is, at every process and by the published keys alone', async () => {
@@ -54,6 +59,7 @@ describe('a token is refused', () => {
       sub: CLAIMS.userId,
       role: 'customer',
       sid: CLAIMS.sessionId,
+      auth_time: CLAIMS.signedInAt.getTime() / 1_000,
       iss: NAMES.issuer,
       aud: NAMES.audience,
       iat: now(),
@@ -65,6 +71,11 @@ describe('a token is refused', () => {
 
   test('not, when nothing is wrong with it', async () => {
     await expect(read(await signed({}))).resolves.toEqual(CLAIMS);
+  });
+
+  test('not, where a build of before has issued it, which did not say when somebody signed in', async () => {
+    const before = await signed({ auth_time: undefined });
+    await expect(read(before)).resolves.toEqual({ ...CLAIMS, signedInAt: null });
   });
 
   test.each<[string, JWTPayload]>([
@@ -144,7 +155,7 @@ describe('rotation', () => {
         while (!isOver) {
           const token = await issueAccessToken(n % 2 ? a : keysOf(), NAMES, CLAIMS);
           signedBy.add(String(decodeProtectedHeader(token).kid));
-          await readAccessToken(n % 2 ? b : a, NAMES, token).catch(() => refused++);
+          await read(token, n % 2 ? b : a).catch(() => refused++);
         }
       }),
     );
@@ -214,6 +225,47 @@ test('the private key is nowhere in the database as it is', async () => {
     [Buffer.from(seed, 'base64url'), `%${seed}%`],
   );
   expect(rows[0]!.found).toBe(false);
+});
+
+describe('a token that was read before', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  test('is not verified again, and ends when it says', async () => {
+    const { kid, key } = await keysOf().current();
+    const another = generateKeyPairSync('ed25519').publicKey;
+    const verifying = jest.fn().mockResolvedValueOnce(createPublicKey(key)).mockResolvedValue(another);
+    const reader = createAccessTokenReader({ ...keysOf(), verifying }, NAMES);
+    const token = await issueAccessToken(keysOf(), NAMES, CLAIMS);
+    await expect(reader.read(token)).resolves.toEqual(CLAIMS);
+    // By this key it would be refused.
+    await expect(reader.read(token)).resolves.toEqual(CLAIMS);
+    expect(verifying).toHaveBeenLastCalledWith(kid);
+    const issuedAt = Date.now();
+    jest.spyOn(Date, 'now').mockReturnValue(issuedAt + 620_000);
+    await expect(reader.read(token)).resolves.toEqual(CLAIMS);
+    jest.spyOn(Date, 'now').mockReturnValue(issuedAt + 631_000);
+    await expect(reader.read(token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('is refused once its key was withdrawn', async () => {
+    const keys = keysOf();
+    const reader = createAccessTokenReader(keys, NAMES);
+    const token = await issueAccessToken(keys, NAMES, CLAIMS);
+    await expect(reader.read(token)).resolves.toEqual(CLAIMS);
+    await rotateSigningKeys(shop.db, SECRET, { isLeaked: true, actor: 'test' });
+    // The process reads the keys again after half a minute.
+    const later = performance.now() + 30_001;
+    jest.spyOn(performance, 'now').mockReturnValue(later);
+    await expect(reader.read(token)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('does not make one that is like it good', async () => {
+    const reader = createAccessTokenReader(keysOf(), NAMES);
+    const token = await issueAccessToken(keysOf(), NAMES, CLAIMS);
+    await expect(reader.read(token)).resolves.toEqual(CLAIMS);
+    const [head, body] = token.split('.');
+    await expect(reader.read(`${head}.${body}.${'A'.repeat(86)}`)).rejects.toMatchObject(REFUSED);
+  });
 });
 
 test('tokens with keys that nobody knows do not make a statement each', async () => {

@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ALERT_SEVERITIES } from '../../domain/stock/alerts/types';
 
 export const DEPLOY = join(__dirname, '..', '..', 'deploy');
 
 /**
- * What Grafana needs of a dashboard and its panels, by its JSON model:
- * https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/. A member that is not known is refused.
+ * What our dashboards have in common, narrower than what Grafana takes (`grafana-types.ts`): one kind of panel, one kind of source. A member
+ * that is not known is refused.
  */
 const datasource = z.strictObject({ type: z.literal('prometheus'), uid: z.literal('${datasource}') });
 const panel = z.strictObject({
@@ -32,6 +33,7 @@ const panel = z.strictObject({
   }),
   options: z.strictObject({
     legend: z.strictObject({
+      calcs: z.tuple([]),
       displayMode: z.enum(['list', 'table', 'hidden']),
       placement: z.enum(['bottom', 'right']),
       showLegend: z.boolean(),
@@ -70,7 +72,6 @@ const dashboardSchema = z.strictObject({
         label: z.string(),
         type: z.literal('datasource'),
         query: z.literal('prometheus'),
-        current: z.strictObject({}),
         hide: z.literal(0),
       }),
     ),
@@ -88,7 +89,7 @@ const ruleFileSchema = z.strictObject({
           alert: z.string().regex(/^Holdfast[A-Za-z]+$/),
           expr: z.string(),
           for: z.string().regex(/^\d+[smh]$/),
-          labels: z.strictObject({ severity: z.enum(['critical', 'warning']) }),
+          labels: z.strictObject({ severity: z.enum(ALERT_SEVERITIES) }),
           annotations: z.strictObject({ summary: z.string().min(1), runbook_url: z.string() }),
         }),
       ),
@@ -98,10 +99,14 @@ const ruleFileSchema = z.strictObject({
 
 const DASHBOARDS = join(DEPLOY, 'grafana', 'dashboards');
 
-export function readDashboards(): z.infer<typeof dashboardSchema>[] {
+export function dashboardTexts(): string[] {
   return readdirSync(DASHBOARDS)
     .sort()
-    .map((name) => dashboardSchema.parse(JSON.parse(readFileSync(join(DASHBOARDS, name), 'utf8'))));
+    .map((name) => readFileSync(join(DASHBOARDS, name), 'utf8'));
+}
+
+export function readDashboards(): z.infer<typeof dashboardSchema>[] {
+  return dashboardTexts().map((text) => dashboardSchema.parse(JSON.parse(text)));
 }
 
 export function readAlerts(): z.infer<typeof ruleFileSchema>['groups'][number]['rules'] {
@@ -135,4 +140,18 @@ export function expressions(): { where: string; expression: string }[] {
     ),
     ...readAlerts().map((rule) => ({ where: rule.alert, expression: comparedBy(rule) })),
   ];
+}
+
+/** Whether an expression looks at a series with these labels. */
+export function selects(expr: string, metric: string, labels: Readonly<Record<string, string>>): boolean {
+  const selectors = expr.matchAll(new RegExp(`\\b${metric}\\b(?:\\{([^}]*)\\})?`, 'g'));
+  return [...selectors].some(([, matchers = '']) =>
+    [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].every(
+      ([, label = '', operator = '', value = '']) => {
+        const is = labels[label] ?? '';
+        const equal = operator.endsWith('~') ? new RegExp(`^(?:${value})$`).test(is) : is === value;
+        return operator.startsWith('!') ? !equal : equal;
+      },
+    ),
+  );
 }

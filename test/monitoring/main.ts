@@ -11,11 +11,12 @@ import { createLogger } from '../../platform/telemetry/log';
 import { startHoldfast } from '../cli/holdfast';
 import { waitFor } from '../support/wait';
 import { DEPLOY, expressions } from './expressions';
+import { FIRING, promtoolTests } from './firing';
 import { providePrometheus, startPrometheus, type Prometheus, type PrometheusPrograms } from './prometheus';
 
 /**
- * `npm run test:monitoring`: starts the product and a real Prometheus with the rules of `deploy/`, has orders placed, and asks for the
- * expression of every panel and alert: each must be valid and have a value. Skipped, with the reason, where there is no Prometheus.
+ * `npm run test:monitoring`: has promtool evaluate the rules of `deploy/` on made-up series, then starts the product and a real Prometheus
+ * with them, has orders placed, and asks for the expression of every panel and alert: each must be valid and have a value. Skipped, with the reason, where there is no Prometheus.
  */
 async function main(): Promise<void> {
   let programs: PrometheusPrograms;
@@ -25,8 +26,27 @@ async function main(): Promise<void> {
     say(`skipped: there is no Prometheus here. ${messageOf(error)}`);
     return;
   }
-  await promisify(execFile)(programs.promtool, ['check', 'rules', join(DEPLOY, 'prometheus', 'rules.yml')]);
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-monitoring-'));
+  try {
+    await checkRules(programs, folder);
+    process.exitCode = await checkExpressions(programs, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Each rule fires where it has to and nowhere else, by Prometheus's own evaluation of made-up series. */
+async function checkRules({ promtool }: PrometheusPrograms, folder: string): Promise<void> {
+  const run = promisify(execFile);
+  await run(promtool, ['check', 'rules', join(DEPLOY, 'prometheus', 'rules.yml')]);
+  const tests = join(folder, 'rules.test.yml');
+  await writeFile(tests, promtoolTests());
+  await run(promtool, ['test', 'rules', tests]);
+  say(`${Object.keys(FIRING).length} rules fire where they have to, and are silent elsewhere`);
+}
+
+/** Returns the exit code. */
+async function checkExpressions(programs: PrometheusPrograms, folder: string): Promise<number> {
   const log = createLogger('warn', 'monitoring');
   const port = await choosePort(undefined, 'the API', log);
   const product = startHoldfast(['up', '--port', String(port)], {
@@ -41,12 +61,11 @@ async function main(): Promise<void> {
     prometheus = await startPrometheus(programs.prometheus, { config, folder, port: metricsPort });
     const drive = await driverOf(join(folder, 'home', 'dev.json'));
     await drive();
-    process.exitCode = await check(prometheus, drive);
+    return await check(prometheus, drive);
   } finally {
     await prometheus?.stop();
     product.kill('SIGTERM');
     await product.ended;
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

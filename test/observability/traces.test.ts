@@ -1,9 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
+import { newId } from '../../platform/ids';
 import { createObservability, type Observability } from '../../platform/observability';
 import { openTracer } from '../../platform/telemetry/open-telemetry';
+import { newEmail, PASSWORD } from '../identity/people';
 import { openStackApi, type StackApi } from '../api/stack-api';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
 import { openOtlpReceiver, pathOf, type OtlpReceiver } from './otlp-receiver';
 
 const ORDERS = 'POST /api/v1/orders';
@@ -15,12 +19,17 @@ beforeAll(async () => {
   // Read by OpenTelemetry's SDK: spans are sent at once and not every five seconds.
   process.env['OTEL_BSP_SCHEDULE_DELAY'] = '100';
   receiver = await openOtlpReceiver();
+  const registry = new Registry();
+  // Both formats say the same: `otlp.test.ts`.
   const tracer = await openTracer(
-    { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
-    { service: 'holdfast-test', version: '0', log: testLogger() },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' },
+    { service: 'holdfast-test', version: '0', registry, log: testLogger() },
   );
-  observability = createObservability({ registry: new Registry(), tracer });
-  test_ = await openStackApi({ observability });
+  observability = createObservability({ registry, tracer });
+  test_ = await openStackApi({
+    observability,
+    settings: { SIGNING_KEYS_SECRET: randomBytes(32).toString('base64') },
+  });
 });
 afterAll(async () => {
   await expectInvariants(test_.stack.db);
@@ -60,14 +69,36 @@ test('one trace leads from a request, which continues its caller’s, to the sta
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
 });
 
+test('a collector that does not respond holds no order up', async () => {
+  const release = receiver.hold();
+  try {
+    const sku = await test_.newSku(1);
+    const asked = receiver.types.length;
+    const placed = await test_.place({
+      customerId: 'c-1',
+      items: [{ sku, quantity: 1 }],
+      payment: { method: 'card', token: 'tok_ok' },
+    });
+    expect(placed.status).toBe(201);
+    await waitFor(async () => (await test_.status(placed.body.id)) === 'fulfilled');
+    // It was asked, and still has not responded.
+    await waitFor(() => receiver.types.length > asked);
+  } finally {
+    release();
+  }
+});
+
 test('a span says nothing of what a statement was about, and of a request only its template', async () => {
   const sku = await test_.newSku(1);
   const traceId = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
-  await test_.call('GET', `/inventory/${sku}?secret=hunter2`, {
-    headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+  await test_.call('GET', `/inventory/${sku}?secret=hunter2`, { headers });
+  await test_.call('POST', `/inventory/${sku}/adjust`, {
+    headers: { ...headers, 'idempotency-key': 'once' },
+    body: { location: 'AMS', delta: 1, reason: 'hunter2' },
   });
-  const spans = await receiver.traceWith(traceId, (all) => all.some(({ kind }) => kind === 2));
-  expect(spans.length).toBeGreaterThan(1);
+  const spans = await receiver.traceWith(traceId, (all) => all.filter(({ kind }) => kind === 2).length === 2);
+  expect(spans.length).toBeGreaterThan(2);
   expect(JSON.stringify(spans)).not.toContain('hunter2');
   expect(JSON.stringify(spans)).not.toContain(sku);
 });
@@ -83,20 +114,47 @@ test('what a caller does not want recorded is not recorded, nor is what nobody h
   expect(receiver.spans.filter(({ name }) => name === 'outbox.claim')).toEqual([]);
 });
 
-test('a stranger’s traceparent, or that with a publishable key, is a link of a trace of our own', async () => {
+test('a traceparent of strangers, of keys that are made up and of customers is a link of a trace of our own', async () => {
   const address = test_.stack.url;
-  for (const [traceId, headers] of [
-    ['dddddddddddddddddddddddddddddddd', {}],
-    ['eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', { 'x-api-key': 'hf_pub_unknown' }],
+  const madeUp = `hf_live_${newId().replaceAll('-', '')}_${'A'.repeat(43)}`;
+  const customer = await signUp(address);
+  for (const [digit, path, status, headers] of [
+    ['d', '/warehouses', 401, {}],
+    ['e', '/warehouses', 401, { 'x-api-key': 'hf_pub_unknown' }],
+    ['1', '/warehouses', 401, { 'x-api-key': madeUp }],
+    ['2', '/warehouses', 401, { authorization: 'Bearer eyJhbGciOiJFZERTQSJ9.e30.AA' }],
+    ['3', '/nothing', 404, { 'x-api-key': madeUp }],
+    ['4', '/orders', 200, { authorization: `Bearer ${customer}` }],
   ] as const) {
-    const response = await fetch(`${address}/warehouses`, {
-      headers: { ...headers, traceparent: `00-${traceId}-00f067aa0ba902b7-00` },
-    });
-    expect(response.status).toBe(401);
-    const own = response.headers.get('traceparent')?.split('-')[1] ?? '';
-    expect(own).not.toBe(traceId);
-    const spans = await receiver.traceWith(own, (all) => all.some(({ kind }) => kind === 2));
-    expect(spans.length).toBeGreaterThan(0);
+    const traceId = digit.repeat(32);
+    // The flag: it is to be recorded. Of these it decides nothing, whatever it says.
+    for (const flag of ['00', '01']) {
+      const response = await fetch(`${address}${path}`, {
+        headers: { ...headers, traceparent: `00-${traceId}-00f067aa0ba902b7-${flag}` },
+      });
+      expect([path, response.status]).toEqual([path, status]);
+      const own = response.headers.get('traceparent')?.split('-')[1] ?? '';
+      expect(own).toMatch(/^[0-9a-f]{32}$/);
+      expect(own).not.toBe(traceId);
+      const spans = await receiver.traceWith(own, (all) => all.some(({ kind }) => kind === 2));
+      expect(spans.length).toBeGreaterThan(0);
+    }
     expect(receiver.spans.filter((span) => span.traceId === traceId)).toEqual([]);
   }
 });
+
+/** An access token of a new customer. */
+async function signUp(address: string): Promise<string> {
+  const email = newEmail();
+  const post = (path: string, body: unknown) =>
+    fetch(`${address}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  await post('/users', { email, password: PASSWORD, name: 'Ada' });
+  const { accessToken } = (await (await post('/auth/login', { email, password: PASSWORD })).json()) as {
+    accessToken: string;
+  };
+  return accessToken;
+}

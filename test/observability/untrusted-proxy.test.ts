@@ -4,12 +4,13 @@ import express from 'express';
 import { untrustedProxyWarning } from '../../api/http/untrusted-proxy';
 import { recordingLogger } from '../support/recording-logger';
 
-/** What is warned of when two requests that a proxy passes on, and one that it does not, come from loopback. */
-async function warnings(trusted: string | false): Promise<string[]> {
+/** What is warned of and counted when two requests that a proxy passes on, and one that it does not, come from loopback. */
+async function told(trusted: string | false): Promise<{ messages: string[]; counted: number }> {
+  let counted = 0;
   const { log, messages } = recordingLogger();
   const app = express();
   app.set('trust proxy', trusted);
-  app.use(untrustedProxyWarning(log));
+  app.use(untrustedProxyWarning(log, () => (counted += 1)));
   app.use((_req, res) => void res.end());
   const server = app.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -22,10 +23,13 @@ async function warnings(trusted: string | false): Promise<string[]> {
   server.close();
   server.closeAllConnections();
   await closed;
-  return messages;
+  return { messages, counted };
 }
 
-test('a proxy that is not trusted is told of once, and one that is not at all', async () => {
-  expect(await warnings(false)).toEqual([expect.stringContaining('TRUSTED_PROXIES') as string]);
-  expect(await warnings('loopback')).toEqual([]);
+test('a proxy that is not trusted is told of once and counted each time, and one that is not at all', async () => {
+  expect(await told(false)).toEqual({
+    messages: [expect.stringContaining('TRUSTED_PROXIES') as string],
+    counted: 2,
+  });
+  expect(await told('loopback')).toEqual({ messages: [], counted: 0 });
 });

@@ -1,3 +1,4 @@
+import { postUnposted } from '../../domain/payments/backfill';
 import type { PaymentStatus } from '../../domain/payments/types';
 import { execute, maybeOne, many, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
@@ -70,6 +71,7 @@ export async function insertPayment(
       seed.status === 'captured',
     ],
   );
+  if (seed.status === 'captured') await db.transaction((tx) => postUnposted(tx, id));
   return id;
 }
 

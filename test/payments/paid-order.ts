@@ -4,6 +4,7 @@ import { readProgress } from '../../domain/ordering/progress';
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderProgress } from '../../domain/ordering/types';
 import { appendEvents } from '../../domain/orders/events';
+import { postUnposted } from '../../domain/payments/backfill';
 import { lockRefundable, planRefunds } from '../../domain/payments/refund';
 import { updateRefund, type RefundChange } from '../../domain/payments/refund-queries';
 import type { ChargeRequest, PaymentGateway } from '../../domain/payments/gateway';
@@ -13,6 +14,7 @@ import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { insertPayment, readPayment, readSandboxBooks } from './orders';
 import { CAPTURED_NOW } from './charge-terms';
+import { postMoneyAgain } from '../support/post-money';
 
 /** Each unit costs so much, minor units. */
 export const UNIT_MINOR = 1_000;
@@ -70,6 +72,7 @@ export async function insertPaidOrder(
     `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, capture_planned_minor = amount_minor, captured_minor = amount_minor where id = $1`,
     [paymentId, outcome.gatewayRef],
   );
+  await db.transaction((tx) => postUnposted(tx, paymentId));
   await db.pool.query(`update reservations set status = 'confirmed' where id = $1`, [reservationId]);
   await db.pool.query(`update orders set status = 'paid' where id = $1`, [orderId]);
   await db.transaction((tx) => createShipments(tx, [{ orderId, reservationId, carrier: 'sandbox' }]));
@@ -128,8 +131,9 @@ export function readRefund(db: Database, refundId: string): Promise<StoredRefund
 }
 
 /** As a person does who has looked at a refund. */
-export function changeRefund(db: Database, refundId: string, change: RefundChange): Promise<unknown> {
-  return db.transaction((tx) => updateRefund(tx, refundId, change));
+export async function changeRefund(db: Database, refundId: string, change: RefundChange): Promise<void> {
+  await db.transaction((tx) => updateRefund(tx, refundId, change));
+  await postMoneyAgain(db);
 }
 
 /** For what an order needs a person, `kind` and what it is about. */

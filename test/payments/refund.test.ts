@@ -25,6 +25,7 @@ import {
   refundsOf,
   type PaidOrder,
 } from './paid-order';
+import { postMoneyAgain } from '../support/post-money';
 
 const NOWHERE = 'postgresql://postgres@127.0.0.1:1/none';
 
@@ -86,6 +87,7 @@ describe('planning', () => {
       `update payments set status = 'unknown', capture_planned_minor = 0, captured_minor = 0 where id = $1`,
       [order.paymentId],
     );
+    await postMoneyAgain(shop.db);
     expect(await plan(shop.db, order)).toEqual([]);
   });
 

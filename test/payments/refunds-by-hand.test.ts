@@ -9,6 +9,7 @@ import { testLogger } from '../support/servers';
 import { readSandboxBooks } from './orders';
 import { attentionOf, plan, progressOf } from './paid-order';
 import { useRefunds } from './refunds-by-hand';
+import { postMoneyAgain } from '../support/post-money';
 
 const log = testLogger();
 let shop: TestShop;
@@ -98,6 +99,7 @@ describe('asking for a refund', () => {
       `update payments set status = 'declined', capture_planned_minor = 0, captured_minor = 0 where id = $1`,
       [order.paymentId],
     );
+    await postMoneyAgain(shop.db);
     await expect(request(order)).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
     await expect(request({ ...order, orderId: newId() })).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
     expect(await amounts(order)).toEqual([]);

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { createPayloadCodec } from '../../platform/temporal/payload-codec';
+import { ApplicationFailure, defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { encodeErrorToFailure, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow';
+import { createPayloadCodec, dataConverterOf } from '../../platform/temporal/payload-codec';
+import { messagesBy } from '../../platform/temporal/workflow-task';
 
 const [OLD, NEW] = ['old', 'new'].map((id) => ({ id, key: randomBytes(32) }));
 if (!OLD || !NEW) throw new Error('two keys');
@@ -62,4 +64,32 @@ test('a payload that was changed, or that another key of the same name encrypted
   });
   const imposter = { id: OLD.id, key: randomBytes(32) };
   await expect(decrypted(payload, imposter)).rejects.not.toThrow('hunter2');
+});
+
+describe('a failure', () => {
+  const converterOf = (...keys: { id: string; key: Buffer }[]) =>
+    loadDataConverter(
+      dataConverterOf({ PAYLOAD_KEYS: keys.map(({ id, key }) => `${id}=${key.toString('base64')}`) }),
+    );
+  const failed = ApplicationFailure.create({
+    message: 'Jane Doe is not known',
+    type: 'UNKNOWN',
+    cause: new Error('nobody at Elm Street 5'),
+  });
+
+  test('shows neither message nor stack, its own or of its cause, where there is a key, and is read with that key', async () => {
+    const stored = await encodeErrorToFailure(converterOf(OLD), failed);
+    const text = JSON.stringify(stored);
+    expect(['Jane', 'Elm', 'payload-codec.test'].filter((word) => text.includes(word))).toEqual([]);
+    expect(stored.applicationFailureInfo?.type).toBe('UNKNOWN');
+    expect(await messagesBy(converterOf(NEW, OLD))(stored)).toBe('Jane Doe is not known');
+    expect(await messagesBy(converterOf(NEW))(stored)).toContain("encrypted under the key 'old'");
+  });
+
+  test('from before there was a key is read as it is, and without keys stays a plain text', async () => {
+    const stored = await encodeErrorToFailure(converterOf(), failed);
+    expect(stored.message).toBe('Jane Doe is not known');
+    expect(await messagesBy(converterOf(OLD))(stored)).toBe('Jane Doe is not known');
+    expect(await messagesBy(converterOf(OLD))(undefined)).toBeNull();
+  });
 });

@@ -106,6 +106,9 @@ export const PATHS = [
   'consistency-refused',
   'consistency-cancelled-at-the-start',
   'ledger-seal',
+  'webhook-dispatcher',
+  'settlement-made',
+  'settlement-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

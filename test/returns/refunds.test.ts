@@ -22,6 +22,7 @@ import {
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { authorise, comesIn, inspect, shippedOrder, type Units } from './support';
+import { postMoneyAgain } from '../support/post-money';
 
 const check = SQL_CHECKS.get('order_payments')!;
 
@@ -72,6 +73,7 @@ async function priceOf(orderId: string, unitPriceMinor: number): Promise<void> {
     'update payments set amount_minor = 3 * $2::bigint, capture_planned_minor = 3 * $2::bigint, captured_minor = 3 * $2::bigint where order_id = $1',
     [orderId, unitPriceMinor],
   );
+  await postMoneyAgain(shop.db);
 }
 
 const restock = (sku: string, units: number, rest: Partial<InspectionResult> = {}): InspectionResult => ({

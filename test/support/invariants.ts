@@ -1,5 +1,7 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import type { CheckId, CheckRun } from '../../domain/assurance/types';
+import { CATALOGUE, publicType } from '../../domain/events/catalogue';
+import type { EventSource } from '../../domain/event-log/types';
 import type { Queryable } from '../../platform/database/database';
 
 /** Checks of the product that do not hold after every transaction (docs/architecture.md, "Data"): all others do. */
@@ -166,6 +168,25 @@ export async function expectInvariants(db: Queryable): Promise<void> {
     expectNone(check.title, (await db.query(statementOf(check, EVERYTHING))).rows);
   }
   await expectRules(db, ALWAYS);
+  await expectEventsFit(db);
+}
+
+const EVENTS_LOOKED_AT = 2_000;
+
+/** What the latest events say fits the schemas of their types. Types that only tests write are left out. */
+async function expectEventsFit(db: Queryable): Promise<void> {
+  const { rows } = await db.query({
+    name: 'invariant events',
+    text: `(select 'orders' as source, type, data || jsonb_build_object('seq', seq) as data from order_events order by id desc limit ${EVENTS_LOOKED_AT})
+      union all (select 'entries', type, data from event_entries order by id desc limit ${EVENTS_LOOKED_AT})`,
+  });
+  const wrong = (rows as { source: EventSource; type: string; data: unknown }[]).flatMap(
+    ({ source, type, data }) => {
+      const parsed = CATALOGUE[publicType(source, type)]?.data.safeParse(data);
+      return parsed && !parsed.success ? [{ type, data, issues: parsed.error.issues }] : [];
+    },
+  );
+  expectNone('an event fits the schema of its type', wrong);
 }
 
 /** The same, and that money and shipments agree: for when every order has ended. */

@@ -9,6 +9,7 @@ import {
   type InjectedSinks,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { FAILURE_CONVERTER } from '../../platform/temporal/payload-codec';
 import { WORKFLOW_INTERCEPTORS } from '../../worker/bundle';
 import { ENV, fromSetup } from './run';
 
@@ -36,6 +37,7 @@ export async function buildWorkflowBundle(
   const plain = {
     workflowsPath: WORKFLOWS_ENTRY,
     workflowInterceptorModules: [...WORKFLOW_INTERCEPTORS],
+    failureConverterPath: FAILURE_CONVERTER,
     logger: new DefaultLogger('ERROR'),
     ...options,
   };

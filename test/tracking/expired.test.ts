@@ -3,11 +3,8 @@ import { nameParcelUnits } from '../../domain/fulfilment/parcel-units';
 import { settleAllPromised } from '../../domain/ordering/promised/settle-promised';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { startTransfer } from '../../domain/stock/transfers/start';
-import {
-  correctLotExpiry,
-  holdBlockedLots,
-  tellOfNearExpiry,
-} from '../../domain/warehousing/quality/blocked-lots';
+import { correctLotExpiry, holdBlockedLots } from '../../domain/warehousing/quality/blocked-lots';
+import { tellOfNearExpiry } from '../../domain/warehousing/quality/near-expiry';
 import { releaseFromHold } from '../../domain/warehousing/quality/end-hold';
 import { listQualityHolds } from '../../domain/warehousing/quality/holds';
 import { newId } from '../../platform/ids';

@@ -1,22 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from '../../platform/embedded/ports';
-import { startEmbeddedPostgres } from '../../platform/embedded/postgres';
-import { startTemporalServer } from '../../platform/embedded/temporal';
-import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { stackOf } from '../../platform/errors';
 import { createLogger } from '../../platform/telemetry/log';
-import { webhookSecretOf } from '../../platform/webhook-signature';
 import { holdfast, startHoldfast, type Running } from '../cli/holdfast';
 import { waitFor } from '../support/wait';
 import { buildRelease, RELEASE_BEFORE } from './release';
 import { startRouter, type Router } from './router';
+import { startServers } from './servers';
 import { startTraffic } from './traffic';
 
 const ORDERS_OF_A_STEP = 15;
-const DATABASE = 'holdfast';
 const log = createLogger(process.env.LOG_LEVEL ?? 'error', 'upgrade');
 
 /**
@@ -49,7 +44,7 @@ async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void>
 }
 
 async function upgradeAndBack(before: string, folder: string, stops: (() => Promise<unknown>)[]) {
-  const env = await startServers(folder, stops);
+  const env = await startServers(folder, stops, log);
   const router = await startRouter();
   stops.push(() => router.close());
   const releases = { before: releaseOf(before), present: releaseOf() };
@@ -130,31 +125,6 @@ async function upgradeAndBack(before: string, folder: string, stops: (() => Prom
   if (router.lost.length > 0) throw new Error(`requests were lost:\n${router.lost.join('\n')}`);
   await present.run('verify', '--full');
   say(`${placed} orders placed, all fulfilled; no request was lost; the numbers agree`);
-}
-
-async function startServers(folder: string, stops: (() => Promise<unknown>)[]) {
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'pg'), log });
-  stops.push(() => postgres.stop());
-  const cliPath = await findTemporalCli({ explicitPath: process.env.TEMPORAL_CLI_PATH, log });
-  const temporal = await startTemporalServer({
-    cliPath,
-    stateFile: join(folder, 'temporal.db'),
-    ui: false,
-    log,
-  });
-  stops.push(() => temporal.stop());
-  return {
-    DATABASE_URL: postgres.runtimeUrl(DATABASE),
-    DATABASE_OWNER_URL: postgres.url(DATABASE),
-    TEMPORAL_ADDRESS: temporal.address,
-    HOLDFAST_HOME: join(folder, 'home'),
-    LOG_LEVEL: 'error',
-    SANDBOX_CARRIER_DELAY_MS: '0',
-    SHUTDOWN_DELAY_SECONDS: '1',
-    SIGNING_KEYS_SECRET: randomBytes(32).toString('base64'),
-    MAIL_FOLDER: join(folder, 'mail'),
-    CARRIER_WEBHOOK_SECRETS: `sandbox=${webhookSecretOf(randomBytes(32))}`,
-  };
 }
 
 async function untilAnswering(router: Router, port: number): Promise<void> {

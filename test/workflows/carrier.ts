@@ -55,8 +55,8 @@ export function bookingGate(): Barrier {
   let open = () => {};
   let arrived = 0;
   return {
-    integrations: ({ gateways, carriers }) => ({
-      gateways,
+    integrations: ({ carriers, ...others }) => ({
+      ...others,
       carriers: carriers.map((carrier) => ({
         ...carrier,
         async book(shipments) {

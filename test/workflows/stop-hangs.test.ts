@@ -11,8 +11,8 @@ const hanging = new Map<string, Promise<void>>();
 beforeAll(async () => {
   stack = await startStack({
     settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
-    integrations: ({ gateways, carriers }) => ({
-      gateways,
+    integrations: ({ carriers, ...others }) => ({
+      ...others,
       carriers: carriers.map((carrier) => ({
         ...carrier,
         async void(shipmentId) {

@@ -4,6 +4,8 @@ import {
   shipmentsReadySignal,
   type DispatcherInput,
   type ReservationExpiryInput,
+  webhooksReadySignal,
+  type WebhookDispatcherInput,
 } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 
@@ -40,5 +42,18 @@ export async function signalReservationExpiry({ engine, names }: Context): Promi
     args: [RESERVATION_EXPIRY],
     workflowTaskTimeout: `${EXPIRY_TASK_SECONDS} seconds`,
     staticSummary: 'Frees reservations without an order when they fall due',
+  });
+}
+
+/** Signals the dispatcher of webhooks that there may be something to deliver, and starts it where it does not run. */
+export async function signalWebhookDispatcher(
+  { engine, names }: Context,
+  input: WebhookDispatcherInput = {},
+): Promise<void> {
+  await engine.signalWithStart(WORKFLOW_TYPES.webhookDispatcher, webhooksReadySignal, {
+    workflowId: names.webhookDispatcherWorkflowId,
+    taskQueue: names.jobsQueue,
+    args: [input],
+    staticSummary: 'Tells webhooks of events',
   });
 }

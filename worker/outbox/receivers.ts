@@ -1,19 +1,24 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
-import { continueErasure } from '../../domain/erasure/erase';
+import { continueErasure, eraseAgain } from '../../domain/erasure/erase';
 import { sendAccountMail } from '../../domain/identity/accounts/mails';
 import type { Mailer } from '../../domain/identity/accounts/types';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import { webhooksAreDue } from '../../domain/webhooks/dispatch';
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
-import type { OutboxTopic, OutboxTopics } from '../../platform/database/outbox';
+import { enqueue, type OutboxTopic, type OutboxTopics } from '../../platform/database/outbox';
 import type { Logger } from '../../platform/telemetry/log';
 import { ensureJobWorkflow } from '../ensure/ensure-job-workflow';
 import { wakeOrder, type EnsureOrderContext } from '../ensure/ensure-order-workflow';
 import { ensureReturnWorkflow } from '../ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from '../ensure/ensure-transfer-workflow';
-import { signalDispatcher, signalReservationExpiry } from '../ensure/signal-standing-workflows';
+import {
+  signalDispatcher,
+  signalReservationExpiry,
+  signalWebhookDispatcher,
+} from '../ensure/signal-standing-workflows';
 
 /** Of a topic whose messages are each about one thing. */
 export interface KeyedReceiver<Key extends string = string> {
@@ -52,6 +57,9 @@ export type ReceiverContext = EnsureOrderContext & {
   bookAtOnce(): Promise<boolean>;
 };
 
+/** Erasures that run at once in a process: each is long, and all of them are not in a hurry. They leave the relay's places to the others. */
+const ERASURES_AT_ONCE = 2;
+const ERASURES_WAIT_SECONDS = 10;
 const LONGEST_PAUSE_MS = 250;
 /** A message is not lost, but the engine may lose its state, and a claim its worker. */
 const SHIPMENTS_OVERDUE_SECONDS = 30;
@@ -60,9 +68,17 @@ const RESERVATIONS_OVERDUE_SECONDS = 1;
 /** Both together, and the start of the expiry, stay below the 2 s within which stock is promised to be free. */
 const RESERVATIONS_LOOK_MS = 500;
 
+/** The dispatcher goes on for two seconds after it has found nothing: under load it needs no signal. */
+const WEBHOOKS_PAUSE_MS = 1_000;
+const WEBHOOKS_LOOK_MS = 10_000;
+
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
   const { db, mailer, accountPagesUrl: pagesUrl } = context;
+  const eraseUser = fewAtOnce(
+    (id) => continueErasure({ db, mailer }, id),
+    (id) => db.retrying((tx) => enqueue(tx, [{ topic: 'user.erase', key: id }], ERASURES_WAIT_SECONDS)),
+  );
   return {
     'order.wake': { key: 'orderId', receive: (orderId) => wakeOrder(context, orderId) },
     'job.start': { key: 'jobId', receive: (jobId) => ensureJobWorkflow(context, jobId) },
@@ -76,7 +92,8 @@ export function createReceivers(context: ReceiverContext): Receivers {
         }),
     },
     'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
-    'user.erase': { key: 'userId', receive: (id) => continueErasure({ db, mailer }, id) },
+    'user.erase': { key: 'userId', receive: eraseUser },
+    'order.erase': { key: 'orderId', receive: (id) => eraseAgain(db, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
       key: null,
@@ -100,5 +117,28 @@ export function createReceivers(context: ReceiverContext): Receivers {
         look: () => reservationsAreOverdue(db, RESERVATIONS_OVERDUE_SECONDS),
       },
     },
+    'webhooks.ready': {
+      key: null,
+      receive: () => signalWebhookDispatcher(context),
+      longestPauseMs: WEBHOOKS_PAUSE_MS,
+      overdue: { everyMs: WEBHOOKS_LOOK_MS, look: () => webhooksAreDue(db) },
+    },
+  };
+}
+
+/** Runs `work` for at most `ERASURES_AT_ONCE` keys at once; the others are put off. */
+function fewAtOnce(
+  work: (key: string) => Promise<unknown>,
+  putOff: (key: string) => Promise<unknown>,
+): KeyedReceiver['receive'] {
+  let running = 0;
+  return async (key) => {
+    if (running >= ERASURES_AT_ONCE) return putOff(key);
+    running += 1;
+    try {
+      return await work(key);
+    } finally {
+      running -= 1;
+    }
   };
 }

@@ -29,13 +29,21 @@ export interface OrderSagaInput {
   cancelReason?: string;
   /** Who asked for that. */
   cancelActor?: string;
+  /** The HTTP request by which they asked. */
+  cancelRequestId?: string;
 }
 
-export interface PayRequest extends PaymentMethod {
+/** Who asks for something, and by which request. */
+export interface Asked {
+  /** The caller; absent: nobody in particular, or a build of before asked. */
+  actor?: string | undefined;
+  /** Id of their HTTP request, for the audit log; absent: there is none, or a build of before asked. */
+  httpRequestId?: string | undefined;
+}
+
+export interface PayRequest extends PaymentMethod, Asked {
   /** Binds the attempt: the same id is the same charge, also across a restart of the saga. */
   updateId: string;
-  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
-  actor?: string | undefined;
 }
 
 export type PayResult =
@@ -46,10 +54,8 @@ export type PayResult =
       paymentId: null;
     };
 
-export interface CancelRequest {
+export interface CancelRequest extends Asked {
   reason: string | null;
-  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
-  actor?: string | undefined;
 }
 
 export type CancelResult =
@@ -60,13 +66,11 @@ export type CancelResult =
   /** Nothing could be ended. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
-export interface CutItemsRequest {
+export interface CutItemsRequest extends Asked {
   /** The same request again is the same cut. */
   requestId: string;
   items: { sku: string; quantity: number }[];
   reason: string | null;
-  /** The caller who asks for it; absent: nobody in particular, or a build of before asked. */
-  actor?: string | undefined;
 }
 
 export type CutItemsResult =
@@ -77,7 +81,7 @@ export type CutItemsResult =
   /** None could be. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
-export type AmendOrderRequest = Omit<AmendRequest, 'orderId'>;
+export type AmendOrderRequest = Omit<AmendRequest, 'orderId'> & Asked;
 
 export type AmendResult =
   | { outcome: 'amended' }
@@ -131,6 +135,14 @@ export interface ReturnInput {
 
 /** There are shipments to book. */
 export const shipmentsReadySignal = defineSignal('shipmentsReady');
+
+export interface WebhookDispatcherInput {
+  /** Rounds until it continues as new, at the latest. */
+  roundsPerRun?: number;
+}
+
+/** There may be something to deliver to webhooks. */
+export const webhooksReadySignal = defineSignal('webhooksReady');
 
 export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 export const CUSTOMER_ID = defineSearchAttributeKey('CustomerId', 'KEYWORD');

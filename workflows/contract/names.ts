@@ -13,6 +13,8 @@ export const WORKFLOW_TYPES = {
   consistencyCheck: 'consistencyCheck',
   scheduledConsistency: 'scheduledConsistency',
   ledgerSeal: 'ledgerSeal',
+  webhookDispatcher: 'webhookDispatcher',
+  settlement: 'settlement',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
@@ -32,6 +34,7 @@ export interface EngineNames {
   transferWorkflowId(transferId: string): string;
   returnWorkflowId(returnId: string): string;
   dispatcherWorkflowId: string;
+  webhookDispatcherWorkflowId: string;
   reservationExpiryWorkflowId: string;
   /** Of a schedule, by its name in `SCHEDULES`; and of the workflow that it starts. */
   scheduleId(name: string): string;
@@ -48,6 +51,7 @@ export function engineNames(prefix = ''): EngineNames {
     returnWorkflowId: (returnId) => `${prefix}return:${returnId}`,
     transferWorkflowId: (transferId) => `${prefix}transfer:${transferId}`,
     dispatcherWorkflowId: `${prefix}shipment-dispatcher`,
+    webhookDispatcherWorkflowId: `${prefix}webhook-dispatcher`,
     reservationExpiryWorkflowId: `${prefix}reservation-expiry`,
     scheduleId: (name) => `${prefix}${name}`,
   };

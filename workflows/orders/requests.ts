@@ -4,9 +4,11 @@ import type { PaymentStatus } from '../../domain/payments/types';
 import type {
   AmendOrderRequest,
   AmendResult,
+  Asked,
   CancelResult,
   CutItemsRequest,
   CutItemsResult,
+  OrderSagaInput,
   PayRequest,
   PayResult,
 } from '../contract/messages';
@@ -17,9 +19,8 @@ const LONGEST_MS = 8_000;
 const SOON_MS = 5_000;
 
 /** Why an order is to be cancelled, and who asked for it. */
-export interface CancelWish {
+export interface CancelWish extends Asked {
   reason: string;
-  actor?: string | undefined;
 }
 
 export interface WaitingPayment extends Waiting<PayResult> {
@@ -89,10 +90,14 @@ export class Requests {
   }
 
   /** What another run has to write. */
-  get carriedOver(): { cancelReason?: string; cancelActor?: string } {
+  get carriedOver(): Pick<OrderSagaInput, 'cancelReason' | 'cancelActor' | 'cancelRequestId'> {
     if (this.cancelWish === undefined) return {};
-    const { reason, actor } = this.cancelWish;
-    return { cancelReason: reason, ...(actor === undefined ? {} : { cancelActor: actor }) };
+    const { reason, actor, httpRequestId } = this.cancelWish;
+    return {
+      cancelReason: reason,
+      ...(actor === undefined ? {} : { cancelActor: actor }),
+      ...(httpRequestId === undefined ? {} : { cancelRequestId: httpRequestId }),
+    };
   }
 
   /** True while one is not written to rows yet. */

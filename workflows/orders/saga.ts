@@ -111,14 +111,14 @@ class OrderSaga {
     });
     // Nothing is validated: whether it can be paid or cancelled is decided by the rows, in the transaction that does it.
     setHandler(payUpdate, (request) => this.requests.pay(request));
-    setHandler(cancelUpdate, ({ reason, actor }) =>
-      this.requests.cancel({ reason: reason ?? 'cancelled by request', actor }),
+    setHandler(cancelUpdate, ({ reason, actor, httpRequestId }) =>
+      this.requests.cancel({ reason: reason ?? 'cancelled by request', actor, httpRequestId }),
     );
     setHandler(cutItemsUpdate, (request) => this.requests.cut(request));
     setHandler(amendUpdate, (request) => this.requests.amend(request));
     this.root.cancelRequested.catch(() => this.requests.wantCancel({ reason: 'the workflow was cancelled' }));
-    const { cancelReason: reason, cancelActor: actor } = this.input;
-    if (reason !== undefined) this.requests.wantCancel({ reason, actor });
+    const { cancelReason: reason, cancelActor: actor, cancelRequestId: httpRequestId } = this.input;
+    if (reason !== undefined) this.requests.wantCancel({ reason, actor, httpRequestId });
   }
 
   /** Does a step, or waits; one that fails changes nothing. */

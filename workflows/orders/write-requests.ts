@@ -41,9 +41,16 @@ async function writeCancel(
 
 function beginCharge(waiting: WaitingPayment, progress: OrderProgress): Promise<OrderProgress> {
   const { orderId } = progress;
-  const { updateId, actor, ...payment } = waiting.request;
+  const { updateId, actor, httpRequestId, ...payment } = waiting.request;
   return writing(waiting, progress, async () => {
-    const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null, actor });
+    const begun = await database.beginCharge({
+      orderId,
+      updateId,
+      payment,
+      reservationId: null,
+      actor,
+      httpRequestId,
+    });
     if (begun.begun) waiting.paymentId = begun.paymentId;
     else waiting.result = refusedPay(begun.code);
     return begun.progress;

@@ -2,6 +2,7 @@ import type { Statement } from '../../../platform/database/database';
 import { ENGINE_CHECKS } from './workflows';
 import { FLOW_CHECKS } from './flow';
 import { RESERVATION_CHECKS } from './reservations';
+import { MONEY_CHECKS } from './money';
 import { ORDER_CHECKS } from './orders';
 import { STOCK_CHECKS } from './stock';
 import { TRACKING_CHECKS } from './tracking';
@@ -16,7 +17,7 @@ const SEALS_CHECK: CheckInfo = {
   repair: 'For a person: find out who wrote to the ledger by hand, and restore the rows from a backup.',
 };
 
-/** As that, of the audit log: domain/assurance/seals/audit-log.ts. */
+/** As that, of the audit log: domain/assurance/seals/sealed-logs.ts. */
 const AUDIT_CHECK: CheckInfo = {
   id: 'audit_seals',
   title: 'Sealed entries of the audit log are as they were sealed',
@@ -25,10 +26,24 @@ const AUDIT_CHECK: CheckInfo = {
   repair: 'For a person: find out who wrote to the audit log by hand, and restore the entries from a backup.',
 };
 
+/** As that, of the money ledger. */
+const MONEY_SEALS_CHECK: CheckInfo = {
+  id: 'money_seals',
+  title: 'Sealed rows of the money ledger are as they were sealed',
+  severity: 'critical',
+  finding: 'A row (seal, entryId, what: changed, missing, added) or a seal of the money ledger (seal, what)',
+  repair: 'For a person: find out who wrote to the money ledger by hand, and restore the rows from a backup.',
+};
+
 export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
-  [...STOCK_CHECKS, ...RESERVATION_CHECKS, ...ORDER_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map(
-    (check) => [check.id, check],
-  ),
+  [
+    ...STOCK_CHECKS,
+    ...RESERVATION_CHECKS,
+    ...ORDER_CHECKS,
+    ...MONEY_CHECKS,
+    ...TRACKING_CHECKS,
+    ...FLOW_CHECKS,
+  ].map((check) => [check.id, check]),
 );
 
 const ALL = new Map<CheckId, CheckInfo>([
@@ -36,6 +51,7 @@ const ALL = new Map<CheckId, CheckInfo>([
   ...ENGINE_CHECKS.map((check) => [check.id, check] as const),
   [SEALS_CHECK.id, SEALS_CHECK],
   [AUDIT_CHECK.id, AUDIT_CHECK],
+  [MONEY_SEALS_CHECK.id, MONEY_SEALS_CHECK],
 ]);
 
 /** All checks in the order in which they run. */

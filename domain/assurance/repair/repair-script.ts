@@ -132,6 +132,8 @@ export async function* repairScript(on: Queryable, jobId: string): AsyncGenerato
 -- Each finding has one transaction, which looks again under locks before it writes: it may be run twice, or late. A WARNING
 -- says that something is left for a person. Apply it with psql or with: holdfast repair --job ${jobId}
 set lock_timeout = '5s';
+-- Each place's part of the ledger is read, and once the whole of it is counted, before anything is locked.
+set statement_timeout = 0;
 `;
   let count = 0;
   for await (const repair of repairsOf(on, jobId)) {

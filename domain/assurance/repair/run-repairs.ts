@@ -1,6 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { readJob } from '../../jobs/jobs';
+import { prepareLongReading } from '../../stock/ledger/long-reading';
 import { runRepair } from './queries';
 import { repairsOf, type Repair } from './repair-script';
 import { checksToRepeat } from '../rules';
@@ -23,5 +24,9 @@ export async function planRepairs(db: Database, jobId: string): Promise<RepairPl
 
 /** Makes one repair in a transaction of its own. It changes nothing where its finding no longer holds. */
 export function applyRepair(db: Database, { sql }: Repair): Promise<void> {
-  return db.retrying((tx) => runRepair(tx, sql));
+  return db.retrying(async (tx) => {
+    // Of counters: of the ledger everything is read that a place has, and once in a run all of it is counted.
+    await prepareLongReading(tx);
+    await runRepair(tx, sql);
+  });
 }

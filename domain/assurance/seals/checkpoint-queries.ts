@@ -23,7 +23,7 @@ export async function isFolded(on: Queryable, month: string): Promise<boolean> {
 }
 
 export interface KeptSums extends TransactionPosition {
-  /** Partitions were dropped since they were made: what they lack can no longer be added to them. */
+  /** A partition was dropped that had entries which they lack: these can no longer be added to them. */
   stale: boolean;
 }
 
@@ -33,7 +33,8 @@ export async function selectKeptSums(on: Queryable): Promise<KeptSums> {
     on,
     'consistency.kept_sums',
     `select coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
-            (select count(*) from ledger_folds) <> v.sums_folds as stale
+            exists (select from ledger_seal_parts p join ledger_folds f on (f.lower_bound at time zone 'UTC')::date = p.month
+                    where p.seq > v.sums_seq) as stale
      from ledger_verified v left join ledger_seals s on s.seq = v.sums_seq`,
   );
   return row ?? { xid: 0, id: 0, stale: false };

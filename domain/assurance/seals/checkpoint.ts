@@ -12,7 +12,7 @@ import type { CheckMode } from '../types';
 
 /**
  * Brings the kept sums of the ledger up to the last seal whose rows were verified. `incremental` adds what was sealed since,
- * `full` makes them anew, as must be done once partitions were dropped. Returns up to which seal they go.
+ * `full` makes them anew, as must be done once entries were dropped that they lack. Returns up to which seal they go.
  */
 export function advanceCheckpoint(db: Database, mode: CheckMode): Promise<number> {
   return db.retrying(async (tx) => {

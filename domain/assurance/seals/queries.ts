@@ -94,19 +94,26 @@ const LEDGER_PARTS = `coalesce((
   select string_agg(concat_ws(':', p.month, p.row_count, encode(p.rows_hash, 'hex')), ',' order by p.month)
   from ledger_seal_parts p where p.seq = s.seq), '')`;
 
-/**
- * Seals that are not as they were made, or do not follow from the one before. `lastSeq` and `lastHash` are of the latest seal
- * that was ever verified: those at the end could otherwise vanish unnoticed.
- */
-export function selectBrokenLinks(
-  on: Queryable,
-  { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
-): Promise<BrokenLink[]> {
-  return many<BrokenLink>(on, 'consistency.broken_links', brokenLinksSql('ledger_seals', LEDGER_PARTS), [
-    lastSeq,
-    lastHash,
-    limit,
-  ]);
+/** A part of a chain of seals. */
+export interface ChainRange {
+  /** Of the latest seal that was ever verified: those at the end could otherwise vanish unnoticed. */
+  lastSeq: number;
+  lastHash: Buffer | null;
+  /** Of the seals after this one. */
+  after: number;
+  /** Up to and with this one; null: to the end. */
+  upTo: number | null;
+  limit: number;
+}
+
+export function chainValues({ lastSeq, lastHash, limit, after, upTo }: ChainRange): unknown[] {
+  return [lastSeq, lastHash, limit, after, upTo];
+}
+
+/** Seals that are not as they were made, or do not follow from the one before. */
+export function selectBrokenLinks(on: Queryable, range: ChainRange): Promise<BrokenLink[]> {
+  const text = brokenLinksSql('ledger_seals', LEDGER_PARTS);
+  return many<BrokenLink>(on, 'consistency.broken_links', text, chainValues(range));
 }
 
 export interface VerifiedPart {
@@ -231,11 +238,12 @@ export function selectBrokenFolds(on: Queryable): Promise<BrokenFold[]> {
        select f.*, coalesce(lag(f.hash) over rising, decode(repeat('00', 32), 'hex')) as hash_before,
               lead(f.partition) over rising is null as is_last
        from ledger_folds f window rising as (order by f.upper_bound)
+     ), sealed as (
+       select month, sum(row_count) as entries from ledger_seal_parts group by 1
      )
-     select partition, 'fold_changed' as what from linked
-     where hash <> ledger_fold_hash(hash_before, partition, lower_bound, upper_bound, entries, opening_hash)
-        or entries <> (select coalesce(sum(p.row_count), 0) from ledger_seal_parts p
-                       where p.month = (lower_bound at time zone 'UTC')::date)
+     select partition, 'fold_changed' as what from linked l left join sealed s on s.month = (l.lower_bound at time zone 'UTC')::date
+     where hash <> ledger_fold_hash(hash_before, partition, lower_bound, upper_bound, l.entries, opening_hash)
+        or l.entries <> coalesce(s.entries, 0)
      union all
      select partition, 'opening_changed' from linked where is_last and opening_hash is distinct from ledger_opening_hash()
      order by 1, 2`,

@@ -27,6 +27,31 @@ export async function selectRecheck(
   return row ?? { seq: 0, dueSeq: 0, isOver: false, broken: [] };
 }
 
+/**
+ * Whether the record of months that were summed up is to be read again: a day after it was read last, once another month was, and as long
+ * as it is not as it was made.
+ */
+export async function areFoldsDue(on: Queryable): Promise<boolean> {
+  const row = await maybeOne<{ areDue: boolean }>(
+    on,
+    'consistency.are_folds_due',
+    `select folds_broken or folds_read_at < clock_timestamp() - interval '1 day'
+       or exists (select from ledger_folds f where f.folded_at > r.folds_read_at) as "areDue"
+     from ledger_rechecked r`,
+  );
+  return row?.areDue ?? true;
+}
+
+/** Records that it was just read, and whether it is as it was made. */
+export function markFoldsRead(on: Queryable, areBroken: boolean): Promise<number> {
+  return execute(
+    on,
+    'consistency.mark_folds_read',
+    'update ledger_rechecked set folds_read_at = clock_timestamp(), folds_broken = $1',
+    [areBroken],
+  );
+}
+
 /** Records up to where seals were read again. Does nothing where another check has moved on meanwhile. */
 export function markRechecked(
   on: Queryable,

@@ -7,12 +7,16 @@ const ROUND_SECONDS = 28 * 86_400;
 /** Rows that one check reads again at most, unless its first seal has more: some 15 s. */
 const MAX_ROWS = 5_000_000;
 /** Broken seals that are remembered. */
-const MAX_BROKEN = 1_000;
+export const MAX_BROKEN = 1_000;
 
 /** The share of all seals that is due. */
 export interface RecheckShare {
+  /** Those that were not as they were made when they were read last. */
+  broken: readonly number[];
   /** Reads them one by one: those that were found broken, then those that are due. */
   seals(): AsyncGenerator<SealRange>;
+  /** The part of the chain that it has come through, of those that are due. */
+  range(): { after: number; upTo: number };
   /** Records how far it came. `broken`: of the seals that were read, those that are not as they were made. */
   end(broken: ReadonlySet<number>): Promise<void>;
 }
@@ -31,6 +35,8 @@ export async function shareToRecheck(
   const read = new Set<number>();
   let reached = seq;
   return {
+    broken,
+    range: () => ({ after: seq, upTo: reached }),
     async *seals() {
       for (const one of broken) {
         const [seal] = await selectSeals(db, one - 1, 1);

@@ -3,18 +3,22 @@ import {
   hasMonth,
   selectBrokenFolds,
   selectBrokenLinks,
+  selectSealBound,
   selectSeals,
   selectWrongRows,
   verifySealRows,
+  type BrokenLink,
   type SealRange,
 } from './queries';
+import { asFinding, readerOfChain, type SealChain } from './chain';
 import { markAllRechecked, shareToRecheck } from './recheck';
+import { areFoldsDue, markFoldsRead } from './recheck-queries';
 import { markSealsVerified, isFolded, selectVerified } from './checkpoint-queries';
 import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
-  /** `incremental`: rows of the seals made since the last verification, and of a share of those before; the chain itself always. */
+  /** `incremental`: seals made since the last verification and their rows, and a share of those before. */
   mode: CheckMode;
   /** Findings at most. */
   limit: number;
@@ -39,43 +43,44 @@ const BATCH = 100;
  * was dropped by the retention are known to be gone.
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
+  const { mode, limit } = options;
   const verified = await selectVerified(db);
+  const { sealsSeq: lastSeq, sealsHash: lastHash } = verified;
+  const chain = readerOfChain(db, LEDGER_CHAIN, { lastSeq, lastHash, limit });
   const outcome: SealsOutcome = { seals: 0, rows: 0, findings: [] };
-  const { broken, folds } = await db.transaction(async (tx) => {
-    await prepareLongReading(tx);
-    const { sealsSeq: lastSeq, sealsHash: lastHash } = verified;
-    const links = await selectBrokenLinks(tx, { lastSeq, lastHash, limit: options.limit });
-    return { broken: links, folds: await selectBrokenFolds(tx) };
-  });
-  outcome.findings.push(
-    ...folds.map(({ partition, what }) => ({ subject: `fold:${partition}`, details: { partition, what } })),
-  );
-  outcome.findings.push(
-    ...broken.map(({ seq, why, missing }) => ({
-      subject: `seal:${seq}`,
-      details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
-    })),
-  );
-  let after = options.mode === 'full' ? 0 : verified.sealsSeq;
-  let intactUpTo = broken.length === 0 ? after : null;
-  const wrong = new Set<number>();
-  /** A month that is gone is told of once, not by each of its seals. */
+  /** A month that is gone is told of once, not by each of its seals; a seal, once and not by each part that it is read with. */
   const told = new Set<string>();
+  const tell = (findings: readonly Finding[]) => {
+    for (const finding of findings) {
+      const what = `${finding.subject} ${String(finding.details['what'])}`;
+      if (!told.has(what)) outcome.findings.push(finding);
+      told.add(what);
+    }
+  };
+  const wrong = new Set<number>();
+  const tellOfLinks = (links: readonly BrokenLink[]) => {
+    tell(links.map((link) => asFinding(LEDGER_CHAIN, link)));
+    for (const { seq } of links) wrong.add(seq);
+  };
+  tell(await readFolds(db, mode));
+  let after = mode === 'full' ? 0 : lastSeq;
+  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
+  const upTo = Math.max((await selectSealBound(db)).seq, lastSeq);
+  const links = await chain.read(Math.max(after - 1, 0), upTo);
+  tellOfLinks(links);
+  let intactUpTo = links.length === 0 ? after : null;
   const read = async (seal: SealRange): Promise<boolean> => {
-    const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
-    outcome.findings.push(
-      ...findings.filter(({ subject, details }) => details['what'] !== 'month_missing' || !told.has(subject)),
-    );
-    for (const { subject } of findings) told.add(subject);
+    const findings = await verifySeal(db, seal, limit - outcome.findings.length);
+    tell(findings);
     outcome.seals += 1;
     outcome.rows += seal.rowCount;
     if (findings.length > 0) wrong.add(seal.seq);
     options.onProgress?.(outcome.seals);
     return findings.length === 0;
   };
-  const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < options.limit;
+  const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < limit;
   for (;;) {
-    const seals = await selectSeals(db, after, BATCH);
+    const seals = (await selectSeals(db, after, BATCH)).filter(({ seq }) => seq <= upTo);
     for (const seal of seals) {
       if (!mayGoOn()) return outcome;
       if (!(await read(seal))) intactUpTo = null;
@@ -85,18 +90,45 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
     if (seals.length < BATCH) break;
   }
   if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
-  if (options.mode === 'full') {
+  if (mode === 'full') {
     await markAllRechecked(db, wrong);
     return outcome;
   }
-  const share = await shareToRecheck(db, verified.sealsSeq, options.recheck);
+  // What is not verified yet is read again by each check in any case.
   wrong.clear();
+  const share = await shareToRecheck(db, lastSeq, options.recheck);
+  for (const seq of share.broken) {
+    if (!mayGoOn()) return outcome;
+    tellOfLinks(await chain.readAgain(seq));
+  }
   for await (const seal of share.seals()) {
     if (!mayGoOn()) return outcome;
     await read(seal);
   }
+  const came = share.range();
+  if (came.upTo > came.after) tellOfLinks(await chain.read(came.after, came.upTo));
   await share.end(wrong);
   return outcome;
+}
+
+const LEDGER_CHAIN: SealChain = {
+  name: 'seal',
+  selectBroken: selectBrokenLinks,
+  selectNext: async (on, after) => (await selectSeals(on, after, 1))[0]?.seq,
+};
+
+/** The record of months that were summed up, and the opening balances: all of them are read, so an incremental check does so once a day. */
+async function readFolds(db: Database, mode: CheckMode): Promise<Finding[]> {
+  if (mode === 'incremental' && !(await areFoldsDue(db))) return [];
+  const broken = await db.transaction(async (tx) => {
+    await prepareLongReading(tx);
+    return selectBrokenFolds(tx);
+  });
+  await markFoldsRead(db, broken.length > 0);
+  return broken.map(({ partition, what }) => ({
+    subject: `fold:${partition}`,
+    details: { partition, what },
+  }));
 }
 
 async function verifySeal(db: Database, seal: SealRange, limit: number): Promise<Finding[]> {

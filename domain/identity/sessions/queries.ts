@@ -18,9 +18,9 @@ export function insertSession(
        select id, role from users where id = $2 and status = 'active' and password_hash = $3 for share
      ), added as (
        insert into sessions (id, user_id, expires_at)
-       select $1, id, clock_timestamp() + make_interval(days => $4) from account returning id
+       select $1, id, clock_timestamp() + make_interval(days => $4) from account returning id, created_at
      )
-     select added.id as "sessionId", account.id as "userId", account.role from account, added`,
+     select added.id as "sessionId", account.id as "userId", account.role, added.created_at as "signedInAt" from account, added`,
     [sessionId, userId, passwordHash, days],
   );
 }
@@ -50,7 +50,7 @@ export function useRefreshToken(
      from sessions s join users u on u.id = s.user_id
      where t.token_hash = $1 and t.used_at is null and t.expires_at > clock_timestamp()
        and s.id = t.session_id and s.ended_at is null and s.expires_at > clock_timestamp() and u.status = 'active'
-     returning s.id as "sessionId", s.user_id as "userId", u.role`,
+     returning s.id as "sessionId", s.user_id as "userId", u.role, s.created_at as "signedInAt"`,
     [hash, successor],
   );
 }
@@ -71,7 +71,7 @@ export function findRefreshToken(
   return maybeOne<UsedToken>(
     on,
     'refresh_tokens.find',
-    `select s.id as "sessionId", s.user_id as "userId", u.role, t.successor,
+    `select s.id as "sessionId", s.user_id as "userId", u.role, s.created_at as "signedInAt", t.successor,
             s.ended_at is null and s.expires_at > clock_timestamp() and u.status = 'active' as "isLive",
             coalesce(t.used_at > clock_timestamp() - make_interval(secs => $2), false) as "isRecent"
      from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id

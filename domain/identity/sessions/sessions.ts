@@ -70,8 +70,9 @@ export async function refreshSession(db: Database, token: string, log: Logger): 
     }
     const used = await findRefreshToken(tx, hash, REUSE_GRACE_SECONDS);
     if (!used?.isLive || used.successor === null) return null;
-    const { sessionId, userId, role } = used;
-    if (used.isRecent) return { sessionId, userId, role, refreshToken: openSuccessor(token, used.successor) };
+    const { sessionId, userId, role, signedInAt } = used;
+    if (used.isRecent)
+      return { sessionId, userId, role, signedInAt, refreshToken: openSuccessor(token, used.successor) };
     await endSession(tx, sessionId, 'reuse');
     await recordEnded(tx, { sessionId, userId }, 'reuse');
     return { reused: { sessionId, userId } };

@@ -7,4 +7,6 @@ export interface SessionUser {
   sessionId: string;
   userId: string;
   role: string;
+  /** When it began. */
+  signedInAt: Date;
 }

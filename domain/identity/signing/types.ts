@@ -10,4 +10,6 @@ export interface TokenClaims {
   userId: string;
   role: string;
   sessionId: string;
+  /** When the user signed in by password, which refreshing does not change. */
+  signedInAt: Date;
 }

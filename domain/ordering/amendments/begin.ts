@@ -141,8 +141,8 @@ async function whyTooMuchUnpaid(
 ): Promise<AmendRefusal | null> {
   const customerId = limitedCustomer(order);
   if (customerId === null || additions.length === 0) return null;
-  const check = await checkUnpaidLimits(tx, limits, [customerId]);
-  return check(customerId, { orders: 0, units: additions.reduce((sum, { quantity }) => sum + quantity, 0) });
+  const unpaid = await checkUnpaidLimits(tx, limits, [customerId]);
+  return unpaid.refusalOf(customerId, { orders: 0, units: additions.reduce((sum, { quantity }) => sum + quantity, 0) });
 }
 
 /** Products of the order that an amendment names. */

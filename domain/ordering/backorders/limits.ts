@@ -13,9 +13,16 @@ export interface BackorderLimits {
 
 type Plan = Pick<ReservationPlan, 'shortages' | 'products'>;
 
+/** What waits, with what is to wait besides. */
+export interface WaitingUnits {
+  /** `BACKORDER_LIMIT`, or null where the missing units of a plan may wait. */
+  refusalOf(customerId: OrderInput['customerId'], plan: Plan): Refusal | null;
+  /** The missing units of a plan wait from now on. */
+  count(customerId: OrderInput['customerId'], plan: Plan): void;
+}
+
 /**
- * Reads what waits for these products and customers and returns a check of plans whose missing units are to wait. The check
- * gives the refusal (`BACKORDER_LIMIT`) or null; what it lets wait counts for the next plan.
+ * Reads what waits for these products and customers.
  *
  * The caller has locked every stock row of the products. Another transaction that lets units of them wait needs the same locks, so the
  * sum for a product is exact. A customer's orders have no common lock.
@@ -24,8 +31,8 @@ export async function checkBackorderLimits(
   tx: Transaction,
   limits: BackorderLimits,
   about: { productIds: readonly number[]; customerIds: readonly string[] },
-): Promise<(customerId: OrderInput['customerId'], plan: Plan) => Refusal | null> {
-  if (about.productIds.length === 0) return () => null;
+): Promise<WaitingUnits> {
+  if (about.productIds.length === 0) return { refusalOf: () => null, count: () => undefined };
   const [products, customers] = await Promise.all([
     selectWaitingUnits(tx, about.productIds),
     selectWaitingOfCustomers(tx, about.customerIds),
@@ -33,18 +40,22 @@ export async function checkBackorderLimits(
   const ofProduct = new Map(products.map(({ productId, units }) => [productId, units]));
   const ofCustomer = new Map(customers.map(({ customerId, units }) => [customerId, units]));
 
-  return (customerId, plan) => {
-    const wanted = plan.shortages.flatMap(({ sku, requested, available }) => {
-      const productId = plan.products.get(sku)?.productId;
+  const wantedBy = ({ shortages, products: known }: Plan) =>
+    shortages.flatMap(({ sku, requested, available }) => {
+      const productId = known.get(sku)?.productId;
       return productId === undefined ? [] : [{ sku, productId, units: requested - available }];
     });
+  const totalOf = (wanted: readonly { units: number }[]) => wanted.reduce((sum, { units }) => sum + units, 0);
+
+  function refusalOf(customerId: string, plan: Plan): Refusal | null {
+    const wanted = wantedBy(plan);
     for (const { sku, productId, units } of wanted) {
       const waiting = ofProduct.get(productId) ?? 0;
       if (waiting + units > limits.product) {
         return refusal(`of ${sku}`, { scope: 'product', sku, waiting, wanted: units, limit: limits.product });
       }
     }
-    const total = wanted.reduce((sum, { units }) => sum + units, 0);
+    const total = totalOf(wanted);
     const waiting = ofCustomer.get(customerId) ?? 0;
     if (waiting + total > limits.customer) {
       const skus = wanted.map(({ sku }) => sku);
@@ -56,10 +67,17 @@ export async function checkBackorderLimits(
         limit: limits.customer,
       });
     }
-    for (const { productId, units } of wanted)
-      ofProduct.set(productId, (ofProduct.get(productId) ?? 0) + units);
-    ofCustomer.set(customerId, waiting + total);
     return null;
+  }
+
+  return {
+    refusalOf,
+    count(customerId, plan) {
+      const wanted = wantedBy(plan);
+      for (const { productId, units } of wanted)
+        ofProduct.set(productId, (ofProduct.get(productId) ?? 0) + units);
+      ofCustomer.set(customerId, (ofCustomer.get(customerId) ?? 0) + totalOf(wanted));
+    },
   };
 }
 

@@ -10,16 +10,18 @@ export {
   type OrderAlert,
 } from './order-alert-queries';
 export {
-  raiseAlert,
+  raiseAlerts,
   raiseBrokenPromises,
   raiseTampered,
+  type PlaceToTell,
   resolveTampered,
-  type SealedSubject,
   resolveBrokenPromises,
-  resolveAlert,
+  resolveAlerts,
   SHOWN_IN_DETAILS,
+  selectAlertCounts,
   selectAlert as readAlert,
+  type TamperedSubject,
 } from './queries';
 export { raiseTransferOverdue, resolveTransferOverdue } from './transfer-overdue';
 export { lockDefaults } from './threshold-queries';
-export type { AlertView } from './types';
+export type { AlertSeverity, AlertView } from './types';

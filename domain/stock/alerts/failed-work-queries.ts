@@ -49,12 +49,14 @@ export function selectFailures(on: Queryable, work: Work): Promise<{ subject: st
   );
 }
 
-/** Subjects on which work failed, by the kind of work. */
+/** Subjects on which work failed with an alert that nobody has acknowledged, by the kind of work. */
 export function selectFailureCounts(on: Queryable): Promise<{ work: Work; count: number }[]> {
   return many(
     on,
     'alerts.failure_counts',
-    'select work, count(*) as count from failed_work group by work',
+    `select f.work, count(*) as count from failed_work f
+     where exists (select from alerts a where a.subject = f.work || ':' || f.subject and a.status <> 'resolved' and a.status = 'open')
+     group by f.work`,
     [],
   );
 }

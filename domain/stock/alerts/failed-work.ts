@@ -87,7 +87,7 @@ export function listFailedWork(on: Queryable): Promise<FailedWork[]> {
   return selectFailedWork(on);
 }
 
-/** Subjects on which work failed and has not succeeded since, by every kind of work that there is. */
+/** Subjects on which work failed with an alert that nobody has acknowledged, by every kind of work that there is. */
 export async function countFailedWork(on: Queryable): Promise<Record<Work, number>> {
   const counts = Object.fromEntries(WORK_KINDS.map((work) => [work, 0])) as Record<Work, number>;
   for (const { work, count } of await selectFailureCounts(on)) counts[work] = count;

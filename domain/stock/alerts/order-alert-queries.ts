@@ -82,13 +82,13 @@ export async function selectOrdersInNeed(on: Queryable, reason: string): Promise
   return found.map(({ orderId }) => orderId);
 }
 
-/** Alerts that orders need a person, which are not over, by their reason; by the same index. */
+/** Alerts that orders need a person and that nobody has acknowledged, by their reason; by the same index. */
 export function selectNeedsByReason(on: Queryable): Promise<{ reason: string; count: number }[]> {
   return many(
     on,
     'alerts.needs_by_reason',
     `select details ->> 'reason' as reason, count(*) as count from alerts
-     where order_id is not null and status <> 'resolved' group by 1`,
+     where order_id is not null and status <> 'resolved' and status = 'open' group by 1`,
     [],
   );
 }

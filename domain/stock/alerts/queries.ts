@@ -11,28 +11,43 @@ import type { StockKey } from '../ledger/types';
 import type {
   AffectedPromise,
   AffectedView,
-  AlertKey,
   AlertKind,
   AlertStatus,
   AlertView,
   OverdueTransfer,
+  RaisedAlertKind,
 } from './types';
 
+/** A place, and what its alert is to say. */
+export interface PlaceToTell extends StockKey {
+  details: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Raises an alert, in the transaction that makes it true. While one of this kind is open or acknowledged for the product and
- * location it stays, with the details of now; raised again with the same details nothing changes.
+ * Raises an alert for each place, in the transaction that makes it true. While one of this kind is open or acknowledged for the product
+ * and location it stays, with the details of now; raised again with the same details nothing changes.
+ *
+ * @param places each once
  */
-export function raiseAlert(
+export function raiseAlerts(
   tx: Transaction,
-  { kind, productId, warehouseId, details }: AlertKey & { details: Readonly<Record<string, unknown>> },
+  kind: RaisedAlertKind,
+  places: readonly PlaceToTell[],
 ): Promise<number> {
   return execute(
     tx,
     'alerts.raise',
-    `insert into alerts as a (kind, product_id, warehouse_id, details) values ($1, $2, $3, $4)
+    `insert into alerts as a (kind, product_id, warehouse_id, details)
+     select $1::text, k.product_id, k.warehouse_id, k.details
+     from unnest($2::int[], $3::int[], $4::jsonb[]) as k (product_id, warehouse_id, details) order by 2, 3
      on conflict (product_id, warehouse_id, kind) where status <> 'resolved' do update set details = excluded.details
      where a.details <> excluded.details`,
-    [kind, productId, warehouseId, JSON.stringify(details)],
+    [
+      kind,
+      places.map(({ productId }) => productId),
+      places.map(({ warehouseId }) => warehouseId),
+      places.map(({ details }) => JSON.stringify(details)),
+    ],
   );
 }
 
@@ -160,14 +175,21 @@ export function resolveBrokenPromises(on: Queryable): Promise<number> {
   );
 }
 
-/** Resolves the open or acknowledged alert of this kind, if there is one. */
-export function resolveAlert(tx: Transaction, { kind, productId, warehouseId }: AlertKey): Promise<number> {
+/** Resolves the open or acknowledged alerts of this kind at these places, as far as there are any. */
+export function resolveAlerts(
+  tx: Transaction,
+  kind: RaisedAlertKind,
+  places: readonly StockKey[],
+): Promise<number> {
   return execute(
     tx,
     'alerts.resolve',
-    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
-     where product_id = $1 and warehouse_id = $2 and kind = $3 and status <> 'resolved'`,
-    [productId, warehouseId, kind],
+    `with over as (
+       select a.id from unnest($2::int[], $3::int[]) as k (product_id, warehouse_id)
+       join alerts a on a.product_id = k.product_id and a.warehouse_id = k.warehouse_id and a.kind = $1::text and a.status <> 'resolved'
+       order by a.product_id, a.warehouse_id for no key update of a)
+     update alerts a set status = 'resolved', resolved_at = clock_timestamp() from over where a.id = over.id`,
+    [kind, places.map(({ productId }) => productId), places.map(({ warehouseId }) => warehouseId)],
   );
 }
 
@@ -226,14 +248,20 @@ export function updateTransferOverdue(
   );
 }
 
-/** What is sealed. */
-export type SealedSubject = 'ledger' | 'audit_log';
+/**
+ * What is not as it was sealed, by who finds it out: the checks of both ledgers and of the audit log, and the fold of a month that is older
+ * than the retention. Each raises and ends an alert of its own, since a check need not read what the fold has read.
+ */
+export type TamperedSubject = 'ledger' | 'audit_log' | 'money_ledger' | 'ledger_fold';
 
-/** Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. */
+/**
+ * Tells that this is not as it was sealed. There is one such alert of each; what is found anew opens an acknowledged one again. `jobId`:
+ * of the check that has found it.
+ */
 export function raiseTampered(
   tx: Transaction,
-  subject: SealedSubject,
-  details: { jobId: string; findings: number; first: readonly string[] },
+  subject: TamperedSubject,
+  details: { jobId?: string; findings: number; first: readonly string[] },
 ): Promise<number> {
   return execute(
     tx,
@@ -249,7 +277,7 @@ export function raiseTampered(
   );
 }
 
-export function resolveTampered(tx: Transaction, subject: SealedSubject): Promise<number> {
+export function resolveTampered(tx: Transaction, subject: TamperedSubject): Promise<number> {
   return execute(
     tx,
     'alerts.resolve_ledger_tampered',
@@ -262,6 +290,23 @@ export function resolveTampered(tx: Transaction, subject: SealedSubject): Promis
 const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.order_id as "orderId", a.details, ${utc('a.raised_at')} as "raisedAt",
   ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,
   ${utc('a.resolved_at')} as "resolvedAt", a.resolved_by as "resolvedBy", a.resolution`;
+
+export interface AlertCount {
+  kind: string;
+  open: number;
+  acknowledged: number;
+}
+
+/** What is not resolved, by the index that holds nothing else. */
+export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
+  return many<AlertCount>(
+    on,
+    'alerts.counts',
+    `select kind, count(*) filter (where status = 'open') as open,
+       count(*) filter (where status = 'acknowledged') as acknowledged
+     from alerts where status <> 'resolved' group by kind`,
+  );
+}
 
 export interface AlertFilter {
   status?: AlertStatus | undefined;

@@ -1,35 +1,47 @@
 import type { StockKey } from '../ledger/types';
 
 /**
+ * Who has to know of an alert: `critical` pages whoever is on call, `warning` is for the operators' working hours, `info` for those who
+ * keep the shop stocked. The rules of `deploy/prometheus/rules.yml` have the same.
+ */
+export const ALERT_SEVERITIES = ['critical', 'warning', 'info'] as const;
+export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];
+
+interface AlertKindInfo {
+  title: string;
+  raisedBy: 'stock' | 'program' | 'isolation' | 'order' | 'seals' | 'reservation';
+  /** `of_reason`: its reason has one, as `ATTENTION` of the orders says. */
+  severity: AlertSeverity | 'of_reason';
+}
+
+/**
  * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
  * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails; `order`, an
  * order that cannot go on by itself; `seals`, the verification of the ledger; `reservation`, one that has stopped. The last four are
  * not about a place. The CHECK constraint of the table `alerts` names the same kinds.
  */
 export const ALERT_KINDS = {
-  low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
-  out_of_stock: { title: 'Nothing is available', raisedBy: 'stock' },
-  overstock: { title: 'More than the threshold is on hand', raisedBy: 'stock' },
-  transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
-  ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
-  work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
-  expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
-  recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
-  count_short: { title: 'A count did not find units that were promised', raisedBy: 'program' },
-  attention: { title: 'An order needs a person', raisedBy: 'order' },
-  ledger_tampered: { title: 'The ledger or the audit log is not as it was sealed', raisedBy: 'seals' },
+  low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock', severity: 'info' },
+  out_of_stock: { title: 'Nothing is available', raisedBy: 'stock', severity: 'info' },
+  overstock: { title: 'More than the threshold is on hand', raisedBy: 'stock', severity: 'info' },
+  transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program', severity: 'warning' },
+  ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program', severity: 'critical' },
+  work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation', severity: 'warning' },
+  expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program', severity: 'info' },
+  recall: { title: 'Units that were promised are blocked', raisedBy: 'program', severity: 'warning' },
+  count_short: { title: 'A count did not find units that were promised', raisedBy: 'program', severity: 'warning' },
+  attention: { title: 'An order needs a person', raisedBy: 'order', severity: 'of_reason' },
+  ledger_tampered: { title: 'The ledger or the audit log is not as it was sealed', raisedBy: 'seals', severity: 'critical' },
   reservation_stopped: {
     title: 'A confirmed reservation without an order neither ships nor is released',
     raisedBy: 'reservation',
+    severity: 'warning',
   },
-} as const satisfies Record<
-  string,
-  { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' | 'seals' | 'reservation' }
->;
+} as const satisfies Record<string, AlertKindInfo>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;
 
-/** Kinds that code raises and resolves through `raiseAlert` and `resolveAlert`. */
+/** Kinds that code raises and resolves through `raiseAlerts` and `resolveAlerts`. */
 export type RaisedAlertKind = {
   [Kind in AlertKind]: (typeof ALERT_KINDS)[Kind]['raisedBy'] extends 'program' ? Kind : never;
 }[AlertKind];
@@ -48,6 +60,11 @@ export const WORK = {
   hold_expired_lot: {
     advice:
       'Units of this lot are recalled or past their last day of sale, and may still be sold. Look at the lot and its stock.',
+    nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
+  },
+  release_hold: {
+    advice:
+      'The lot of this quality hold has not expired, or is not recalled, any more, and its units could not be given back to sale: they stay on hold. Look at the hold, its lot and its stock.',
     nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
   },
   settle_promise: {
@@ -120,6 +137,11 @@ export const WORK = {
     advice:
       'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
     nextAttempt: 'within a minute, whether or not it is asked for',
+  },
+  deliver_webhook: {
+    advice:
+      'This webhook is disabled: its receiver answered 410, or took nothing for three days. Look at GET /webhooks/{id}/deliveries, put the receiver right, and enable the webhook with PUT /webhooks/{id}; what it has missed is then delivered as long as events are kept.',
+    nextAttempt: 'once it is enabled',
   },
   apply_carrier_update: {
     advice:
@@ -200,11 +222,6 @@ export interface AffectedView {
   units: number | null;
   /** RFC 3339. */
   at: string;
-}
-
-/** A product at a location, and what is the matter there. */
-export interface AlertKey extends StockKey {
-  kind: RaisedAlertKind;
 }
 
 export interface OverdueTransfer extends StockKey {

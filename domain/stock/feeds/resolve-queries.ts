@@ -19,25 +19,22 @@ function unescaped(table: string, column: string, text: string): string {
      order by q.${column} = ${plain} desc limit 1`;
 }
 
+const STAGED = `
+  staged as not materialized (
+    select line, sku, location, lot, expires_on, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
+  )`;
+
+/** SQL of the one product that has a SKU but for its capitals, where a condition holds; none where several have. */
+function alikeBut(condition: string, text: string): string {
+  return `select min(q.id) as id, bool_or(q.lot_tracked) as lot_tracked, bool_or(q.serialised) as serialised
+     from products q where ${condition} and lower(q.sku) = lower(${text}) having count(*) = 1`;
+}
+
 /**
  * The keys of a feed's products and locations. One that nothing has exactly is looked for without regard to capitals, and
  * taken if just one fits. A text that may have been escaped is taken with or without its apostrophe, if just one of both is known.
  */
-const LOOKED_UP = `
-  staged as not materialized (
-    select line, sku, location, lot, expires_on, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
-  ), skus as materialized (
-    select g.sku, case when u.id is null then coalesce(p.id, i.id) when coalesce(p.id, i.id) is null then u.id end as id,
-           coalesce(p.id, i.id) is not null and u.id is not null as is_ambiguous,
-           coalesce(p.lot_tracked, i.lot_tracked, u.lot_tracked) as lot_tracked,
-           coalesce(p.serialised, i.serialised, u.serialised) as serialised
-    from (select distinct sku from staged) g
-    left join products p on p.sku = g.sku
-    left join lateral (select min(q.id) as id, bool_or(q.lot_tracked) as lot_tracked, bool_or(q.serialised) as serialised
-                       from products q
-                       where p.id is null and lower(q.sku) = lower(g.sku) having count(*) = 1) i on true
-    left join lateral (${unescaped('products', 'sku', 'g.sku')}) u on true
-  ), locations as materialized (
+const LOCATIONS = `${STAGED}, locations as materialized (
     select g.location, case when u.id is null then coalesce(w.id, i.id) when coalesce(w.id, i.id) is null then u.id end as id,
            coalesce(w.id, i.id) is not null and u.id is not null as is_ambiguous
     from (select distinct location from staged) g
@@ -45,6 +42,17 @@ const LOOKED_UP = `
     left join lateral (select min(q.id) as id from warehouses q
                        where w.id is null and lower(q.code) = lower(g.location) having count(*) = 1) i on true
     left join lateral (${unescaped('warehouses', 'code', 'g.location')}) u on true
+  )`;
+
+const LOOKED_UP = `${LOCATIONS}, skus as materialized (
+    select g.sku, case when u.id is null then coalesce(p.id, i.id) when coalesce(p.id, i.id) is null then u.id end as id,
+           coalesce(p.id, i.id) is not null and u.id is not null as is_ambiguous,
+           coalesce(p.lot_tracked, i.lot_tracked, u.lot_tracked) as lot_tracked,
+           coalesce(p.serialised, i.serialised, u.serialised) as serialised
+    from (select distinct sku from staged) g
+    left join products p on p.sku = g.sku
+    left join lateral (${alikeBut('p.id is null', 'g.sku')}) i on true
+    left join lateral (${unescaped('products', 'sku', 'g.sku')}) u on true
   )`;
 
 /** SQL of what two rows share that are about one lot, however its code is written. Null: no lot is named. */
@@ -76,30 +84,72 @@ const KEYED = `${LOOKED_UP}, keyed as not materialized (
       where r.lot is not null) m
   )`;
 
+/** A part of a feed: rows whose SKUs fall into it. */
+export interface FeedPart {
+  /** From 1 on. */
+  part: number;
+  /** How many there are. */
+  parts: number;
+  /** Its rows are numbered after this. */
+  after: number;
+}
+
 /**
- * Numbers rows without a lot that can be applied by (product, warehouse), the order in which stock is locked; returns how many there
- * are. Of several lines about one stock row a `set` keeps the newest by its time, else the last, a `delta` the sum; `lines` is how many
- * there were.
+ * The part that a row belongs to, from 0 on. Whatever the catalogue has: texts that may mean one product differ in capitals and in
+ * apostrophes before them at most.
  */
-export function resolveRows(tx: Transaction, feedId: number, mode: FeedMode): Promise<number> {
+const PART_OF_ROW = `(hashtext(lower(ltrim(r.sku, ''''))) & 2147483647) % $4::int`;
+
+/** The product that a row is about: nearly always the one that has its very SKU. */
+const PRODUCT_OF_ROW = `
+  left join products p on p.sku = r.sku
+  left join lateral (
+    select case when u.id is null then coalesce(p.id, i.id) when coalesce(p.id, i.id) is null then u.id end as id,
+           coalesce(p.lot_tracked, i.lot_tracked, u.lot_tracked) or coalesce(p.serialised, i.serialised, u.serialised) as is_tracked
+    from (select) one
+    left join lateral (${alikeBut('p.id is null', 'r.sku')}) i on true
+    left join lateral (${unescaped('products', 'sku', 'r.sku')}) u on true
+    where p.id is null or ${isEscaped('r.sku')} offset 0) o on true
+  cross join lateral (
+    select case when p.id is null or ${isEscaped('r.sku')} then o.id else p.id end as id,
+           coalesce(o.is_tracked, p.lot_tracked or p.serialised) as is_tracked) s`;
+
+/** What several rows about one stock row come to, and how many they are, by mode. The last of `same_row` is applied. */
+const COMES_TO = {
+  set: 'r.quantity, row_number() over same_row as lines',
+  delta: 'sum(r.quantity) over same_row as quantity, count(*) over same_row as lines',
+};
+
+/**
+ * Numbers the rows of a part that name no lot and can be applied by (product, warehouse), the order in which stock is locked; returns how
+ * many there are. Of several lines about one stock row a `set` keeps the newest by its time, else the last, a `delta` the sum; `lines` is
+ * how many there were.
+ */
+export function resolveRows(
+  tx: Transaction,
+  feedId: number,
+  mode: FeedMode,
+  { part, parts, after }: FeedPart,
+): Promise<number> {
   return execute(
     tx,
-    'feeds.resolve',
-    `with ${LOOKED_UP}
+    `feeds.resolve_${mode}`,
+    `with ${LOCATIONS}
      insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference, as_of)
-     select $1, row_number() over (order by product_id, warehouse_id), line, product_id, warehouse_id,
-            lines, case when $2 = 'delta' then total else quantity end, reason, reference, as_of
+     select $1, $2::bigint + row_number() over (order by product_id, warehouse_id), line, product_id, warehouse_id,
+            lines, quantity, reason, reference, as_of
      from (
-       select r.*, s.id as product_id, l.id as warehouse_id, lead(r.line) over same_row as later,
-              sum(r.quantity) over same_row as total, count(*) over same_row as lines
-       from staged r join skus s on s.sku = r.sku join locations l on l.location = r.location
-       where s.id is not null and l.id is not null and r.lot is null
-         and not ($2 = 'set' and (s.lot_tracked or s.serialised))
+       select s.id as product_id, l.id as warehouse_id, r.line, r.reason, r.reference, r.as_of, lead(r.line) over same_row as later,
+              ${COMES_TO[mode]}
+       from staged r join locations l on l.location = r.location ${PRODUCT_OF_ROW}
+       where s.id is not null and l.id is not null and r.lot is null and ${PART_OF_ROW} = $3::int - 1
+         ${mode === 'set' ? 'and not s.is_tracked' : ''}
        window same_row as (partition by s.id, l.id
-                           order by coalesce(r.as_of, (select f.as_of from feeds f where f.id = $1)), r.line)
+                           order by coalesce(r.as_of, (select f.as_of from feeds f where f.id = $1)), r.line
+                           rows between unbounded preceding and current row)
      ) ordered
      where later is null`,
-    [feedId, mode],
+    [feedId, after, part, parts],
   );
 }
 
@@ -222,9 +272,14 @@ export function rejectUnresolved(
        from keyed k
        where not exists (select from feed_changes c where c.feed_id = $1 and c.line = k.line)
          and not exists (select from feed_rejects j where j.feed_id = $1 and j.line = k.line)
+     ), conflicting as (
+       select product_id, warehouse_id, lot_key from left_out
+       where $2 = 'set' and fault is null and true_as_of = newest group by 1, 2, 3 having min(quantity) <> max(quantity)
      ), told as (
        select o.line, o.sku, o.location, o.given_lot, o.expires_on, o.quantity, o.as_of, o.reference, o.reason,
               case when o.fault is not null then o.fault
+                   -- It is known by now, and was not when it was looked up.
+                   when c.seq is null and x.product_id is null then 'UNKNOWN_SKU'
                    -- Lines of a delta feed are summed.
                    when $2 = 'delta' then null
                    when c.seq is null and o.true_as_of = o.newest then 'CONFLICTING'
@@ -233,6 +288,8 @@ export function rejectUnresolved(
                    else 'SUPERSEDED' end as code
        from left_out o left join feed_changes c on c.feed_id = $1 and c.product_id = o.product_id and c.warehouse_id = o.warehouse_id
          and o.fault is null and ${lotKey('c.product_id', 'c.lot')} is not distinct from o.lot_key
+       left join conflicting x on x.product_id = o.product_id and x.warehouse_id = o.warehouse_id
+         and o.fault is null and x.lot_key is not distinct from o.lot_key
      )
      insert into feed_rejects (feed_id, line, sku, location, lot, quantity, code, reason, as_of, reference, row_reason, expires_on)
      select $1, line, sku, location, given_lot, quantity, code, $3::jsonb ->> code, ${utcMicros('as_of')}, reference, reason, expires_on

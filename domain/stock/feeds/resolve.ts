@@ -1,5 +1,15 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../../uploads/uploads';
+import {
+  countLaneRows,
+  insertLane,
+  liftStatementLimits,
+  lockUpload,
+  readUpload,
+  setLaneEnd,
+  setResolved,
+  shareUpload,
+  splitUpload,
+} from '../../uploads/uploads';
 import { STOCK_MODES, type UploadState } from '../../uploads/types';
 import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
@@ -15,7 +25,8 @@ import { reasonOf } from './rules';
 import type { RejectCode } from './types';
 
 /**
- * Looks up what a staged feed is about and numbers its rows, once: repeated, it changes nothing.
+ * Looks up what a staged feed is about and numbers its rows, once: repeated, it changes nothing. Its parts are looked up beside each
+ * other, each in a transaction of its own, which makes its lane: an attempt that broke off is carried on with the parts that are missing.
  *
  * @param lanes parts that can be applied beside each other
  * @throws AppError `FEED_NOT_FOUND`
@@ -24,18 +35,45 @@ export async function resolveFeed(db: Database, jobId: string, lanes: number): P
   const before = await readUpload(db, jobId);
   if (before.stage !== 'staged') return before;
   await analyzeStaged(db);
-  await db.retrying((tx) => resolve(tx, jobId, lanes));
+  const parts = (await db.retrying((tx) => splitUpload(tx, jobId, lanes))) ?? 0;
+  const looking = Array.from({ length: parts }, (_, place) =>
+    db.retrying((tx) => resolvePart(tx, jobId, { part: place + 1, parts })),
+  );
+  // None goes on by itself when another fails.
+  await Promise.allSettled(looking);
+  await Promise.all(looking);
+  await db.retrying((tx) => endLookUp(tx, jobId, parts));
   await analyzeChanges(db);
   return readUpload(db, jobId);
 }
 
-async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<void> {
+async function resolvePart(
+  tx: Transaction,
+  jobId: string,
+  { part, parts }: { part: number; parts: number },
+): Promise<void> {
+  const { id, mode, lines, stage } = await shareUpload(tx, jobId, STOCK_MODES);
+  if (stage !== 'staged') return;
+  await liftStatementLimits(tx);
+  const after = (part - 1) * lines;
+  if (!(await insertLane(tx, { feedId: id, lane: part, after }))) return;
+  const rows = await resolveRows(tx, id, mode, { part, parts, after });
+  await setLaneEnd(tx, id, part, after + rows);
+}
+
+/** Once all parts are looked up: what is about lots, what several lines say of one thing, and what could not be looked up. */
+async function endLookUp(tx: Transaction, jobId: string, parts: number): Promise<void> {
   const feed = await lockUpload(tx, jobId, STOCK_MODES);
   if (feed.stage !== 'staged') return;
   await liftStatementLimits(tx);
   const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));
-  const rows = await resolveRows(tx, feed.id, feed.mode);
-  const lotRows = feed.lotLines > 0 ? await resolveLotRows(tx, feed.id, feed.mode, rows) : 0;
+  const rows = await countLaneRows(tx, feed.id);
+  const after = parts * feed.lines;
+  const lotRows = feed.lotLines > 0 ? await resolveLotRows(tx, feed.id, feed.mode, after) : 0;
+  if (lotRows > 0) {
+    await insertLane(tx, { feedId: feed.id, lane: parts + 1, after, byLot: true });
+    await setLaneEnd(tx, feed.id, parts + 1, after + lotRows);
+  }
   const conflicting =
     lotRows > 0 && (await hasExpiries(tx, feed.id))
       ? await rejectOtherExpiries(tx, feed.id, feed.mode, reasonOf('LOT_EXPIRY_CONFLICTING'))
@@ -48,7 +86,7 @@ async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<v
   const rejected = unreadable + conflicting;
   const isWhole = lines + rejected === feed.lines;
   const unresolved = isWhole ? 0 : await rejectUnresolved(tx, feed.id, feed.mode, REASONS);
-  await setResolved(tx, feed.id, { rows, lotRows, rejected: rejected + unresolved, lanes });
+  await setResolved(tx, feed.id, rejected + unresolved);
 }
 
 /** Why a row is not among those to apply. */

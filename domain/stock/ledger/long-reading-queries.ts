@@ -32,3 +32,13 @@ export async function keepPartitions(tx: Transaction): Promise<void> {
   );
   await many(tx, 'ledger.after_fold', `select set_config('lock_timeout', $1, true)`, [before]);
 }
+
+/** The same without waiting. False: a month is just being summed up, or somebody waits to do so. */
+export async function tryKeepPartitions(tx: Transaction): Promise<boolean> {
+  const { kept } = await one<{ kept: boolean }>(
+    tx,
+    'ledger.try_keep_partitions',
+    `select pg_try_advisory_xact_lock_shared(hashtext('fold_ledger_partition')) as kept`,
+  );
+  return kept;
+}

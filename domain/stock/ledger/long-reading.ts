@@ -1,1 +1,1 @@
-export { keepPartitions, prepareLongReading } from './long-reading-queries';
+export { keepPartitions, prepareLongReading, tryKeepPartitions } from './long-reading-queries';

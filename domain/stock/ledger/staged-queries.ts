@@ -15,7 +15,7 @@ export async function lockInOrder(tx: Transaction): Promise<void> {
     'ledger.lock_staged_in_order',
     `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
             set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true),
-            set_config('enable_seqscan', 'off', true), set_config('enable_memoize', 'off', true)`,
+            set_config('enable_seqscan', 'off', true), set_config('enable_memoize', 'off', true), set_config('jit', 'off', true)`,
   );
 }
 
@@ -69,7 +69,7 @@ const oldest = (asOf: string) => `(
  * row whose last writer is older has no entries after the feed's time.
  */
 const UNWRITTEN_AGE = `
-  select case when age(x.xid) >= 0 then age(x.xid) end as age
+  select case when age(x.xid) >= 0 then age(x.xid) end
   from (select (running_xid % 4294967296)::text::xid as xid from feeds where id = $1) x`;
 
 /**
@@ -82,29 +82,34 @@ const UNWRITTEN_AGE = `
  */
 const setRows = (asOf: string) => `
   batch as materialized (
-    select c.*, t.as_of as true_as_of, s.corrections, c.quantity + m.units - coalesce(s.on_hand, 0) as delta,
-           -- The product may have begun to be tracked since the rows were looked up.
+    select c.seq, c.line, c.lines, c.product_id, c.warehouse_id, c.quantity, c.reason, c.reference, t.as_of as true_as_of, s.corrections,
+           c.quantity + m.units - coalesce(s.on_hand, 0) as delta,
            case when p.serialised then 'SERIAL_TRACKED'
                 when p.lot_tracked then 'LOT_MISSING'
                 when t.as_of > clock_timestamp() + ${CLOCK_SKEW} then 'ASOF_IN_FUTURE'
-                when t.as_of < f.horizon then 'ASOF_BEFORE_RETENTION'
+                when t.as_of < (select max(upper_bound) from ledger_folds) then 'ASOF_BEFORE_RETENTION'
                 when t.as_of < s.number_as_of then 'OVERTAKEN' end as refusal
     from feed_changes c
-    cross join (select max(upper_bound) as horizon from ledger_folds) f
-    cross join (${UNWRITTEN_AGE}) u
     cross join lateral (select coalesce(c.as_of, ${asOf}) as as_of) t
     left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
-    left join products p on p.id = c.product_id and (p.lot_tracked or p.serialised)
+    -- The product may have begun to be tracked since the rows were looked up. Most installations track nothing, and find that out once.
+    left join lateral (
+      select p.serialised, p.lot_tracked from products p
+      where (select exists (select from products where lot_tracked or serialised))
+        and p.id = c.product_id and (p.lot_tracked or p.serialised) offset 0) p on true
     cross join lateral (
-      select case when c.as_of is null and age(s.xmin) > u.age then 0 else (${movedAfterSql('c', 't.as_of', oldest(asOf))}) end as units) m
+      select case when c.as_of is null and age(s.xmin) > (${UNWRITTEN_AGE}) then 0 else (${movedAfterSql('c', 't.as_of', oldest(asOf))}) end as units) m
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+    order by c.seq
   )`;
 
 const DELTA_ROWS = `
   batch as materialized (
-    select c.*, null::timestamptz as true_as_of, c.quantity as delta, null::text as refusal
+    select c.seq, c.line, c.lines, c.product_id, c.warehouse_id, c.quantity, c.reason, c.reference, null::timestamptz as true_as_of,
+           c.quantity as delta, null::text as refusal
     from feed_changes c
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+    order by c.seq
   )`;
 
 /**
@@ -236,6 +241,8 @@ export function applyStaged(
          select coalesce(max(s.reserved), 0) as reserved, coalesce(max(s.on_hand), 0) + c.delta as target
          from stock s where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id) now
        where (c.delta <> 0 or c.refusal is not null) and c.seq not in (select seq from counted)
+         -- Mostly all were counted, and nothing is looked through.
+         and (select count(*) from counted) < (select count(*) from batch where delta <> 0 or refusal is not null)
      ), refused as (
        insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason, as_of, reference, row_reason)
        select $1, j.line, p.sku, w.code, j.quantity, j.told,

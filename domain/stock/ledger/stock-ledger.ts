@@ -349,7 +349,7 @@ function isCorrection(entry: LedgerEntry): entry is LedgerEntry & { correction: 
   return entry.correction !== undefined;
 }
 
-function distinctKeys(keys: readonly StockKey[]): StockKey[] {
+export function distinctKeys(keys: readonly StockKey[]): StockKey[] {
   return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
 }
 

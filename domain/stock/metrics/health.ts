@@ -7,9 +7,24 @@ const OUTBOX_LATE_SECONDS = 60;
 /** Seconds after which a reservation past due means that nobody releases them: it takes one at most. */
 const RESERVATION_LATE_SECONDS = 30;
 
-/** Whether the upkeep of the inventory keeps up, and if not why. */
-export async function readInventoryHealth(on: Queryable): Promise<InventoryHealth> {
-  const upkeep = await selectUpkeep(on, RESERVATION_LATE_SECONDS);
+/** Age of a row without a seal which means that sealing stands still: it takes a minute where no transaction stays open. */
+const SEALS_LATE_SECONDS = 600;
+
+interface Upkeep extends UpkeepRow {
+  unsealedSeconds: number;
+}
+
+/**
+ * Whether the upkeep of the inventory keeps up, and if not why.
+ *
+ * @param seals age of the oldest row that no seal covers, seconds
+ */
+export async function readInventoryHealth(
+  on: Queryable,
+  seals: { unsealedSeconds: number },
+): Promise<InventoryHealth> {
+  const unsealedSeconds = Math.round(seals.unsealedSeconds);
+  const upkeep: Upkeep = { ...(await selectUpkeep(on, RESERVATION_LATE_SECONDS)), unsealedSeconds };
   const reasons = REASONS.flatMap(({ code, message }) => {
     const found = message(upkeep);
     return found === null ? [] : [{ code, message: found }];
@@ -18,7 +33,7 @@ export async function readInventoryHealth(on: Queryable): Promise<InventoryHealt
   return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons, ...upkeep, outboxSeconds };
 }
 
-const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => string | null }[] = [
+const REASONS: readonly { code: HealthCode; message: (upkeep: Upkeep) => string | null }[] = [
   {
     code: 'OUTBOX_BEHIND',
     message: ({ outboxSeconds }) =>
@@ -52,6 +67,13 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => stri
     message: ({ tamperAlerts }) =>
       tamperAlerts > 0
         ? 'The ledger or the audit log is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
+        : null,
+  },
+  {
+    code: 'SEALS_BEHIND',
+    message: ({ unsealedSeconds }) =>
+      unsealedSeconds > SEALS_LATE_SECONDS
+        ? `Rows have waited for ${unsealedSeconds} s to be sealed: does the schedule seal-ledger run, and does a transaction stay open?`
         : null,
   },
   {

@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
+import { selectAlertCounts } from '../alerts/alerts';
 import {
   extendStatementTimeout,
-  selectAlertCounts,
   selectReservationTotals,
   selectLedgerCheck,
   selectStockTotals,

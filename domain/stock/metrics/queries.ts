@@ -1,7 +1,6 @@
 import {
   execute,
   maybeOne,
-  many,
   one,
   type Queryable,
   type Transaction,
@@ -61,23 +60,6 @@ export function selectReservationTotals(on: Queryable): Promise<ReservationTotal
        (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit",
        (select coalesce(sum(open), 0)::bigint from stock_shortfalls where open > 0) as short
      from reservations r left join reservation_lines l on l.reservation_id = r.id where r.status = 'pending'`,
-  );
-}
-
-export interface AlertCount {
-  kind: string;
-  open: number;
-  acknowledged: number;
-}
-
-/** What is not resolved, by the index that holds nothing else. */
-export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
-  return many<AlertCount>(
-    on,
-    'metrics.alert_counts',
-    `select kind, count(*) filter (where status = 'open') as open,
-       count(*) filter (where status = 'acknowledged') as acknowledged
-     from alerts where status <> 'resolved' group by kind`,
   );
 }
 

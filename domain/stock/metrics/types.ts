@@ -28,6 +28,7 @@ export type HealthCode =
   | 'PARTITIONS_MISSING'
   | 'LEDGER_DRIFT'
   | 'LEDGER_TAMPERED'
+  | 'SEALS_BEHIND'
   | 'WORK_FAILED'
   | 'ATTENTION_NEEDED';
 
@@ -43,6 +44,8 @@ export interface InventoryHealth {
   /** Places whose counters were found to disagree with the ledger, and not repaired since. */
   driftAlerts: number;
   tamperAlerts: number;
+  /** Age of the oldest row of the ledger or the audit log that no seal covers. */
+  unsealedSeconds: number;
   /** Subjects on which work failed by an error of their own and is tried again later. */
   failedWork: number;
   /** Alerts that an order needs a person. */

@@ -1,7 +1,13 @@
 import type { Transaction } from '../../../platform/database/database';
 import { lockStock, type StockLedger } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
-import { closeLines, openLines, setReservationStatus, type OpenLine } from './reservations';
+import {
+  closeLines,
+  openLines,
+  setReservationsExpired,
+  setReservationStatus,
+  type OpenLine,
+} from './reservations';
 
 /** How a reservation gives its stock back. */
 export type FreedAs = 'release' | 'expire';
@@ -39,7 +45,9 @@ export async function freeLockedLines(
   // Sent together, and run by the server in this order.
   const [, , taken] = await Promise.all([
     closeLines(tx, lines),
-    setReservationStatus(tx, ids, as === 'expire' ? 'expired' : 'cancelled'),
+    as === 'expire'
+      ? setReservationsExpired(tx, ids, 'standalone')
+      : setReservationStatus(tx, ids, 'cancelled'),
     stock.post(
       tx,
       lines.map(({ productId, warehouseId, openQuantity, reservationId }): LedgerEntry => {

@@ -164,6 +164,18 @@ export function updateReservationStatus(
   );
 }
 
+/** Sets the status of reservations that are past due. Returns for how long each has been, seconds. */
+export async function updateReservationsExpired(tx: Transaction, ids: readonly string[]): Promise<number[]> {
+  const expired = await many<{ lag: number }>(
+    tx,
+    'reservations.set_expired',
+    `update reservations set status = 'expired', updated_at = clock_timestamp() where id = any ($1::uuid[])
+     returning extract(epoch from clock_timestamp() - expires_at)::float8 as lag`,
+    [ids],
+  );
+  return expired.map(({ lag }) => lag);
+}
+
 /**
  * Which of these reservations the ledger has already, although they are not there any more: they ended so long ago that they were
  * removed.

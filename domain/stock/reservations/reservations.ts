@@ -1,10 +1,12 @@
 import type { Transaction } from '../../../platform/database/database';
+import { measureExpiries, type Expiries } from '../../../platform/database/effects';
 import {
   reduceOpenLines,
   selectOpenLines,
   selectReservationsAndOfOrdersForUpdate,
   selectOrderReservationsForUpdate,
   selectReservationsForUpdate,
+  updateReservationsExpired,
   updateReservationStatus,
   type OpenLine,
   type ReservationRow,
@@ -30,11 +32,20 @@ export async function closeLines(tx: Transaction, lines: readonly OpenLine[]): P
   if (lines.length > 0) await reduceOpenLines(tx, lines);
 }
 
-/** Sets the status of reservations whose locks the caller has. */
+/** Sets the status of reservations whose locks the caller has. To expire them: `setReservationsExpired`. */
 export async function setReservationStatus(
   tx: Transaction,
   ids: readonly string[],
   status: ReservationStatus,
 ): Promise<void> {
   if (ids.length > 0) await updateReservationStatus(tx, ids, status);
+}
+
+/** The same for reservations that are past due: how long they have been is measured. */
+export async function setReservationsExpired(
+  tx: Transaction,
+  ids: readonly string[],
+  of: Expiries['of'],
+): Promise<void> {
+  if (ids.length > 0) measureExpiries(tx, of, await updateReservationsExpired(tx, ids));
 }

@@ -18,6 +18,14 @@ import {
 } from './plan-reservation';
 import { selectForgotten, selectReclaimableProducts } from './queries';
 
+/** A limit on what the plans of a batch add up to. */
+export interface PlanLimit<Request extends ReservationRequest> {
+  /** Why a plan may not stand beside those that were counted; null: it may. */
+  refusalOf(plan: ReservationPlan<Request>): Refusal | null;
+  /** Counts a plan that stands. */
+  count(plan: ReservationPlan<Request>): void;
+}
+
 /** What goes into the same transaction as the reservations: the order's own rows, or nothing. */
 export interface ReservationRecorder<Request extends ReservationRequest, Outcome> {
   /** Outcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
@@ -25,22 +33,16 @@ export interface ReservationRecorder<Request extends ReservationRequest, Outcome
   /** Why a plan may not stand, whatever there is in stock; null: it may. */
   refuse?(plan: ReservationPlan<Request>): Refusal | null;
   /**
-   * Asked, where there is such a limit, once every stock row of the products is locked. Returns a check of plans that leave
-   * units missing, called in their order: why those units may not wait, or null.
+   * Asked, where there is such a limit, once every stock row of the products is locked: of plans that leave units missing, whether those may
+   * wait.
    */
   limit?(
     tx: Transaction,
     requests: readonly Request[],
     productIdOf: (sku: string) => number | undefined,
-  ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
-  /**
-   * Asked once every stock row of the products is locked. Returns a check of plans that would be reserved, called in their order: why
-   * who asks may not keep so much, or null.
-   */
-  bound?(
-    tx: Transaction,
-    requests: readonly Request[],
-  ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
+  ): Promise<PlanLimit<Request>>;
+  /** Asked once every stock row of the products is locked: of plans that would be reserved, whether who asks may keep so much. */
+  bound?(tx: Transaction, requests: readonly Request[]): Promise<PlanLimit<Request>>;
   /**
    * Writes what belongs to the plans and returns an outcome for each, by reservation id. Runs while the reservations are being
    * written, on the same connection and after them; `dueTimes` resolves when they are.
@@ -192,7 +194,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
-    const [levels, open, outcomes, refusalOf, beyondBound] = await Promise.all([
+    const [levels, open, outcomes, limit, bound] = await Promise.all([
       lockStock(tx, keys),
       readActive(tx),
       recorder.decided(tx, requests),
@@ -222,11 +224,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       if (mayFindMore) {
         putOff.push(request);
       } else {
-        const refusal = plan.refusal
-          ? null
-          : (recorder.refuse?.(plan) ??
-            (plan.outcome === 'reserved' ? beyondBound?.(plan) : null) ??
-            (plan.missing.size > 0 ? refusalOf?.(plan) : null));
+        const refusal = refusalBeside(plan, { bound, limit });
         const stands = refusal ? refusedPlan(plan, refusal) : plan;
         available.take(stands.allocations);
         plans.push(stands);
@@ -238,6 +236,22 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     const [recorded] = await written;
     for (const [id, outcome] of recorded) outcomes.set(id, outcome);
     return { outcomes, putOff, reclaimable };
+  }
+
+  /** Why a plan may not stand. Counted against the limits is only one that does: another is not refused for what nobody keeps. */
+  function refusalBeside(
+    plan: ReservationPlan<Request>,
+    { bound, limit }: Record<'bound' | 'limit', PlanLimit<Request> | undefined>,
+  ): Refusal | null {
+    if (plan.refusal) return null;
+    const asked = [
+      ...(bound && plan.outcome === 'reserved' ? [bound] : []),
+      ...(limit && plan.missing.size > 0 ? [limit] : []),
+    ];
+    let refusal = recorder.refuse?.(plan) ?? null;
+    for (const each of asked) refusal ??= each.refusalOf(plan);
+    if (!refusal) for (const each of asked) each.count(plan);
+    return refusal;
   }
 
   return {

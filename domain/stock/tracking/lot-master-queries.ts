@@ -88,12 +88,18 @@ export function selectLotMaster(on: Queryable, sku: string, lot: string): Promis
   );
 }
 
+/** A lot at a place. */
+export interface LotAtPlace extends StockKey {
+  /** Of its row there. */
+  id: number;
+}
+
 /** Where units of a lot are, were, or are just coming in. */
-export function selectPlacesOfLot(on: Queryable, lotId: number): Promise<StockKey[]> {
-  return many<StockKey>(
+export function selectPlacesOfLot(on: Queryable, lotId: number): Promise<LotAtPlace[]> {
+  return many<LotAtPlace>(
     on,
     'tracking.places_of_lot',
-    `select product_id as "productId", warehouse_id as "warehouseId" from lots where master_id = $1
+    `select id, product_id as "productId", warehouse_id as "warehouseId" from lots where master_id = $1
      order by product_id, warehouse_id`,
     [lotId],
   );

@@ -11,11 +11,12 @@ import {
   updateLotExpiry,
   updateRecall,
   type LockedLot,
+  type LotAtPlace,
 } from './lot-master-queries';
 import { readTracking } from './set-tracking';
 import type { LotMasterView } from './types';
 
-export { selectPlacesOfLot as placesOfLot, type LockedLot };
+export { selectPlacesOfLot as placesOfLot, type LockedLot, type LotAtPlace };
 
 /** A change of a lot by hand. */
 export interface LotChange {

@@ -4,6 +4,7 @@ import { derivedId } from '../../../platform/ids';
 import { enqueue } from '../../../platform/database/outbox';
 import { checkCountable, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import { ledgerReference } from './ledger-reference';
+import { recordEnd } from './record-end';
 import { updateUnits, type TransferRow } from './queries';
 import { lockTransfer, resolveOverdue, viewOf } from './receive';
 import type { TransferView } from './types';
@@ -24,8 +25,11 @@ export async function cancelTransfer(
       if (transfer.status === 'completed') {
         throw new AppError('TRANSFER_NOT_OPEN', 'The transfer is completed.', { status: 'completed' });
       }
-      if (transfer.status === 'in_transit') await callBack(tx, stock, transfer, request);
-      return viewOf(tx, request.transferId);
+      if (transfer.status !== 'in_transit') return viewOf(tx, request.transferId);
+      await callBack(tx, stock, transfer, request);
+      const view = await viewOf(tx, request.transferId);
+      await recordEnd(tx, view, request.actor);
+      return view;
     });
   } catch (error) {
     throw translateDatabaseError(error);

@@ -14,6 +14,7 @@ import { assignUnits, checkNamed } from '../tracking/assign-units';
 import { together } from '../tracking/rules';
 import type { NamedUnits } from '../tracking/types';
 import { ledgerReference } from './ledger-reference';
+import { recordEnd } from './record-end';
 import { selectTransferForUpdate, updateUnits, type TransferRow } from './queries';
 import type { TransferView } from './types';
 import { selectTransfer } from './view-queries';
@@ -47,9 +48,11 @@ export async function receiveTransfer(
   try {
     return await db.retrying(async (tx) => {
       const transfer = await lockTransfer(tx, receipt.transferId);
-      if (!(await effectIsApplied(tx, 'transfer_in', receipt.receiptId)))
-        await take(tx, stock, transfer, receipt);
-      return viewOf(tx, receipt.transferId);
+      if (await effectIsApplied(tx, 'transfer_in', receipt.receiptId)) return viewOf(tx, receipt.transferId);
+      await take(tx, stock, transfer, receipt);
+      const view = await viewOf(tx, receipt.transferId);
+      if (view.status === 'completed') await recordEnd(tx, view, receipt.actor);
+      return view;
     });
   } catch (error) {
     throw translateDatabaseError(error);

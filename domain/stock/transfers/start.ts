@@ -13,6 +13,7 @@ import type { LedgerEntry, StockKey } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
 import { ledgerReference } from './ledger-reference';
+import { recordEnd } from './record-end';
 import { insertTransfer, selectPlaces } from './queries';
 import type { TransferMode, TransferView } from './types';
 import { selectTransfer } from './view-queries';
@@ -54,9 +55,10 @@ export async function startTransfer(
   if (targetId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${request.to}.`);
   try {
     return await db.retrying(async (tx) => {
-      await moveOut(tx, stock, request, { productId, sourceId, targetId });
+      const isNew = await moveOut(tx, stock, request, { productId, sourceId, targetId });
       const view = await selectTransfer(tx, request.transferId);
       if (!view) throw new Error('a transfer disappeared');
+      if (isNew && view.status === 'completed') await recordEnd(tx, view, request.actor);
       return view;
     });
   } catch (error) {
@@ -64,12 +66,13 @@ export async function startTransfer(
   }
 }
 
+/** False: it was made before. */
 async function moveOut(
   tx: Transaction,
   stock: StockLedger,
   request: TransferRequest,
   { productId, sourceId, targetId }: { productId: number; sourceId: number; targetId: number },
-): Promise<void> {
+): Promise<boolean> {
   const { sku, transferId, mode, quantity, reason = null, reference = null, named = {}, actor } = request;
   const source = { productId, warehouseId: sourceId };
   const target = { productId, warehouseId: targetId };
@@ -89,7 +92,7 @@ async function moveOut(
     expectedAt: request.expectedAt ?? null,
     transitSeconds: request.transitSeconds,
   });
-  if (!isNew) return;
+  if (!isNew) return false;
   const at = (key: StockKey) => levels.find((level) => level.warehouseId === key.warehouseId);
   const available = unreserved(at(source));
   if (available < quantity) {
@@ -111,4 +114,5 @@ async function moveOut(
   await assignUnits(tx, out, named);
   if (!arrives) await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
   await stock.change(tx, arrives ? [out, into] : [out]);
+  return true;
 }

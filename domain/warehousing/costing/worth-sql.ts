@@ -1,3 +1,4 @@
+import { floorOf, partOf, remainderOf } from '../../../platform/database/largest-remainder';
 import { saidAt } from './received-sql';
 import type { When } from './units-sql';
 import type { ValuationMethod } from './types';
@@ -39,10 +40,13 @@ const WHOLE: Readonly<Record<ValuationMethod, (when: When) => string>> = {
      )`,
 };
 
+const VALUE = { amount: 'w.value', weight: 'h.here', total: 'w.owned' };
+const COSTED = { amount: 'w.costed', weight: 'h.here', total: 'w.owned' };
+const OF_PRODUCT = { within: 'product_id', order: 'place' };
+
 /**
  * SQL of what products are worth, as `worth (product_id, currency, here, costed, value)` of `chosen` and their `units`. A place has
- * its share of what all units of a product are worth; shares are whole, and add up to it: what is left when all are rounded down goes,
- * one each, to those that lost most (largest remainder). Units on their way are in the sum of all places only.
+ * its share of what all units of a product are worth, by largest remainder. Units on their way are in the sum of all places only.
  *
  * @param location SQL of the only warehouse it is about; null: all units
  */
@@ -53,15 +57,13 @@ export function worthSql(method: ValuationMethod, when: When, { location }: { lo
        select product_id, sum(here) as owned from held group by 1
      ), ${COSTS[when]}, ${WHOLE[method](when)}, parted as (
        select h.product_id, h.place, h.here, w.value, w.costed, w.currency,
-              div(w.value * h.here, w.owned) as value_down, mod(w.value * h.here, w.owned) as value_rest,
-              div(w.costed * h.here, w.owned) as costed_down, mod(w.costed * h.here, w.owned) as costed_rest
+              ${floorOf(VALUE)} as value_down, ${remainderOf(VALUE)} as value_rest,
+              ${floorOf(COSTED)} as costed_down, ${remainderOf(COSTED)} as costed_rest
        from held h join whole w on w.product_id = h.product_id
      ), shared as (
        select product_id, place, here, currency,
-              value_down + (row_number() over (partition by product_id order by value_rest desc, place)
-                <= value - sum(value_down) over (partition by product_id))::int as value,
-              costed_down + (row_number() over (partition by product_id order by costed_rest desc, place)
-                <= costed - sum(costed_down) over (partition by product_id))::int as costed
+              ${partOf({ floor: 'value_down', remainder: 'value_rest', amount: 'value', ...OF_PRODUCT })} as value,
+              ${partOf({ floor: 'costed_down', remainder: 'costed_rest', amount: 'costed', ...OF_PRODUCT })} as costed
        from parted
      ), worth as (
        select s.product_id, coalesce(k.currency, s.currency) as currency, s.here, s.costed, s.value

@@ -1,9 +1,15 @@
-import type { Database, Queryable } from '../../../platform/database/database';
+import type { Database, Queryable, RetryLimits } from '../../../platform/database/database';
+import { FIRST_ID } from '../../../platform/database/retention';
 import { isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
-import { actOnEach, failedSubjects, forgetSettled } from '../../stock/alerts/failed-work';
-import { raiseAlert, resolveAlert, resolveBrokenPromises, SHOWN_IN_DETAILS } from '../../stock/alerts/alerts';
-import { lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
+import {
+  actOnEach,
+  failedSubjects,
+  forgetFailures,
+  forgetSettled,
+  runIsolated,
+} from '../../stock/alerts/failed-work';
+import { distinctKeys, lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
 import {
   correctExpiry,
@@ -17,87 +23,104 @@ import type { LotMasterView } from '../../stock/tracking/types';
 import { releaseFromHold } from './end-hold';
 import {
   selectBlockedLots,
-  selectNearExpiry,
-  selectNoLongerNear,
   selectSettledLotFailures,
+  selectSettledReleaseFailures,
   selectUnblocked,
 } from './queries';
 
-/** In one go; each lot is a transaction of its own. */
+/** How far one run goes. */
+export interface UpkeepLimits {
+  /** Milliseconds after which nothing further is begun: the next run goes on. */
+  withinMs?: number;
+  /** So many are looked at in one go. */
+  batch?: number;
+}
+
 const BATCH = 100;
 
 /**
  * Puts what is left of lots past their last day of sale, and of recalled ones, on hold; what is promised to somebody is awaited. Safe to
- * run at any time: what is on hold is not put there again. A lot that fails by an error of its own stops no other: an alert tells of
- * it, and it is tried again after a while. Returns the units that were available.
+ * run at any time: what is on hold is not put there again, so the next run goes on where this one stopped. A batch is one transaction. A
+ * lot that fails by an error of its own stops no other: an alert tells of it, and it is tried again after a while; one whose stock row
+ * somebody else keeps locked is left to the next run.
+ *
+ * @returns the units that were available
  */
-export async function holdBlockedLots(db: Database, beat: () => void = () => undefined): Promise<number> {
+export async function holdBlockedLots(
+  db: Database,
+  { withinMs = Infinity, batch = BATCH }: UpkeepLimits = {},
+): Promise<number> {
+  const until = performance.now() + withinMs;
   let units = 0;
   await forgetSettled(db, 'hold_expired_lot', selectSettledLotFailures);
   const failed = await failedSubjects(db, 'hold_expired_lot');
-  for (;;) {
-    const lots = await selectBlockedLots(db, BATCH);
-    await actOnEach(lots, failed, {
+  for (let after = 0; performance.now() < until;) {
+    const lots = await selectBlockedLots(db, { after, limit: batch });
+    await runIsolated(lots, {
       db,
       work: 'hold_expired_lot',
       idOf: ({ id }) => String(id),
-      isOwn: isSubjectsOwn,
-      async act(place) {
-        beat();
-        units += await holdBlockedAt(db, place);
+      leavesLocked: true,
+      async run(some, limits) {
+        units += await holdBlockedAt(db, some, limits);
+        const ids = some.map(({ id }) => String(id));
+        await forgetFailures(
+          db,
+          'hold_expired_lot',
+          ids.filter((id) => failed.has(id)),
+        );
       },
     });
-    // One that was held has nothing left, and one that failed is put off: the next batch has others.
-    if (lots.length < BATCH) return units;
+    const last = lots.at(-1);
+    if (!last || lots.length < batch) break;
+    after = last.id;
   }
+  return units;
 }
 
-function holdBlockedAt(db: Database, key: StockKey): Promise<number> {
+/** Puts what is blocked at these places on hold, in one transaction. Returns the units that were available. */
+function holdBlockedAt(db: Database, places: readonly StockKey[], limits?: RetryLimits): Promise<number> {
+  const keys = distinctKeys(places);
   return db.retrying(async (tx) => {
-    await lockStock(tx, [key]);
-    const taken = await takeBlocked(tx, [key]);
+    await lockStock(tx, keys);
+    const taken = await takeBlocked(tx, keys);
     return taken.reduce((sum, { quantity }) => sum + quantity, 0);
-  });
-}
-
-/** Gives back what is on hold because of a lot that has not expired, and is not recalled, any more: its date was corrected. */
-export async function releaseUnblocked(
-  access: StockAccess,
-  beat: () => void = () => undefined,
-): Promise<void> {
-  for (;;) {
-    const holds = await selectUnblocked(access.db, BATCH);
-    for (const holdId of holds) {
-      beat();
-      await releaseFromHold(access, { holdId, actor: 'system', effectId: newId() });
-    }
-    if (holds.length < BATCH) return;
-  }
+  }, limits);
 }
 
 /**
- * Tells of lots on sale whose last day comes within so many days, an alert for each place, which shows the first of them and how many
- * there are; and takes back what is over.
+ * Gives back what is on hold because of a lot that has not expired, and is not recalled, any more: its date was corrected, or its recall
+ * has ended. Each hold is a transaction of its own, so the next run goes on where this one stopped. One that fails by an error of its own
+ * stops no other: an alert tells of it, and it is tried again after a while; one whose rows somebody else keeps locked is left to the
+ * next run.
+ *
+ * @param limits.lotId of this lot alone
  */
-export async function tellOfNearExpiry(
-  db: Database,
-  { days, beat = () => undefined }: { days: number; beat?: () => void },
+export async function releaseUnblocked(
+  access: StockAccess,
+  { lotId = null, withinMs = Infinity, batch = BATCH }: UpkeepLimits & { lotId?: number | null } = {},
 ): Promise<void> {
-  await resolveBrokenPromises(db);
-  for (const key of await selectNoLongerNear(db, days)) {
-    beat();
-    await db.retrying((tx) => resolveAlert(tx, { kind: 'expiry_near', ...key }));
-  }
-  let after: StockKey = { productId: 0, warehouseId: 0 };
-  for (;;) {
-    const places = await selectNearExpiry(db, { days, after, limit: BATCH, shown: SHOWN_IN_DETAILS });
-    for (const { lots, total, ...key } of places) {
-      beat();
-      await db.retrying((tx) => raiseAlert(tx, { kind: 'expiry_near', ...key, details: { lots, total } }));
+  const { db } = access;
+  const until = performance.now() + withinMs;
+  await forgetSettled(db, 'release_hold', selectSettledReleaseFailures);
+  const failed = await failedSubjects(db, 'release_hold');
+  for (let after = FIRST_ID.row; ;) {
+    const holds = await selectUnblocked(db, { lotId, after, limit: batch });
+    for (const holdId of holds) {
+      if (performance.now() >= until) return;
+      await runIsolated([holdId], {
+        db,
+        work: 'release_hold',
+        idOf: (id) => id,
+        leavesLocked: true,
+        async run() {
+          await releaseFromHold(access, { holdId, actor: 'system', effectId: newId() });
+          if (failed.has(holdId)) await forgetFailures(db, 'release_hold', [holdId]);
+        },
+      });
+      after = holdId;
     }
-    const last = places.at(-1);
-    if (!last || places.length < BATCH) return;
-    after = { productId: last.productId, warehouseId: last.warehouseId };
+    if (holds.length < batch) return;
   }
 }
 
@@ -129,15 +152,27 @@ export async function recallLot(
   return applyToPlaces(access, id, change);
 }
 
-/** What dies on the way is done by the next `stock-upkeep`. */
+/**
+ * A place, or a hold, that fails by an error of its own stops no other. What failed, or died on the way, is done by the next
+ * `stock-upkeep`.
+ */
 async function applyToPlaces(
   access: StockAccess,
   lotId: number,
   { sku, lot }: LotChange,
 ): Promise<LotMasterView> {
-  for (const key of await placesOfLot(access.db, lotId)) await holdBlockedAt(access.db, key);
-  await releaseUnblocked(access);
-  const view = await readLot(access.db, sku, lot);
+  const { db } = access;
+  await actOnEach(await placesOfLot(db, lotId), await failedSubjects(db, 'hold_expired_lot'), {
+    db,
+    work: 'hold_expired_lot',
+    idOf: ({ id }) => String(id),
+    isOwn: isSubjectsOwn,
+    async act(place) {
+      await holdBlockedAt(db, [place]);
+    },
+  });
+  await releaseUnblocked(access, { lotId });
+  const view = await readLot(db, sku, lot);
   if (!view) throw new Error('a lot disappeared');
   return view;
 }

@@ -11,6 +11,7 @@ import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform
 import { notPutOff, settledFailures, type SettledFailure } from '../../stock/alerts/put-off-sql';
 import type { Work } from '../../stock/alerts/types';
 import type { StockKey } from '../../stock/ledger/types';
+import type { LotAtPlace } from '../../stock/tracking/lot-masters';
 import type { HoldCause, QualityHoldView } from './types';
 
 const HOLD = `
@@ -192,10 +193,6 @@ export async function selectUnfoundSerials(
   return found.map(({ serial }) => serial);
 }
 
-export interface BlockedLot extends StockKey {
-  id: number;
-}
-
 /** Open holds of a place's lot because it has expired or is recalled, newest first. Under the lock of its stock row. */
 export function selectHoldsOfLot(
   tx: Transaction,
@@ -221,18 +218,40 @@ export async function selectOpenUnits(tx: Transaction, key: StockKey): Promise<n
   return units;
 }
 
-/** Holds because of a lot that has not expired, and is not recalled, any more. */
-export async function selectUnblocked(on: Queryable, limit: number): Promise<string[]> {
+/**
+ * Holds because of a lot that has not expired, and is not recalled, any more, by their ids after `after`; not those whose release is put
+ * off.
+ *
+ * @param lotId of this lot alone; null: of any
+ */
+export async function selectUnblocked(
+  on: Queryable,
+  { lotId, after, limit }: { lotId: number | null; after: string; limit: number },
+): Promise<string[]> {
   const found = await many<{ id: string }>(
     on,
     'quality.unblocked',
     `select h.id from quality_holds h join lots l on l.id = h.lot_id join product_lots m on m.id = l.master_id
      where h.lot_id is not null and h.released + h.written_off + h.gone < h.quantity and h.cause in ('expired', 'recalled')
        and m.recalled_at is null and (m.expires_on is null or m.expires_on >= today_utc())
-     order by h.id limit $1`,
-    [limit],
+       and ($1::bigint is null or m.id = $1::bigint) and h.id > $2 and ${notPutOff('release_hold', 'h.id')}
+     order by h.id limit $3`,
+    [lotId, after, limit],
   );
   return found.map(({ id }) => id);
+}
+
+/** Holds that could not be released and of which nothing is to be released any more. */
+export function selectSettledReleaseFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
+    on,
+    'quality.settled_release_failures',
+    settledFailures(
+      `select from quality_holds h join lots l on l.id = h.lot_id join product_lots m on m.id = l.master_id
+       where h.id = f.subject::uuid and h.open > 0 and m.recalled_at is null and (m.expires_on is null or m.expires_on >= today_utc())`,
+    ),
+    [work],
+  );
 }
 
 /** A place with lots that expire soon. */
@@ -242,7 +261,7 @@ export interface PlaceNearExpiry extends StockKey {
   total: number;
 }
 
-/** Places with lots on sale whose last day comes within so many days, after `after`. */
+/** Places after `after` with lots on sale whose last day comes within so many days, and whose alert does not say so as it is now. */
 export function selectNearExpiry(
   on: Queryable,
   { days, after, limit, shown }: { days: number; after: StockKey; limit: number; shown: number },
@@ -250,19 +269,28 @@ export function selectNearExpiry(
   return many<PlaceNearExpiry>(
     on,
     'quality.near_expiry',
-    `select product_id as "productId", warehouse_id as "warehouseId",
-       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by place)
-         filter (where place <= $5) as lots, count(*) as total
-     from (select *, row_number() over (partition by product_id, warehouse_id order by expires_on, id) as place from lots
-           where expires_on between today_utc() and today_utc() + $1::int and quantity > held
-             and (product_id, warehouse_id) > ($2, $3)) near
-     group by 1, 2 order by 1, 2 limit $4`,
+    `with near as (
+       select product_id, warehouse_id,
+         jsonb_agg(jsonb_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by place)
+           filter (where place <= $5) as lots, count(*) as total
+       from (select *, row_number() over (partition by product_id, warehouse_id order by expires_on, id) as place from lots
+             where expires_on between today_utc() and today_utc() + $1::int and quantity > held
+               and (product_id, warehouse_id) > ($2, $3)) l
+       group by 1, 2)
+     select n.product_id as "productId", n.warehouse_id as "warehouseId", n.lots, n.total
+     from near n left join alerts a on a.product_id = n.product_id and a.warehouse_id = n.warehouse_id
+       and a.kind = 'expiry_near' and a.status <> 'resolved'
+     where a.details is distinct from jsonb_build_object('lots', n.lots, 'total', n.total)
+     order by 1, 2 limit $4`,
     [days, after.productId, after.warehouseId, limit, shown],
   );
 }
 
 /** Places whose alert of lots that expire soon is not over, and where none does. */
-export function selectNoLongerNear(on: Queryable, days: number): Promise<StockKey[]> {
+export function selectNoLongerNear(
+  on: Queryable,
+  { days, limit }: { days: number; limit: number },
+): Promise<StockKey[]> {
   return many<StockKey>(
     on,
     'quality.no_longer_near',
@@ -270,14 +298,20 @@ export function selectNoLongerNear(on: Queryable, days: number): Promise<StockKe
      where a.kind = 'expiry_near' and a.status <> 'resolved' and not exists (
        select from lots l where l.product_id = a.product_id and l.warehouse_id = a.warehouse_id and l.quantity > l.held
          and l.expires_on between today_utc() and today_utc() + $1::int)
-     order by 1, 2`,
-    [days],
+     order by 1, 2 limit $2`,
+    [days, limit],
   );
 }
 
-/** Lots that have expired or are recalled, with units that are not on hold, nor missing by a count that awaits units. */
-export function selectBlockedLots(on: Queryable, limit: number): Promise<BlockedLot[]> {
-  return many<BlockedLot>(
+/**
+ * Lots that have expired or are recalled, with units that are not on hold, nor missing by a count that awaits units: by their ids after
+ * `after`.
+ */
+export function selectBlockedLots(
+  on: Queryable,
+  { after, limit }: { after: number; limit: number },
+): Promise<LotAtPlace[]> {
+  return many<LotAtPlace>(
     on,
     'quality.expired_lots',
     `select id, product_id as "productId", warehouse_id as "warehouseId" from (
@@ -285,9 +319,9 @@ export function selectBlockedLots(on: Queryable, limit: number): Promise<Blocked
          and quantity > held + unfound_units(lots)
        union
        select l.* from product_lots m join lots l on l.master_id = m.id where m.recalled_at is not null and l.quantity > l.held + unfound_units(l)) l
-     where ${notPutOff('hold_expired_lot', 'l.id')}
-     order by l.expires_on, l.id limit $1`,
-    [limit],
+     where l.id > $1 and ${notPutOff('hold_expired_lot', 'l.id')}
+     order by l.id limit $2`,
+    [after, limit],
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { unitsThatLeft } from '../../fulfilment/shipments-of-order';
-import { readUnitPrices } from '../../orders/payment-terms';
+import { readUnitPrices, sumOf } from '../../orders/payment-terms';
 import type { NewEvent } from '../../orders/types';
 import { lockRefundable, planRefunds } from '../../payments/refund';
 import { refundable } from '../../payments/rules';
@@ -40,8 +40,9 @@ export async function planReturnRefunds(
   const owed = await owedByReservation(tx, orderId, { sources, accepted });
   const plans = payments.map((payment): RefundPlan => {
     const origin = { kind: 'return', id: stepId } as const;
-    const amountMinor = refundable(payment, owed.get(payment.reservationId) ?? 0);
-    return { paymentId: payment.paymentId, amountMinor, origin, reason: 'returned goods', actor };
+    const products = owed.get(payment.reservationId) ?? new Map<string, number>();
+    const amountMinor = refundable(payment, sumOf(products));
+    return { paymentId: payment.paymentId, amountMinor, products, origin, reason: 'returned goods', actor };
   });
   const events = await planRefunds(tx, orderId, { payments, plans });
   const amountMinor = plans.reduce((sum, plan) => sum + plan.amountMinor, 0);
@@ -74,23 +75,25 @@ async function findSources(
   });
 }
 
-/** What goes back for each reservation, minor units: of each product for the first units that money goes back for. */
+/** What goes back for each reservation, by product, minor units: of each product for the first units that money goes back for. */
 async function owedByReservation(
   tx: Transaction,
   orderId: string,
   { sources, accepted }: { sources: readonly Source[]; accepted: readonly AcceptedUnits[] },
-): Promise<Map<string, number>> {
+): Promise<Map<string, Map<string, number>>> {
   const prices = new Map(
     (await readUnitPrices(tx, orderId)).map(({ productId, unitPriceMinor }) => [productId, unitPriceMinor]),
   );
-  const owed = new Map<string, number>();
+  const owed = new Map<string, Map<string, number>>();
   for (const { productId, refunded, fee } of accepted) {
     const perUnit = refundOfUnit(prices.get(productId) ?? 0, fee);
     let left = refunded;
     for (const { reservationId, quantity } of sources.filter((source) => source.productId === productId)) {
       const units = Math.min(left, quantity);
       left -= units;
-      owed.set(reservationId, (owed.get(reservationId) ?? 0) + units * perUnit);
+      const products = owed.get(reservationId) ?? new Map<string, number>();
+      const product = String(productId);
+      owed.set(reservationId, products.set(product, (products.get(product) ?? 0) + units * perUnit));
     }
   }
   return owed;

@@ -1,0 +1,86 @@
+import { Context } from '@temporalio/activity';
+import { isCancelForced, isCancelRequested } from '../domain/jobs/jobs';
+import {
+  abandonSettlement,
+  beginSettlement,
+  finishSettlement,
+  reportSummed,
+  sumPart,
+} from '../domain/settlement/run';
+import type { Database } from '../platform/database/database';
+import { withFailures } from './failure';
+
+export interface SettlementEnd {
+  jobId: string;
+  /** Why it could not go on; absent: it was cancelled. */
+  error?: { code: string; detail: string } | undefined;
+}
+
+export interface SettlementActivities {
+  /** Marks the job as running. Returns its parts; null: it has ended already. */
+  beginSettlement(jobId: string): Promise<number[] | null>;
+  /** Sums one part; what was summed before is not summed again. */
+  sumSettlementPart(part: { jobId: string; part: number }): Promise<{ cancelled: boolean }>;
+  /** Ends the job with its file. `again`: another file has settled some of its money meanwhile, so it is to be summed anew. */
+  finishSettlement(
+    jobId: string,
+  ): Promise<{ again: boolean; result: Readonly<Record<string, unknown>> | null }>;
+  /** Ends the job without a file. */
+  abandonSettlement(end: SettlementEnd): Promise<void>;
+}
+
+export interface SettlementDeps {
+  db: Database;
+  /** Into how many parts days are summed at once, and rows of one statement. */
+  parts: number;
+  batch: number;
+}
+
+const BEAT_MS = 1_000;
+const PERMANENT = new Set(['JOB_NOT_FOUND']);
+
+export function createSettlementActivities({ db, parts, batch }: SettlementDeps): SettlementActivities {
+  return withFailures<SettlementActivities>(
+    {
+      beginSettlement: (jobId) => beginSettlement(db, jobId, parts),
+
+      async sumSettlementPart({ jobId, part }) {
+        const context = Context.current();
+        const unwanted = new AbortController();
+        const force = new AbortController();
+        // A database that is away is noticed by the work itself.
+        const look = async () => {
+          if (!(await reportSummed(db, jobId))) return;
+          unwanted.abort();
+          if (await isCancelForced(db, jobId)) force.abort();
+        };
+        const timer = setInterval(() => {
+          context.heartbeat();
+          look().catch(() => undefined);
+        }, BEAT_MS);
+        try {
+          if (await isCancelRequested(db, jobId)) return { cancelled: true };
+          const signal = AbortSignal.any([context.cancellationSignal, unwanted.signal]);
+          const forced = AbortSignal.any([context.cancellationSignal, force.signal]);
+          const done = await sumPart({ db, batch, signal, force: forced }, { jobId, part });
+          // Cancelled in the engine, or this worker shuts down: both are told as such.
+          if (!done) context.cancellationSignal.throwIfAborted();
+          return { cancelled: !done };
+        } finally {
+          clearInterval(timer);
+        }
+      },
+
+      async finishSettlement(jobId) {
+        await reportSummed(db, jobId);
+        const job = await finishSettlement(db, jobId, parts);
+        return { again: job === null, result: job?.result ?? null };
+      },
+
+      async abandonSettlement({ jobId, error }) {
+        await abandonSettlement(db, jobId, error ?? null);
+      },
+    },
+    PERMANENT,
+  );
+}

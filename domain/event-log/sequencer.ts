@@ -1,0 +1,114 @@
+import type { Database, Transaction } from '../../platform/database/database';
+import {
+  selectFresh,
+  selectHolders,
+  selectLate,
+  selectState,
+  selectUnnumbered,
+  trySequencerLock,
+  writeTurn,
+  type NewBatch,
+  type SequencerState,
+} from './queries';
+import { isDue, stillAwaited } from './rules';
+import { EVENTS_NUMBERED, type EventSource, type Gap } from './types';
+
+/** How a turn ended: `numbered` events, with more to come where `hasMore`; 0: there was nothing, or another sequencer has its turn. */
+export interface Turn {
+  numbered: number;
+  hasMore: boolean;
+}
+
+export interface SequencerOptions {
+  rowsPerTurn?: number;
+  /** Called where a turn has numbered events, in its transaction. */
+  onNumbered?: (tx: Transaction) => Promise<void>;
+}
+
+const NOTHING: Turn = { numbered: 0, hasMore: false };
+
+/** Rows of one source that a turn numbers at most, from each place that it reads at. */
+const ROWS_PER_TURN = 10_000;
+
+/**
+ * Numbers what has committed since the last turn, in one transaction, and tells readers. One sequencer of all processes has a turn at a
+ * time. A process that dies in it leaves nothing behind: the next turn finds the same rows.
+ */
+export async function numberEvents(
+  db: Database,
+  { rowsPerTurn = ROWS_PER_TURN, onNumbered }: SequencerOptions = {},
+): Promise<Turn> {
+  const waiting = await selectUnnumbered(db);
+  if (waiting.sources.length === 0 && !waiting.gaps) return NOTHING;
+  return db.transaction(async (tx) => {
+    if (!(await trySequencerLock(tx))) return NOTHING;
+    const state = await selectState(tx);
+    // Before any rows are read: who has ended by then has its rows seen.
+    const holders = await readHolders(tx, state);
+    const turn = await readTurn(tx, state, { sources: waiting.sources, holders, rowsPerTurn });
+    if (isEmpty(turn)) return NOTHING;
+    await writeTurn(tx, turn);
+    const numbered = turn.nextPosition - state.nextPosition;
+    if (numbered > 0) {
+      tx.notice('holdfast_events', EVENTS_NUMBERED);
+      await onNumbered?.(tx);
+    }
+    return { numbered, hasMore: turn.batches.some(({ count }) => count === rowsPerTurn) };
+  });
+}
+
+type Holders = ReadonlyMap<EventSource, ReadonlySet<string>>;
+
+async function readHolders(tx: Transaction, { gaps }: SequencerState): Promise<Holders> {
+  if (gaps.length === 0) return new Map();
+  return new Map((await selectHolders(tx)).map(({ source, holders }) => [source, new Set(holders)]));
+}
+
+type TurnRows = Parameters<typeof writeTurn>[1];
+
+function isEmpty({ scanned, gaps, closed }: TurnRows): boolean {
+  return scanned.length + gaps.length + closed.length === 0;
+}
+
+async function readTurn(
+  tx: Transaction,
+  state: SequencerState,
+  {
+    sources,
+    holders,
+    rowsPerTurn,
+  }: { sources: readonly EventSource[]; holders: Holders; rowsPerTurn: number },
+): Promise<TurnRows> {
+  const batches: NewBatch[] = [];
+  let { nextPosition } = state;
+  function add(source: EventSource, { count, ids }: { count: number; ids: string }): void {
+    if (count === 0) return;
+    batches.push({ source, firstPosition: nextPosition, count, ids });
+    nextPosition += count;
+  }
+
+  const gaps: { id: number; left: string; waitsFor: readonly string[] | null }[] = [];
+  const closed: number[] = [];
+  for (const gap of state.gaps) {
+    const held = holders.get(gap.source) ?? new Set();
+    if (!isDue(gap, held)) continue;
+    const late = await selectLate(tx, gap.source, { ids: gap.ids, limit: rowsPerTurn });
+    add(gap.source, late);
+    const { left } = late;
+    // With a full part, the rest was perhaps not reached.
+    const waitsFor = late.count === rowsPerTurn ? null : stillAwaited(gap, held);
+    if (left === null || waitsFor?.length === 0) closed.push(gap.id);
+    else gaps.push({ id: gap.id, left, waitsFor });
+  }
+
+  const scanned: { source: EventSource; upTo: number }[] = [];
+  const newGaps: Pick<Gap, 'source' | 'ids'>[] = [];
+  for (const source of sources) {
+    const fresh = await selectFresh(tx, source, { scannedTo: state.scannedTo[source], limit: rowsPerTurn });
+    if (!fresh) continue;
+    add(source, fresh);
+    scanned.push({ source, upTo: fresh.upTo });
+    if (fresh.missing !== null) newGaps.push({ source, ids: fresh.missing });
+  }
+  return { nextPosition, batches, scanned, newGaps, gaps, closed };
+}

@@ -1,0 +1,6 @@
+export {
+  insertCapture as postCapture,
+  insertDispute as postDispute,
+  insertRefund as postRefund,
+  insertRefundFailed as postRefundFailed,
+} from './posting-queries';

@@ -1,0 +1,69 @@
+/**
+ * `gateway_clearing`: what payment gateways have taken for us; `merchant_payable`: what a merchant is owed; `customer_credit`: what was
+ * taken and belongs to no merchant, so that it is the customer's; `fees`: what merchants were charged; `refunds`, `disputes`: what went back
+ * to customers, by us and by their banks; `payouts`: what merchants were paid.
+ */
+export const ACCOUNTS = [
+  'gateway_clearing',
+  'merchant_payable',
+  'customer_credit',
+  'fees',
+  'refunds',
+  'disputes',
+  'payouts',
+] as const;
+
+/**
+ * What moves money. `refund_failed` takes back a refund that had succeeded, as the customer's bank sent it back; `dispute_reversed` a
+ * dispute whose money came back.
+ */
+export const MONEY_KINDS = [
+  'capture',
+  'refund',
+  'refund_failed',
+  'dispute',
+  'dispute_reversed',
+  'fee',
+  'fee_returned',
+] as const;
+export type MoneyKind = (typeof MONEY_KINDS)[number];
+
+/** A row of these is a transaction of a merchant. Fees are not. */
+export const TRANSACTION_KINDS = [
+  'capture',
+  'refund',
+  'refund_failed',
+  'dispute',
+  'dispute_reversed',
+] as const satisfies readonly MoneyKind[];
+
+/** These raise what is owed to the merchant or the customer; the others lower it. */
+export const CREDITING_KINDS = [
+  'capture',
+  'refund_failed',
+  'dispute_reversed',
+  'fee_returned',
+] as const satisfies readonly MoneyKind[];
+
+/**
+ * What a merchant is charged of each capture, from a time on until its next rule of the currency:
+ * a part of the amount, rounded half to even, and a fixed amount, together at least the minimum and at most the maximum.
+ */
+export interface FeeRuleTerms {
+  /** ISO 4217 */
+  currency: string;
+  /** Hundredths of a per cent */
+  rateBasisPoints: number;
+  /** Minor units, as the others */
+  fixedMinor: number;
+  minimumMinor: number;
+  /** Null: there is none. */
+  maximumMinor: number | null;
+  /** A refund gives the same part of the fee back. */
+  isReturned: boolean;
+}
+
+export interface NewFeeRule extends FeeRuleTerms {
+  /** Null: now. */
+  effectiveFrom: Date | null;
+}

@@ -1,0 +1,194 @@
+import type { Database } from '../../platform/database/database';
+import { newId } from '../../platform/ids';
+import { signWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
+import { isAppError } from '../../platform/errors';
+import { typesNamed } from '../events/catalogue';
+import { readBounds, readEvents } from '../events/read';
+import type { StreamEvent } from '../events/types';
+import { recordFailure } from '../stock/alerts/failed-work';
+import {
+  countPending,
+  disableWebhook,
+  endTry,
+  insertDeliveries,
+  insertTry,
+  leaseWebhook,
+  movePosition,
+  noteHealth,
+  releaseWebhook,
+  selectDue,
+  type DueDelivery,
+  type LeasedWebhook,
+} from './dispatch-queries';
+import { bodyOf, messageId } from './message';
+import { isGivenUp, isTaken, MOST_PENDING, nextPause } from './rules';
+import type { WebhookSecrets } from './secrets';
+import type { WebhookAnswer, WebhookDisabled, WebhookSender } from './types';
+import { EVERYTHING } from './visible';
+
+export interface DeliveryContext {
+  db: Database;
+  secrets: WebhookSecrets;
+  send: WebhookSender;
+  userAgent: string;
+}
+
+/** Longer than one request takes with what is written of it: a dispatcher that dies has its webhooks taken over so much later. */
+const LEASE_SECONDS = 60;
+const PLANNED_AT_ONCE = 500;
+const DUE_AT_ONCE = 20;
+
+export interface Served {
+  delivered: number;
+  failed: number;
+}
+
+/**
+ * Delivers what is due to one webhook, one message after the other, in the order of positions but for those that are tried again. Until
+ * nothing is due, `goesOn` says no, or the webhook is disabled. Does nothing where somebody else delivers to it.
+ *
+ * Each outcome is written before the next message is sent. A process that dies after it has sent one sends it again, under the same id.
+ */
+export async function serveWebhook(
+  context: DeliveryContext,
+  id: string,
+  goesOn: () => boolean,
+): Promise<Served> {
+  const { db } = context;
+  const lease = newId();
+  const served: Served = { delivered: 0, failed: 0 };
+  try {
+    while (goesOn()) {
+      const webhook = await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS });
+      if (!webhook) return served;
+      const isCaughtUp = await plan(db, webhook);
+      const due = await selectDue(db, id, DUE_AT_ONCE);
+      if (due.length === 0 && isCaughtUp) return served;
+      for (const delivery of due) {
+        if (!goesOn() || !(await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS }))) return served;
+        if (await deliver(context, webhook, delivery)) served.delivered += 1;
+        else served.failed += 1;
+      }
+    }
+    return served;
+  } finally {
+    await releaseWebhook(db, id, lease);
+  }
+}
+
+/** Plans deliveries of the next events. Returns whether nothing more can be planned now. */
+async function plan(db: Database, { id, types, position }: LeasedWebhook): Promise<boolean> {
+  if ((await countPending(db, id)) >= MOST_PENDING) return true;
+  return db.retrying(async (tx) => {
+    const { oldest } = await readBounds(tx);
+    const page = await readEvents(tx, {
+      // What is kept no more cannot be delivered.
+      after: Math.max(position, oldest - 1),
+      types: types.flatMap(typesNamed),
+      limit: PLANNED_AT_ONCE,
+      visible: EVERYTHING,
+    });
+    await insertDeliveries(tx, id, page.items);
+    await movePosition(tx, id, page.after);
+    return page.atEnd;
+  });
+}
+
+/** Sends one event and writes what came of it. True: it was taken. */
+async function deliver(
+  context: DeliveryContext,
+  webhook: LeasedWebhook,
+  delivery: DueDelivery,
+): Promise<boolean> {
+  const event = await readOne(context.db, delivery.position);
+  if (!event) {
+    await context.db.retrying((tx) =>
+      endTry(tx, { id: webhook.id, position: delivery.position }, { status: 'failed', next: null }),
+    );
+    return false;
+  }
+  const body = bodyOf(event);
+  const signature = signatureOf(context.secrets, webhook, { id: messageId(event.position), body });
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': context.userAgent,
+    'webhook-id': signature['webhook-id'],
+    'webhook-timestamp': signature['webhook-timestamp'],
+  };
+  const answer = await context.send({
+    url: webhook.url,
+    headers: { ...headers, 'webhook-signature': signature['webhook-signature'] },
+    body,
+  });
+  return record(context.db, webhook, { ...delivery, headers, answer });
+}
+
+function signatureOf(
+  secrets: WebhookSecrets,
+  { id, secret, previousSecret }: LeasedWebhook,
+  message: { id: string; body: string },
+): SignatureHeaders {
+  const open = (sealed: Buffer) => secrets.open(id, sealed);
+  return signWebhook([open(secret), ...(previousSecret ? [open(previousSecret)] : [])], message);
+}
+
+/** Null: it is kept no more. */
+async function readOne(db: Database, position: number): Promise<StreamEvent | null> {
+  try {
+    const page = await readEvents(db, {
+      after: position - 1,
+      types: undefined,
+      limit: 1,
+      visible: EVERYTHING,
+    });
+    const [event] = page.items;
+    return event?.position === position ? event : null;
+  } catch (error) {
+    if (isAppError(error, 'EVENTS_EXPIRED')) return null;
+    throw error;
+  }
+}
+
+const GONE = 410;
+
+async function record(
+  db: Database,
+  { id }: LeasedWebhook,
+  made: DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer },
+): Promise<boolean> {
+  const { position, tries, headers, answer } = made;
+  const taken = isTaken(answer.status);
+  const error = taken ? null : (answer.error ?? `the receiver answered ${answer.status}`);
+  const disabled = await db.retrying(async (tx): Promise<WebhookDisabled | null> => {
+    // The webhook's row first, as everywhere.
+    const failingSeconds = await noteHealth(tx, id, taken);
+    const seconds = await insertTry(tx, {
+      id,
+      position,
+      tries,
+      headers,
+      millis: answer.millis,
+      status: answer.status,
+      answer: answer.body,
+      error,
+    });
+    if (seconds === undefined) return null;
+    const next =
+      taken || answer.status === GONE
+        ? null
+        : nextPause({
+            tries: tries + 1,
+            seconds,
+            retryAfterSeconds: answer.retryAfterSeconds,
+            random: Math.random(),
+          });
+    const status = taken ? 'delivered' : next === null ? 'failed' : 'pending';
+    await endTry(tx, { id, position }, { status, next });
+    const why = answer.status === GONE ? 'gone' : isGivenUp(failingSeconds) ? 'failing' : null;
+    if (why !== null) await disableWebhook(tx, id, why);
+    return why;
+  });
+  if (disabled !== null)
+    await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });
+  return taken;
+}

@@ -1,0 +1,139 @@
+import { lookup as resolve, type LookupAddress } from 'node:dns';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps, type RequestOptions } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../../domain/webhooks/types';
+import { isOwnMachine, mayReach, type AllowedNetworks } from './address';
+
+export interface SenderOptions {
+  allowed: AllowedNetworks;
+  /** For the whole exchange, milliseconds. */
+  timeoutMs: number;
+  /** Certificates that are trusted besides those of Node; PEM. */
+  ca?: string;
+  /** Of names; that of the system unless given. */
+  lookup?: typeof resolve;
+}
+
+/** Characters of an answer that are kept, and bytes that are read of it. */
+const KEPT = 1_000;
+const READ_BYTES = 4_096;
+
+/** Why nothing was sent. */
+class Refused extends Error {}
+
+/**
+ * Sends webhooks by HTTPS. To addresses of the public internet, and of networks that are allowed: what a name resolves to is looked at
+ * by the connection itself, so that it is what is connected to. By plain HTTP only to this machine, where that is allowed. No redirect is
+ * followed, no connection is kept, and of an answer no more is read than is kept.
+ */
+export function createWebhookSender({
+  allowed,
+  timeoutMs,
+  ca,
+  lookup = resolve,
+}: SenderOptions): WebhookSender {
+  function vet(addresses: readonly string[], protocol: string): void {
+    if (addresses.length === 0) throw new Refused('the name has no address');
+    const refused = addresses.find((address) => !mayReach(address, allowed));
+    if (refused !== undefined) throw new Refused('the address is not one of the public internet');
+    if (protocol === 'http:' && !addresses.every(isOwnMachine))
+      throw new Refused('plain HTTP is for this machine only');
+  }
+
+  /** Resolves a name for a connection, which takes one of the addresses that were looked at. */
+  function vettedLookup(protocol: string): LookupFunction {
+    return (name, options, done) => {
+      lookup(name, { ...options, all: true }, (error, found: LookupAddress[]) => {
+        if (error) {
+          done(error, '');
+          return;
+        }
+        try {
+          vet(
+            found.map(({ address }) => address),
+            protocol,
+          );
+        } catch (refusal) {
+          done(refusal instanceof Error ? refusal : new Error(String(refusal)), '');
+          return;
+        }
+        const [first] = found;
+        if (options.all) done(null, found);
+        else if (first) done(null, first.address, first.family);
+      });
+    };
+  }
+
+  return async (message) => {
+    const began = performance.now();
+    const answered = await exchange(message).catch(asFailure);
+    return { ...answered, millis: performance.now() - began };
+  };
+
+  async function exchange({ url, headers, body }: WebhookMessage): Promise<Omit<WebhookAnswer, 'millis'>> {
+    const { protocol, hostname, port, pathname, search } = new URL(url);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    // A connection to an address looks up no name.
+    if (isIP(host) !== 0) vet([host], protocol);
+    const options: RequestOptions = {
+      method: 'POST',
+      host,
+      port,
+      path: `${pathname}${search}`,
+      headers: { ...headers, host: new URL(url).host, 'content-length': Buffer.byteLength(body) },
+      lookup: vettedLookup(protocol),
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(ca === undefined ? {} : { ca }),
+    };
+    return await new Promise((done, fail) => {
+      let failed = fail;
+      const request = (protocol === 'http:' ? requestHttp : requestHttps)(options, (response) => {
+        const chunks: Buffer[] = [];
+        let read = 0;
+        const finish = () => {
+          done({
+            status: response.statusCode ?? null,
+            body: Buffer.concat(chunks).toString('utf8').replaceAll('\0', '').slice(0, KEPT),
+            retryAfterSeconds: retryAfterOf(response.headers['retry-after']),
+            error: null,
+          });
+          request.destroy();
+        };
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk.subarray(0, READ_BYTES - read));
+          read += chunk.length;
+          if (read >= READ_BYTES) finish();
+        });
+        response.on('end', finish);
+        // Its status counts, whether or not the rest of it comes.
+        response.on('error', finish);
+        failed = finish;
+      });
+      request.on('error', (error) => failed(error));
+      request.end(body);
+    });
+  }
+}
+
+function asFailure(error: unknown): Omit<WebhookAnswer, 'millis'> {
+  return { status: null, body: null, retryAfterSeconds: null, error: wordsOf(error) };
+}
+
+/** Without addresses of the inside. */
+function wordsOf(error: unknown): string {
+  if (error instanceof Refused) return error.message;
+  if (!(error instanceof Error)) return 'the request failed';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'there was no answer in time';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return `the request failed: ${code}`;
+}
+
+/** Seconds, or a date; null: there is none that can be read. */
+function retryAfterOf(given: string | undefined): number | null {
+  if (given === undefined) return null;
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  const at = Date.parse(given);
+  return Number.isNaN(at) ? null : Math.max(0, (at - Date.now()) / 1_000);
+}

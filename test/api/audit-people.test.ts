@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { hashOfToken } from '../../domain/identity/secret-token';
+import { newId } from '../../platform/ids';
+import { newEmail, PASSWORD } from '../identity/people';
+import { auditedTests } from './audited';
+
+const key = () => randomBytes(32).toString('base64');
+const audited = auditedTests({ settings: { SIGNING_KEYS_SECRET: key(), PAYLOAD_KEYS: [`audit=${key()}`] } });
+
+audited('people', async (test, expectRecorded) => {
+  const email = newEmail();
+  await test.call('POST', '/users', { key: null, body: { email, password: PASSWORD, name: 'Ada' } });
+  const idOf = async (address: string) =>
+    (
+      await test.stack.db.pool.query<{ id: string }>(
+        'select user_id as id from user_profiles where email = $1',
+        [address],
+      )
+    ).rows[0]!.id;
+  const id = await idOf(email);
+  const other = newEmail();
+  const registered = { email: other, password: PASSWORD, name: 'Grace' };
+  await expectRecorded('POST /users', { log: 'user.added' }, { body: registered });
+  const actor = `user:${id}`;
+  const login = () =>
+    expectRecorded(
+      'POST /auth/login',
+      { log: 'session.begun' },
+      { actor, options: { key: null }, body: { email, password: PASSWORD } },
+    );
+  const session = (await login()).body as unknown as { accessToken: string; refreshToken: string };
+  const signedIn = { key: null, headers: { authorization: `Bearer ${session.accessToken}` } };
+  await expectRecorded(
+    'PUT /users/{id}',
+    { log: 'user.renamed' },
+    { actor, params: { id }, options: signedIn, body: { name: 'Ada L.' } },
+  );
+  const changed = { password: { current: PASSWORD, new: `${PASSWORD}!` } };
+  await expectRecorded(
+    'PUT /users/{id}',
+    { log: 'user.password_changed' },
+    { actor, params: { id }, options: signedIn, body: changed },
+  );
+  await expectRecorded(
+    'PUT /users/{id}',
+    { log: 'user.rights_changed' },
+    { params: { id }, body: { status: 'disabled' } },
+  );
+  await expectRecorded(
+    'PUT /users/{id}',
+    { log: 'user.rights_changed' },
+    { params: { id }, body: { status: 'active' } },
+  );
+  const token = async (kind: string) => {
+    const secret = randomBytes(32).toString('base64url');
+    const mail = newId();
+    await test.stack.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [
+      mail,
+      id,
+      kind,
+    ]);
+    await test.stack.db.pool.query(
+      `insert into account_tokens (token_hash, mail_id, expires_at) values ($1, $2, now() + interval '1 hour')`,
+      [hashOfToken(secret), mail],
+    );
+    return secret;
+  };
+  await expectRecorded(
+    'POST /auth/password-reset/confirm',
+    { log: 'user.password_changed' },
+    {
+      actor,
+      options: { key: null },
+      body: { token: await token('reset_password'), password: PASSWORD },
+    },
+  );
+  await expectRecorded(
+    'POST /auth/confirm-email',
+    { log: 'user.email_confirmed' },
+    {
+      actor,
+      options: { key: null },
+      body: { token: await token('confirm_email'), password: PASSWORD },
+    },
+  );
+  const again = (await login()).body as unknown as { accessToken: string; refreshToken: string };
+  await expectRecorded(
+    'POST /auth/logout',
+    { log: 'session.ended' },
+    {
+      actor,
+      options: { key: null },
+      body: { refreshToken: again.refreshToken },
+    },
+  );
+  await expectRecorded('DELETE /users/{id}', { log: 'user.erased' }, { params: { id: await idOf(other) } });
+  const last = (await login()).body as unknown as { accessToken: string };
+  await expectRecorded(
+    'POST /auth/logout-all',
+    { log: 'user.sessions_ended' },
+    {
+      actor,
+      options: { key: null, headers: { authorization: `Bearer ${last.accessToken}` } },
+    },
+  );
+});
+
+audited('keys', async (_test, expectRecorded) => {
+  const made = await expectRecorded(
+    'POST /api-keys',
+    { log: 'api_key.made' },
+    {
+      body: { service: 'a shop', role: 'service', scopes: ['orders'] },
+    },
+  );
+  const rotated = await expectRecorded(
+    'POST /api-keys/{id}/rotate',
+    { log: 'api_key.rotated' },
+    { params: { id: made.body.id } },
+  );
+  await expectRecorded(
+    'DELETE /api-keys/{id}',
+    { log: 'api_key.revoked' },
+    { params: { id: rotated.body.id } },
+  );
+});
+
+audited('webhooks', async (_test, expectRecorded) => {
+  const body = { url: 'https://shop.example/hook', types: ['order.*'] };
+  const made = await expectRecorded('POST /webhooks', { log: 'webhook.added' }, { body });
+  const params = { id: made.body.id };
+  const disabled = { ...body, enabled: false };
+  await expectRecorded('PUT /webhooks/{id}', { log: 'webhook.changed' }, { params, body: disabled });
+  await expectRecorded('POST /webhooks/{id}/rotate-secret', { log: 'webhook.secret_rotated' }, { params });
+  const again = { params, body: { from: 1, to: 1 } };
+  await expectRecorded('POST /webhooks/{id}/redeliver', { log: 'webhook.redelivered' }, again);
+  await expectRecorded('DELETE /webhooks/{id}', { log: 'webhook.removed' }, { params });
+});

@@ -1,0 +1,291 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { DEPLOY, readAlerts } from './expressions';
+
+type Rule = ReturnType<typeof readAlerts>[number];
+
+/** A series, with its values a minute apart as promtool writes them. */
+type Series = readonly [series: string, values: string];
+
+interface Firing {
+  /** With these it fires, once the rule's `for` is over. */
+  fires: readonly Series[];
+  /** Labels of what fires beside the rule's own, one entry for each alert. */
+  as?: readonly Readonly<Record<string, string>>[];
+  /** With these it never does, from this minute on; from the beginning unless given. */
+  silent: readonly Series[];
+  silentFrom?: number;
+}
+
+/** Every value from the first minute to long after each rule's `for`. */
+const always = (value: number | string) => `${value}x240`;
+/** A counter that grows by so much a minute. */
+const growing = (by: number) => `0+${by}x240`;
+/** Nothing at first: the SDK shows a counter from its first event on. */
+const since = (minute: number) => `_x${minute} 1x${240 - minute}`;
+
+/** When a case is looked at, minutes after the rule's `for`: what happens within a quarter of an hour is over. */
+const AFTER = 40;
+
+const problems = (code: string, by: number): Series => [
+  `holdfast_http_problems_total{code="${code}",job="holdfast-api"}`,
+  growing(by),
+];
+/** Of a problem that comes again and again; another one says nothing. */
+const byProblem = (code: string): Firing => ({
+  fires: [problems(code, 1)],
+  silent: [problems(code, 0), problems('NOT_FOUND', 1)],
+});
+/** An alert of the product; an acknowledged one counts as none. */
+const byKind = (kind: string, severity: string): Firing => ({
+  // Two processes of the API show the same.
+  fires: [
+    [`holdfast_alerts{kind="${kind}",severity="${severity}",instance="a"}`, always(2)],
+    [`holdfast_alerts{kind="${kind}",severity="${severity}",instance="b"}`, always(2)],
+  ],
+  silent: [
+    [`holdfast_alerts{kind="${kind}",severity="${severity}"}`, always(0)],
+    ['holdfast_alerts{kind="another",severity="none"}', always(1)],
+  ],
+});
+const byAge = (metric: string, limit: number): Firing => ({
+  fires: [[metric, always(limit + 1)]],
+  silent: [[metric, always(limit)]],
+});
+
+/** One of a hundred takes longer than so many seconds. */
+const bySlowOnes = (metric: string, seconds: number): Firing => {
+  const within = (bound: number | '+Inf', each: number): Series => [
+    `${metric}_bucket{le="${bound}"}`,
+    growing(each),
+  ];
+  return {
+    fires: [within(seconds, 98), within(5 * seconds, 100), within('+Inf', 100)],
+    silent: [within(seconds, 100), within(5 * seconds, 100), within('+Inf', 100)],
+  };
+};
+
+/** For every rule of `deploy/`: with what it fires, and with what it does not. */
+export const FIRING: Readonly<Record<string, Firing>> = {
+  HoldfastOrderNeedsPerson: {
+    fires: [
+      ['holdfast_attention{reason="refund_failed",severity="warning",instance="a"}', always(1)],
+      ['holdfast_attention{reason="refund_failed",severity="warning",instance="b"}', always(1)],
+      ['holdfast_attention{reason="disputed",severity="warning"}', always(3)],
+    ],
+    as: [{ reason: 'refund_failed' }, { reason: 'disputed' }],
+    silent: [
+      ['holdfast_attention{reason="refund_failed",severity="warning"}', always(0)],
+      ['holdfast_attention{reason="blocked_left",severity="critical"}', always(1)],
+    ],
+  },
+  HoldfastOrderNeedsPersonNow: {
+    fires: [['holdfast_attention{reason="blocked_left",severity="critical"}', always(1)]],
+    as: [{ reason: 'blocked_left' }],
+    silent: [
+      ['holdfast_attention{reason="blocked_left",severity="critical"}', always(0)],
+      ['holdfast_attention{reason="refund_failed",severity="warning"}', always(1)],
+    ],
+  },
+  HoldfastOrdersFail: {
+    fires: [['holdfast_order_placements_total{outcome="failed"}', growing(1)]],
+    silent: [
+      ['holdfast_order_placements_total{outcome="failed"}', always(7)],
+      ['holdfast_order_placements_total{outcome="reserved"}', growing(60)],
+    ],
+  },
+  HoldfastOrderOutcomesSlow: bySlowOnes('holdfast_order_outcome_wait_seconds', 1),
+  HoldfastSagasFail: {
+    // The first failure makes the counter; one of two workers had others before.
+    fires: [
+      ['temporal_workflow_failed_total{workflow_type="ledgerSeal",instance="a"}', since(35)],
+      ['temporal_workflow_failed_total{workflow_type="orderSaga",instance="a"}', '2x34 3x150'],
+      ['temporal_workflow_failed_total{workflow_type="stockUpkeep",instance="a"}', always(4)],
+    ],
+    as: [{ workflow_type: 'ledgerSeal' }, { workflow_type: 'orderSaga' }],
+    silent: [['temporal_workflow_failed_total{workflow_type="orderSaga"}', '0x5 5x220']],
+    silentFrom: 25,
+  },
+  HoldfastWorkFailed: {
+    fires: [['holdfast_failed_work{work="book_shipment"}', always(1)]],
+    as: [{ work: 'book_shipment' }],
+    // It succeeds within ten minutes each time.
+    silent: [['holdfast_failed_work{work="book_shipment"}', '1x8 0x0 1x8 0x0 1x8 0x200']],
+  },
+  HoldfastShipmentsWait: byAge('holdfast_shipment_oldest_seconds', 300),
+  HoldfastReservationsExpireLate: byAge('holdfast_reservation_expiry_lag_seconds', 60),
+  HoldfastReservationsExpireSlowly: bySlowOnes('holdfast_reservation_expiry_delay_seconds', 10),
+  HoldfastLedgerPartitionsRunOut: {
+    fires: [['holdfast_ledger_partitions_ahead', always(1)]],
+    silent: [['holdfast_ledger_partitions_ahead', always(2)]],
+  },
+  HoldfastLedgerTampered: byKind('ledger_tampered', 'critical'),
+  HoldfastLedgerDrift: byKind('ledger_drift', 'critical'),
+  HoldfastSealsBehind: {
+    fires: [
+      ['holdfast_unsealed_oldest_seconds{log="ledger"}', always(601)],
+      ['holdfast_unsealed_oldest_seconds{log="audit_log"}', always(30)],
+    ],
+    as: [{ log: 'ledger' }],
+    silent: [
+      ['holdfast_unsealed_oldest_seconds{log="ledger"}', always(600)],
+      ['holdfast_unsealed_oldest_seconds{log="audit_log"}', always(0)],
+    ],
+  },
+  HoldfastChecksBehind: byAge('holdfast_consistency_check_age_seconds', 10_800),
+  HoldfastLedgerFoldOverdue: byAge('holdfast_ledger_fold_overdue_seconds', 172_800),
+  HoldfastRecall: byKind('recall', 'warning'),
+  HoldfastCountShort: byKind('count_short', 'warning'),
+  HoldfastTransferOverdue: byKind('transfer_overdue', 'warning'),
+  HoldfastReservationStopped: byKind('reservation_stopped', 'warning'),
+  HoldfastStockLevels: { ...byKind('low_stock', 'info'), as: [{ kind: 'low_stock' }] },
+  HoldfastReservationsQueue: {
+    fires: [
+      ['holdfast_reservations_pending{instance="a"}', always(501)],
+      ['holdfast_reservations_pending{instance="b"}', always(500)],
+    ],
+    silent: [['holdfast_reservations_pending{instance="a"}', always(1_000)]],
+  },
+  HoldfastChargeUnknown: byAge('holdfast_charge_oldest_seconds', 600),
+  HoldfastRefundNotMade: byAge('holdfast_refund_oldest_seconds', 600),
+  HoldfastGatewayDoesNotRespond: {
+    fires: [
+      ['holdfast_gateway_breaker_state{gateway="stripe",state="open"}', always(1)],
+      ['holdfast_gateway_breaker_state{gateway="stripe",state="closed"}', always(0)],
+    ],
+    as: [{ gateway: 'stripe' }],
+    silent: [
+      ['holdfast_gateway_breaker_state{gateway="stripe",state="open"}', always(0)],
+      ['holdfast_gateway_breaker_state{gateway="stripe",state="closed"}', always(1)],
+    ],
+  },
+  HoldfastGatewayEventsRefused: {
+    fires: [['holdfast_gateway_events_total{gateway="stripe",result="refused"}', growing(1)]],
+    as: [{ gateway: 'stripe' }],
+    silent: [
+      ['holdfast_gateway_events_total{gateway="stripe",result="refused"}', always(3)],
+      ['holdfast_gateway_events_total{gateway="stripe",result="applied"}', growing(5)],
+    ],
+  },
+  HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
+  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
+  HoldfastJobsFail: {
+    fires: [
+      ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],
+      ['holdfast_jobs{type="feed",status="failed",instance="b"}', always(1)],
+    ],
+    as: [{ type: 'feed' }],
+    silent: [
+      ['holdfast_jobs{type="feed",status="failed"}', always(0)],
+      ['holdfast_jobs{type="feed",status="completed"}', always(9)],
+    ],
+  },
+  HoldfastWorkerSlotsUsedUp: {
+    fires: [
+      [
+        'temporal_worker_task_slots_available{task_queue="orders",worker_type="ActivityWorker",instance="a"}',
+        always(0),
+      ],
+      [
+        'temporal_worker_task_slots_available{task_queue="orders",worker_type="ActivityWorker",instance="b"}',
+        always(9),
+      ],
+    ],
+    as: [{ task_queue: 'orders', worker_type: 'ActivityWorker' }],
+    silent: [
+      ['temporal_worker_task_slots_available{task_queue="orders",worker_type="ActivityWorker"}', always(1)],
+    ],
+  },
+  HoldfastProcessDown: {
+    fires: [
+      ['up{job="holdfast-api",instance="a:8080"}', always(0)],
+      ['up{job="holdfast-api",instance="b:8080"}', always(1)],
+    ],
+    as: [{ job: 'holdfast-api', instance: 'a:8080' }],
+    silent: [
+      ['up{job="holdfast-api",instance="a:8080"}', always(1)],
+      ['up{job="another",instance="c:80"}', always(0)],
+    ],
+  },
+  HoldfastApiFails: byProblem('INTERNAL'),
+  HoldfastDatabaseAway: byProblem('DATABASE_UNAVAILABLE'),
+  HoldfastTemporalAway: byProblem('ENGINE_UNAVAILABLE'),
+  HoldfastOverloaded: byProblem('OVERLOADED'),
+  HoldfastPoolExhausted: {
+    fires: [['holdfast_db_pool_waiting{job="holdfast-api",pool="main"}', always(1)]],
+    as: [{ job: 'holdfast-api', pool: 'main' }],
+    silent: [['holdfast_db_pool_waiting{job="holdfast-api",pool="main"}', '3x3 0x0 3x3 0x230']],
+  },
+  HoldfastEventLoopLate: {
+    fires: [['nodejs_eventloop_lag_p99_seconds{job="holdfast-api",instance="a:8080"}', always(0.6)]],
+    as: [{ job: 'holdfast-api', instance: 'a:8080' }],
+    silent: [['nodejs_eventloop_lag_p99_seconds{job="holdfast-api",instance="a:8080"}', always(0.5)]],
+  },
+  HoldfastConnectionsRefused: {
+    fires: [['holdfast_http_refused_connections_total{reason="too_many"}', growing(1)]],
+    silent: [
+      ['holdfast_http_refused_connections_total{reason="too_many"}', always(0)],
+      ['holdfast_http_refused_connections_total{reason="malformed"}', growing(1)],
+    ],
+  },
+};
+
+/** What `promtool test rules` runs: each rule with its cases, and that none fires before its `for` is over. */
+export function promtoolTests(): string {
+  return stringify({
+    rule_files: [join(DEPLOY, 'prometheus', 'rules.yml')],
+    evaluation_interval: '1m',
+    tests: readAlerts().flatMap((rule) => {
+      const firing = FIRING[rule.alert];
+      if (!firing) throw new Error(`${rule.alert} has no case in which it fires`);
+      const lookedAt = minutesOf(rule.for) + AFTER;
+      return [
+        group(`${rule.alert} fires`, firing.fires, [
+          { at: lookedAt, rule, alerts: firing.as ?? [{}] },
+          ...(minutesOf(rule.for) > 1 ? [{ at: minutesOf(rule.for) - 1, rule, alerts: [] }] : []),
+        ]),
+        group(
+          `${rule.alert} is silent`,
+          firing.silent,
+          Array.from({ length: lookedAt }, (_, at) => ({ at, rule, alerts: [] })).filter(
+            ({ at }) => at >= (firing.silentFrom ?? 0),
+          ),
+        ),
+      ];
+    }),
+  });
+}
+
+interface Look {
+  /** Minutes. */
+  at: number;
+  rule: Rule;
+  alerts: readonly Readonly<Record<string, string>>[];
+}
+
+function group(name: string, series: readonly Series[], looks: readonly Look[]): object {
+  return {
+    name,
+    interval: '1m',
+    input_series: series.map(([of, values]) => ({ series: of, values })),
+    alert_rule_test: looks.map(({ at, rule, alerts }) => ({
+      eval_time: `${at}m`,
+      alertname: rule.alert,
+      exp_alerts: alerts.map((labels) => ({
+        exp_labels: { ...labels, ...rule.labels },
+        exp_annotations: {
+          ...rule.annotations,
+          summary: rule.annotations.summary.replaceAll(
+            /\{\{ \$labels\.(\w+) \}\}/g,
+            (_, label: string) => labels[label] ?? '',
+          ),
+        },
+      })),
+    })),
+  };
+}
+
+function minutesOf(duration: string): number {
+  const [, count = '', unit = ''] = /^(\d+)([smh])$/.exec(duration) ?? [];
+  return Number(count) * ({ s: 1 / 60, m: 1, h: 60 }[unit] ?? Number.NaN);
+}
