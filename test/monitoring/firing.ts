@@ -167,6 +167,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       ['holdfast_gateway_events_total{gateway="stripe",result="applied"}', growing(5)],
     ],
   },
+  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastJobsFail: {
