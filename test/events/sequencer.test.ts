@@ -169,19 +169,22 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'holders', 'late_entr
       const interrupted: Database = {
         ...db,
         transaction: (work) =>
-          db.transaction((tx) =>
-            work({
-              ...tx,
-              async query(sent) {
-                const result = await tx.query(sent);
-                if (sent.name === `event_log.${statement}` && !isDone) {
-                  isDone = true;
-                  await open.query('commit');
-                  await insertEntry(db.pool, 'second');
-                }
-                return result;
+          db.transaction((tx, commitEarly) =>
+            work(
+              {
+                ...tx,
+                async query(sent) {
+                  const result = await tx.query(sent);
+                  if (sent.name === `event_log.${statement}` && !isDone) {
+                    isDone = true;
+                    await open.query('commit');
+                    await insertEntry(db.pool, 'second');
+                  }
+                  return result;
+                },
               },
-            }),
+              commitEarly,
+            ),
           ),
       };
       await numberEvents(interrupted);
