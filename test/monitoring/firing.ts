@@ -169,7 +169,6 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
-  HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastJobsFail: {
     fires: [
       ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],

@@ -154,8 +154,8 @@ async function step(
       return;
     }
     case 'relabel': {
-      if (receipts.length === 0) return;
-      const received = random.pick(receipts);
+      const received = receipts[random.whole(0, Math.max(0, receipts.length - 1))];
+      if (!received) return;
       const right = { lot, units: random.chance(0.5) ? received.units : random.whole(1, 20) };
       for (const said of await correct(received, right)) posted[said.lot].push(said.posting);
       return;

@@ -236,7 +236,7 @@ export function movesOf(
     return { isCounted: false, units: comes - leaves, leaves, comes };
   }
   if (numbered.place) {
-    // The number of the lot is of a count of each lot, or it would not be known how many of its units the one of the place has left.
+    // How many units are in the wrong lot is known by a number of its own.
     if (numbered.from) return NOTHING;
     return { ...NOTHING, leaves: before.quantity, comes: after.quantity };
   }
