@@ -89,8 +89,12 @@ export function selectBrokenLogLinks(
   log: SealedLog,
   range: ChainRange,
 ): Promise<BrokenLink[]> {
-  const text = brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`);
-  return many<BrokenLink>(on, `consistency.broken_links_${log}`, text, chainValues(range));
+  return many<BrokenLink>(
+    on,
+    `consistency.broken_links_${log}`,
+    brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`),
+    chainValues(range),
+  );
 }
 
 /** Numbers of the seals after one, in their order. */
