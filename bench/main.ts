@@ -6,6 +6,7 @@ import { benchCost } from './cost';
 import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
+import { benchRecall } from './recall';
 import { benchReserve } from './reserve';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   orders: benchOrders,
   cost: benchCost,
   expiry: benchExpiry,
+  recall: benchRecall,
   availability: benchAvailability,
   api: benchApi,
   sourcing: benchSourcing,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
-  archiveCategory,
   createCategory,
   listCategories,
   readCategory,
   updateCategory,
+  setCategoryArchived,
 } from '../../domain/catalog/edit-categories';
 import { createProduct, setProductActive, updateProduct } from '../../domain/catalog/edit-products';
 import { createWarehouse, readWarehouse, updateWarehouse } from '../../domain/catalog/edit-warehouses';
@@ -361,7 +361,22 @@ function categoryRoutes(context: ApiContext): Route[] {
         params: categoryParams,
         responses: { 200: one },
       },
-      async ({ params, caller: actor }) => tagged(200, await archiveCategory(db, { ...params, actor })),
+      async ({ params, caller: actor }) =>
+        tagged(200, await setCategoryArchived(db, { ...params, archived: true, actor })),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${path}/{code}/restore`,
+        access: CHANGE_CATALOGUE,
+        tag: TAG,
+        summary: 'Let an archived category take products again',
+        description: 'Again, it changes nothing.',
+        params: categoryParams,
+        responses: { 200: one },
+      },
+      async ({ params, caller: actor }) =>
+        tagged(200, await setCategoryArchived(db, { ...params, archived: false, actor })),
     ),
   ];
 }

@@ -150,6 +150,9 @@ export const sheet = z
               expected: count.nullable().meta({ description: '0: it was not on the sheet' }),
               counted: count.nullable(),
               variance: count.nullable(),
+              superseded: z.boolean().meta({
+                description: 'A later absolute number of this lot is known: nothing of it is changed',
+              }),
             }),
           )
           .nullable()

@@ -5,11 +5,7 @@ import { statementOf, SQL_CHECKS } from '../../domain/assurance/checks/checks';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckMode, Share, TransactionPosition } from '../../domain/assurance/types';
 import { selectDueForUpdate } from '../../domain/stock/reservations/expiry-queries';
-import {
-  selectReservationTotals,
-  selectStockTotals,
-  selectUpkeep,
-} from '../../domain/stock/metrics/queries';
+import { selectReservationTotals, selectStockTotals, selectUpkeep } from '../../domain/stock/metrics/queries';
 import {
   selectShort,
   selectStock,

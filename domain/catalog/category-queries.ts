@@ -64,12 +64,13 @@ export function updateCategoryName(
   );
 }
 
-export function updateCategoryArchived(tx: Transaction, code: string): Promise<number> {
+/** Returns 0 where there is no such category, or it is so already. */
+export function updateCategoryArchived(tx: Transaction, code: string, archived: boolean): Promise<number> {
   return execute(
     tx,
     'catalog.archive_category',
-    `update categories set archived = true, version = version + 1, updated_at = clock_timestamp()
-     where code = $1 and not archived`,
-    [code],
+    `update categories set archived = $2, version = version + 1, updated_at = clock_timestamp()
+     where code = $1 and archived <> $2`,
+    [code, archived],
   );
 }

@@ -87,17 +87,21 @@ export function updateCategory(
 }
 
 /**
- * No product is put into it any more; those that are in it stay. Again, it changes nothing.
+ * Lets a category take no further product, or take some again. Those that are in it stay. Again, it changes nothing.
  *
  * @throws AppError `NOT_FOUND`
  */
-export function archiveCategory(
+export function setCategoryArchived(
   db: Database,
-  { code, actor }: { code: string; actor: string },
+  { code, archived, actor }: { code: string; archived: boolean; actor: string },
 ): Promise<Versioned<CategoryView>> {
   return db.retrying(async (tx) => {
-    if (await updateCategoryArchived(tx, code))
-      await recordChange(tx, { actor, action: 'category.archived', subject: { type: 'category', id: code } });
+    if (await updateCategoryArchived(tx, code, archived))
+      await recordChange(tx, {
+        actor,
+        action: archived ? 'category.archived' : 'category.restored',
+        subject: { type: 'category', id: code },
+      });
     const category = await selectCategory(tx, code);
     return category ? viewOf(category) : refuseUpdate('category', category, null);
   });

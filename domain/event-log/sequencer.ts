@@ -7,6 +7,8 @@ import {
   selectUnnumbered,
   trySequencerLock,
   writeTurn,
+  type FoundIds,
+  type FreshIds,
   type NewBatch,
   type SequencerState,
 } from './queries';
@@ -43,9 +45,7 @@ export async function numberEvents(
   return db.transaction(async (tx) => {
     if (!(await trySequencerLock(tx))) return NOTHING;
     const state = await selectState(tx);
-    // Before any rows are read: who has ended by then has its rows seen.
-    const holders = await readHolders(tx, state);
-    const turn = await readTurn(tx, state, { sources: waiting.sources, holders, rowsPerTurn });
+    const turn = await readTurn(tx, state, { sources: waiting.sources, rowsPerTurn });
     if (isEmpty(turn)) return NOTHING;
     await writeTurn(tx, turn);
     const numbered = turn.nextPosition - state.nextPosition;
@@ -70,42 +70,52 @@ function isEmpty({ scanned, gaps, closed }: TurnRows): boolean {
   return scanned.length + gaps.length + closed.length === 0;
 }
 
+/**
+ * What a turn numbers. New rows are read first, then who may still bring what is missing, then what of that can be seen: whatever a new
+ * row was written after, such as the event before it of the same order, is found by then, and numbered before it.
+ */
 async function readTurn(
   tx: Transaction,
   state: SequencerState,
-  {
-    sources,
-    holders,
-    rowsPerTurn,
-  }: { sources: readonly EventSource[]; holders: Holders; rowsPerTurn: number },
+  { sources, rowsPerTurn }: { sources: readonly EventSource[]; rowsPerTurn: number },
 ): Promise<TurnRows> {
   const batches: NewBatch[] = [];
   let { nextPosition } = state;
-  function add(source: EventSource, { count, ids }: { count: number; ids: string }): void {
+  function add(source: EventSource, { count, ids }: FoundIds): void {
     if (count === 0) return;
     batches.push({ source, firstPosition: nextPosition, count, ids });
     nextPosition += count;
   }
 
+  const found = new Map<EventSource, FreshIds>();
+  for (const source of sources) {
+    const fresh = await selectFresh(tx, source, { scannedTo: state.scannedTo[source], limit: rowsPerTurn });
+    if (fresh) found.set(source, fresh);
+  }
+
+  const holders = await readHolders(tx, state);
   const gaps: { id: number; left: string; waitsFor: readonly string[] | null }[] = [];
   const closed: number[] = [];
+  const unfinished = new Set<EventSource>();
   for (const gap of state.gaps) {
-    const held = holders.get(gap.source) ?? new Set();
-    if (!isDue(gap, held)) continue;
-    const late = await selectLate(tx, gap.source, { ids: gap.ids, limit: rowsPerTurn });
-    add(gap.source, late);
+    const { id, source } = gap;
+    const held = holders.get(source) ?? new Set();
+    if (unfinished.has(source) || !isDue(gap, held)) continue;
+    const late = await selectLate(tx, source, { ids: gap.ids, limit: rowsPerTurn });
+    add(source, late);
     const { left } = late;
-    // With a full part, the rest was perhaps not reached.
-    const waitsFor = late.count === rowsPerTurn ? null : stillAwaited(gap, held);
-    if (left === null || waitsFor?.length === 0) closed.push(gap.id);
-    else gaps.push({ id: gap.id, left, waitsFor });
+    const isFull = late.count === rowsPerTurn;
+    // The rest was perhaps not reached: what comes after it waits for the next turn.
+    if (isFull) unfinished.add(source);
+    const waitsFor = isFull ? null : stillAwaited(gap, held);
+    if (left === null || waitsFor?.length === 0) closed.push(id);
+    else gaps.push({ id, left, waitsFor });
   }
 
   const scanned: { source: EventSource; upTo: number }[] = [];
   const newGaps: Pick<Gap, 'source' | 'ids'>[] = [];
-  for (const source of sources) {
-    const fresh = await selectFresh(tx, source, { scannedTo: state.scannedTo[source], limit: rowsPerTurn });
-    if (!fresh) continue;
+  for (const [source, fresh] of found) {
+    if (unfinished.has(source)) continue;
     add(source, fresh);
     scanned.push({ source, upTo: fresh.upTo });
     if (fresh.missing !== null) newGaps.push({ source, ids: fresh.missing });

@@ -1,6 +1,6 @@
 /**
  * Where events are: `ledger` (movements of stock), `orders` (histories of orders), `audit` (what people and keys changed), and `entries`,
- * what no other row says. See docs/decisions/0069-events-are-numbered-after-they-commit.md.
+ * what no other row says. See docs/decisions/0067-events-are-numbered-after-they-commit.md.
  */
 export const EVENT_SOURCES = ['ledger', 'orders', 'audit', 'entries'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];

@@ -6,6 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { notPutOff, settledFailures, type SettledFailure } from '../stock/alerts/put-off-sql';
 import type { Work } from '../stock/alerts/types';
@@ -287,13 +288,14 @@ export function selectParcel(on: Queryable, shipmentId: string): Promise<Parcel 
   );
 }
 
-export function lockShipmentsOfOrder(tx: Transaction, orderId: string): Promise<ShipmentRow[]> {
+/** Locks all shipments of orders, by id. */
+export function lockShipmentsOfOrders(tx: Transaction, orderIds: readonly string[]): Promise<ShipmentRow[]> {
   return many<ShipmentRow>(
     tx,
-    'fulfilment.lock_shipments_of_order',
+    'fulfilment.lock_shipments_of_orders',
     `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
-     where s.order_id = $1 order by s.id for no key update of s`,
-    [orderId],
+     where s.order_id = any (${listOf(1, 'uuid')}) order by s.id for no key update of s`,
+    [orderIds],
   );
 }
 

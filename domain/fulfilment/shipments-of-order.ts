@@ -1,7 +1,7 @@
 import type { Queryable } from '../../platform/database/database';
 import { selectReservationsThatLeft } from './order-queries';
 
-export { lockShipmentsOfOrder as lockShipmentsOf } from './queries';
+export { lockShipmentsOfOrders as lockShipmentsOf, type ShipmentRow } from './queries';
 
 export {
   selectParcelsThatLeft as parcelsThatLeft,

@@ -8,7 +8,7 @@ import type { NewEvent } from '../orders/types';
 import { carrierNamed } from './carriers';
 import { carrierUnavailable, shownReason } from './told';
 import { changeShipments, type ShipmentChange } from './change';
-import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
+import { lockShipments, lockShipmentsOfOrders, type ShipmentRow } from './queries';
 import { afterVoid, beginVoid } from './rules';
 import { claimStops, selectDoubled, stopForGood, updateStopError } from './stop-queries';
 import type { Carrier } from './types';
@@ -35,18 +35,34 @@ export async function beginStops(
   only?: { shipmentIds: readonly string[]; forCut: boolean },
 ): Promise<void> {
   if (only?.shipmentIds.length === 0) return;
+  const shipments = (await lockShipmentsOfOrders(tx, [orderId])).filter(
+    ({ shipmentId }) => !only || only.shipmentIds.includes(shipmentId),
+  );
+  if (!only) await stopForGood(tx, orderId);
+  await stopLocked(tx, shipments, only?.forCut ?? false);
+}
+
+/** The same of shipments whose locks the caller has, also of several orders. Locks the orders' rows. */
+export async function stopLocked(
+  tx: Transaction,
+  shipments: readonly ShipmentRow[],
+  forCut: boolean,
+): Promise<void> {
   const changes: ShipmentChange[] = [];
   const events: NewEvent[] = [];
-  for (const shipment of await lockShipmentsOfOrder(tx, orderId)) {
-    if (only && !only.shipmentIds.includes(shipment.shipmentId)) continue;
-    const status = shipment.stopRefused ? null : beginVoid(shipment.status);
+  for (const shipment of shipments) {
+    const status = stoppedAs(shipment);
     if (!status) continue;
-    changes.push({ shipmentId: shipment.shipmentId, status, stopForCut: only?.forCut ?? false });
+    changes.push({ shipmentId: shipment.shipmentId, status, stopForCut: forCut });
     events.push(eventOf(shipment, `shipment_${status}`));
   }
-  if (!only) await stopForGood(tx, orderId);
   await changeShipments(tx, changes);
   await appendEvents(tx, events);
+}
+
+/** What a shipment becomes as it begins to be stopped; null: it has left, is being stopped, or its carrier has refused that. */
+export function stoppedAs({ stopRefused, status }: ShipmentRow): 'voided' | 'voiding' | null {
+  return stopRefused ? null : beginVoid(status);
 }
 
 /**

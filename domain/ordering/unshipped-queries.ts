@@ -11,3 +11,17 @@ export async function selectUnshipped(on: Queryable, orderId: string): Promise<s
   );
   return found.map(({ id }) => id);
 }
+
+/** The same among these reservations. */
+export async function selectUnshippedAmong(
+  on: Queryable,
+  reservationIds: readonly string[],
+): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    on,
+    'ordering.unshipped_among',
+    `select r.id from reservations r where r.id = any ($1::uuid[]) and ${unshipped('r')} order by r.id`,
+    [reservationIds],
+  );
+  return found.map(({ id }) => id);
+}

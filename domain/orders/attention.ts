@@ -100,10 +100,7 @@ export function ordersInNeed(on: Queryable, kind: AttentionKind): Promise<string
 }
 
 const SEVERITIES: ReadonlyMap<string, AlertSeverity> = new Map(
-  Object.entries(ATTENTION).map(([reason, info]) => [
-    reason,
-    'severity' in info ? info.severity : 'warning',
-  ]),
+  Object.entries(ATTENTION).map(([reason, info]) => [reason, 'severity' in info ? info.severity : 'warning']),
 );
 
 export interface AttentionCount {

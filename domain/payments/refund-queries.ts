@@ -40,6 +40,17 @@ export function selectRefundableForUpdate(tx: Transaction, orderId: string): Pro
   );
 }
 
+/** Locks, by id, the payments of several orders that may be given back. */
+export function lockRefundableOfOrders(tx: Transaction, orderIds: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'payments.lock_refundable_of_orders',
+    `select from payments where order_id = any ($1::uuid[]) and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)}
+     order by id for no key update`,
+    [orderIds],
+  );
+}
+
 export type NewRefund = RefundPlan & { refundId: string; orderId: string };
 
 /**

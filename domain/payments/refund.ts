@@ -25,7 +25,7 @@ import type { GatewayNamed, KeySpent, RefundOutcome, RefundRequest } from './gat
 import type { RefundablePayment, RefundPlan } from './types';
 import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
-export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
+export { selectRefundableForUpdate as lockRefundable, lockRefundableOfOrders } from './refund-queries';
 
 /** A refund that the gateway does not have is tried again up to once an hour; one that it has is looked at up to four times a day. */
 const TIMES = {

@@ -189,8 +189,7 @@ export async function splitUpload(
 }
 
 /**
- * For statements over a whole upload: no time limit, room to sort in, and plans for this one. Without compiling them, which takes
- * longer than it saves.
+ * For statements over a whole upload: no time limit, room to sort in, and plans for this one, which are not compiled: each runs once.
  */
 export async function liftStatementLimits(tx: Transaction): Promise<void> {
   await execute(

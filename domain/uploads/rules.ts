@@ -106,7 +106,6 @@ export function cleanText(text: string | null | undefined, max = MAX_TEXT): stri
 }
 
 /** Composed as it is, as most names are. */
-// eslint-disable-next-line no-control-regex -- every character of ASCII
 const ASCII = /^[\x00-\x7f]*$/;
 
 /** Names are kept composed (NFC): files from some systems have letters and their marks apart. */

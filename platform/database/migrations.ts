@@ -157,6 +157,17 @@ function sqlFiles(directory: string): Knex.MigrationSource<string> {
   };
 }
 
+/**
+ * What a query finds as `run` is run after it: a statement for each month of the ledger, which are not known by name and are not to be locked
+ * together.
+ */
+async function runQuery(connection: ClientBase, query: string): Promise<void> {
+  const results = [await connection.query<{ run?: string }>(query)].flat();
+  for (const { rows } of results) {
+    for (const { run } of rows) if (run !== undefined) await connection.query(run);
+  }
+}
+
 /** On the connection itself: `knex.raw` would take every `?` in the SQL for a parameter. */
 async function runQueries(db: Knex, file: string, queries: readonly string[]): Promise<void> {
   // Knex has no type for its dialect; the pg dialect hands out the client that it runs on.
@@ -168,7 +179,7 @@ async function runQueries(db: Knex, file: string, queries: readonly string[]): P
   let before = '';
   try {
     for (const query of queries) {
-      await connection.query(query);
+      await runQuery(connection, query);
       before += query;
     }
   } catch (cause) {

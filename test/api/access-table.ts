@@ -107,6 +107,7 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /categories': CHANGE_CATALOGUE,
   'PUT /categories/{code}': CHANGE_CATALOGUE,
   'POST /categories/{code}/archive': CHANGE_CATALOGUE,
+  'POST /categories/{code}/restore': CHANGE_CATALOGUE,
   'PUT /categories/{code}/thresholds': CHANGE_STOCK,
   'GET /inventory/{sku}': AVAILABLE,
   'GET /inventory/{sku}/location/{code}': AVAILABLE,

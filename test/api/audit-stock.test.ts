@@ -39,6 +39,7 @@ audited('catalogue', async (_test, expectRecorded) => {
     },
   );
   await expectRecorded('POST /categories/{code}/archive', { log: 'category.archived' }, { params: { code } });
+  await expectRecorded('POST /categories/{code}/restore', { log: 'category.restored' }, { params: { code } });
   const place = { name: 'Somewhere', latitude: 1, longitude: 2, region: 'north' };
   const w = `W${newId().slice(-6)}`;
   await expectRecorded('POST /warehouses', { log: 'warehouse.added' }, { body: { code: w, ...place } });

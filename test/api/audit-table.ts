@@ -25,6 +25,7 @@ export const AUDITED = {
     'POST /categories',
     'PUT /categories/{code}',
     'POST /categories/{code}/archive',
+    'POST /categories/{code}/restore',
     'PUT /categories/{code}/thresholds',
     'POST /merchants',
     'PUT /merchants/{id}',

@@ -73,14 +73,15 @@ it('a feed is one entry, whatever number of rows it has; each change of stock is
   const raw = ['sku,location,quantity', ...skus.map((sku) => `${sku},AMS,7`), ''].join('\n');
   const started = await test.call('POST', '/jobs/feed', { raw, headers: { 'content-type': 'text/csv' } });
   expect(started.status).toBe(202);
-  await waitFor(async () => (await test.call('GET', `/jobs/${started.body.id}`)).body.status === 'completed');
+  const { jobId } = started.body as unknown as { jobId: string };
+  await waitFor(async () => (await test.call('GET', `/jobs/${jobId}`)).body.status === 'completed');
   const { rows: log } = await pool.query(
     'select action, subject_id as subject, actor from audit_log where id > $1::bigint',
     [before.rows[0]!.log],
   );
-  expect(log).toEqual([{ action: 'job.started', subject: started.body.id, actor: ADMIN_CALLER }]);
+  expect(log).toEqual([{ action: 'job.started', subject: jobId, actor: ADMIN_CALLER }]);
   const { rows: ledger } = await pool.query(
-    `select distinct actor, count(*)::int as entries from inventory_transactions
+    `select actor, count(*)::int as entries from inventory_transactions
      where product_id in (select id from products where sku = any ($1)) and kind <> 'opening' and on_hand_delta = 6 group by actor`,
     [skus],
   );

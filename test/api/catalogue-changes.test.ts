@@ -166,6 +166,19 @@ describe('a product', () => {
     const fields = { ...shelf, sku: undefined };
     expect((await put('/products/SHELF', { ...fields, name: 'Rack' }, '*')).status).toBe(200);
   });
+
+  it('is put into a category again that was archived and is restored', async () => {
+    await post('/categories', { code: 'back', name: 'Back' });
+    await post('/categories/back/archive', {});
+    const restored = await post('/categories/back/restore', {});
+    expect(restored).toMatchObject({ status: 200, body: { archived: false } });
+    expect((await post('/categories/back/restore', {})).headers.get('etag')).toBe(
+      restored.headers.get('etag'),
+    );
+    expect((await test.call('GET', '/categories')).text).toContain('"back"');
+    expect((await post('/products', { ...desk, sku: 'SHELF-3', category: 'back' })).status).toBe(201);
+    expect((await post('/categories/nope/restore', {})).status).toBe(404);
+  });
 });
 
 describe('the list of products', () => {

@@ -129,6 +129,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/categories/{code}': '200',
   'PUT /api/v1/categories/{code}': '200',
   'POST /api/v1/categories/{code}/archive': '200',
+  'POST /api/v1/categories/{code}/restore': '200',
   'GET /api/v1/warehouses': '200',
   'POST /api/v1/warehouses/{code}/close': '200 202',
   'POST /api/v1/warehouses/{code}/open': '200 202',

@@ -40,7 +40,7 @@ async function refusedMonth(): Promise<string> {
   await sealRows(15);
   expect((await check({ db: shop.db }, 'incremental', ['seals'])).findings).toEqual([]);
   await tamper(shop.url, CHANGE);
-  expect(await fold()).toEqual({ folded: [] });
+  expect(await fold()).toMatchObject({ folded: [] });
   return name;
 }
 
@@ -61,7 +61,7 @@ test('the next night it is the same alert, and who acknowledged it is not asked 
   await refusedMonth();
   const [alert] = await alerts();
   await acknowledgeAlert(shop.db, { id: alert?.id ?? '', by: 'user:1', note: null });
-  expect(await fold()).toEqual({ folded: [] });
+  expect(await fold()).toMatchObject({ folded: [] });
   expect(await statuses()).toEqual(['acknowledged']);
 });
 
@@ -76,7 +76,7 @@ test('a check that does not read the month leaves the alert, and so does a run t
 test('once the month is restored its fold ends the alert', async () => {
   const name = await refusedMonth();
   await tamper(shop.url, RESTORE);
-  expect(await fold()).toEqual({ folded: [name] });
+  expect(await fold()).toMatchObject({ folded: [name] });
   expect(await statuses()).toEqual(['resolved']);
 });
 

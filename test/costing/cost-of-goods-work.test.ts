@@ -97,3 +97,33 @@ test('a page of them reads what its parcels moved, and from the last balance on'
   const read = await ledgerRowsOf((on) => listSold(on, { from }, { after, limit: 20, offset: 0 }));
   expect(read).toBeLessThan(6_000);
 });
+
+test('a page, and the sum, of a period read what left in it, by its index', async () => {
+  const sku = await shop.product({ AMS: 100_000 });
+  await deliver(shop.db, [{ sku, quantity: 1, unitCostMinor: 100 }]);
+  const time = async () => {
+    const { rows } = await shop.db.pool.query<{ at: string }>(
+      `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+    );
+    return rows[0]?.at ?? '';
+  };
+  await sellOneByOne(sku, 3_000);
+  // What was there before the period is read from the last balance on.
+  await keepBalances(shop.db);
+  const from = await time();
+  await sellOneByOne(sku, 40);
+  // What else happens in the period.
+  for (let n = 0; n < 20; n++) await deliver(shop.db, [{ sku, quantity: 1 }]);
+  const to = await time();
+  await sellOneByOne(sku, 3_000);
+  const page = await ledgerRowsOf((on) =>
+    listSold(on, { from, to }, { after: undefined, limit: 10, offset: 0 }),
+  );
+  expect(page).toBeGreaterThan(10);
+  expect(page).toBeLessThan(200);
+  expect(await ledgerRowsOf((on) => costOfGoodsSold(on, { from, to }))).toBeLessThan(400);
+  const { items, next } = await listSold(shop.db, { from, to }, { after: undefined, limit: 30, offset: 0 });
+  expect(items).toHaveLength(30);
+  const rest = await listSold(shop.db, { from, to }, { after: next ?? undefined, limit: 30, offset: 0 });
+  expect(rest).toMatchObject({ items: { length: 10 }, next: null });
+});

@@ -1,17 +1,19 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Client } from 'pg';
 import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { approveCount } from '../../domain/warehousing/counting/decide-lines';
+import { approveCount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import { readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from '../db/support';
 import { applyStagedFeed, importFeed, stageText } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { waitFor } from '../support/wait';
-import { deliver, inDays, trackedProduct } from '../tracking/support';
+import { deliver, inDays, lotsOf, trackedProduct } from '../tracking/support';
 import { countingIn } from './support';
 
 /** A count that is `resolving` when a newer number of its place comes. */
@@ -224,6 +226,44 @@ test.each([
   },
 );
 
+test('a row is not refused for what a count kept that was approved and rejected while its batch is being decided', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const reserved = orderOf({ [sku]: 8 });
+  await shop.place(reserved);
+  const sheet = await countedAs(sku, 3);
+  const jobId = await stageText(shop.db, `sku,location,quantity\n${sku},AMS,9`);
+  /** What somebody else does once the batch has run a statement, the first time. */
+  const meanwhile: Record<string, () => Promise<unknown>> = {
+    'ledger.staged_meets_holds': () => resolve(sheet),
+    'ledger.apply_staged_set': () => rejectCount(withStock(shop.db), about(sheet)),
+  };
+  const done: string[] = [];
+  const outside = new AsyncResource('somebody else');
+  const interrupted: Database = {
+    ...shop.db,
+    retrying: (work, limits) =>
+      shop.db.retrying(
+        (tx) =>
+          work({
+            ...tx,
+            async query(statement) {
+              const result = await tx.query(statement);
+              const act = meanwhile[statement.name];
+              if (act && !done.includes(statement.name)) {
+                done.push(statement.name);
+                await outside.runInAsyncScope(act);
+              }
+              return result;
+            },
+          }),
+        limits,
+      ),
+  };
+  expect(await applyStagedFeed(interrupted, jobId)).toMatchObject({ rejected: 0, applied: 1 });
+  expect(done).toEqual(Object.keys(meanwhile));
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 8] });
+});
+
 test('a row of a feed that says what is on hand anyway is an echo of our own number, and the count goes on', async () => {
   const { sku, older } = await tenOnHand();
   const { result } = await imported(['sku,location,quantity', `${sku},AMS,10`]);
@@ -261,4 +301,110 @@ test('so does a row that says less of a lot, and one that says what is on hand a
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 9] });
   expect(await kept([waits.orderId])).toEqual([1]);
   await expectOvertaken(older, orders);
+});
+
+describe('a count of each lot of a place of which one has a newer number', () => {
+  const feed = (sku: string, lot: string, units: number) =>
+    imported(['sku,location,lot,quantity', `${sku},AMS,${lot},${units}`]);
+
+  async function twoLots(): Promise<string> {
+    const sku = await trackedProduct(shop, { lots: true });
+    await deliver(shop.db, [
+      { sku, quantity: 10, lot: { code: 'A', expiresOn: inDays(30) } },
+      { sku, quantity: 10, lot: { code: 'B', expiresOn: inDays(40) } },
+    ]);
+    return sku;
+  }
+
+  async function countBoth(sku: string, counted: { A: number; B: number }): Promise<SheetView> {
+    const sheet = await sheetOf([sku]);
+    const lots = Object.entries(counted).map(([code, units]) => ({ code, counted: units }));
+    await countAll(sheet, [{ sku, lots }]);
+    return sheet;
+  }
+
+  test('still says what is there of the others, in both orders', async () => {
+    for (const isCountFirst of [true, false]) {
+      const sku = await twoLots();
+      const sheet = await countBoth(sku, { A: 3, B: 7 });
+      await submit(sheet);
+      if (isCountFirst) await approve(sheet);
+      await feed(sku, 'A', 9);
+      if (!isCountFirst) await approve(sheet);
+      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 9', 'B@AMS: 7']);
+      expect(await lineOf(sheet)).toMatchObject({
+        status: 'approved',
+        variance: isCountFirst ? -10 : -3,
+        lots: [
+          isCountFirst
+            ? { code: 'A', counted: 3, variance: -7, superseded: false }
+            : { code: 'A', counted: 3, variance: 0, superseded: true },
+          { code: 'B', counted: 7, variance: -3, superseded: false },
+        ],
+      });
+      await expectInvariants(shop.db);
+    }
+  });
+
+  test('is superseded as a whole where all have one, or the place has', async () => {
+    const sku = await twoLots();
+    const [first, second] = [await countBoth(sku, { A: 3, B: 7 }), await countBoth(sku, { A: 3, B: 7 })];
+    await feed(sku, 'A', 9);
+    await feed(sku, 'B', 8);
+    await submit(first);
+    expect(await approve(first)).toMatchObject({ lines: [{ status: 'superseded' }] });
+    const newest = await countBoth(sku, { A: 5, B: 5 });
+    await submit(newest);
+    await approve(newest);
+    await submit(second);
+    expect(await approve(second)).toMatchObject({ lines: [{ status: 'superseded' }] });
+    expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 5', 'B@AMS: 5']);
+  });
+
+  test('goes on for the others where it waits for units that are promised', async () => {
+    for (const isWaiting of [true, false]) {
+      const sku = await twoLots();
+      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
+      for (const order of orders) await shop.place(order);
+      const sheet = await countBoth(sku, { A: 3, B: 7 });
+      await submit(sheet);
+      if (isWaiting) {
+        expect((await resolve(sheet)).lines[0]).toMatchObject({ resolving: { missing: 10, awaited: 8 } });
+        await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+      }
+      expect((await feed(sku, 'A', 11)).result).toMatchObject({ rejected: 0 });
+      if (!isWaiting) expect((await resolve(sheet)).lines[0]).toMatchObject({ status: 'approved' });
+      await settleSheets();
+      // 11 of A by the feed, 7 of B by the count: all that is promised.
+      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 7']);
+      expect(await lineOf(sheet)).toMatchObject({ status: 'approved', variance: -3 });
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [18, 18] });
+      expect(await Promise.all(orders.map(async ({ orderId }) => (await kept([orderId]))[0]))).toEqual([
+        9, 9,
+      ]);
+    }
+  });
+
+  test('has those give up units that it lacks of the others', async () => {
+    for (const isWaiting of [true, false]) {
+      const sku = await twoLots();
+      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
+      for (const order of orders) await shop.place(order);
+      const sheet = await countBoth(sku, { A: 3, B: 2 });
+      await submit(sheet);
+      if (isWaiting) await resolve(sheet);
+      await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+      expect((await feed(sku, 'A', 11)).result).toMatchObject({ rejected: 0 });
+      if (!isWaiting) await resolve(sheet);
+      await settleSheets();
+      await settleSheets();
+      expect(await lineOf(sheet)).toMatchObject({ status: 'approved', variance: -8, resolving: null });
+      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 2']);
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [13, 13] });
+      // The newest gave up what there was too much promised.
+      expect(await Promise.all(orders.map(async ({ orderId }) => (await kept([orderId]))[0]))).toEqual([
+        9, 4,
+      ]);
+    }
+  });
 });

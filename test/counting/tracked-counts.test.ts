@@ -145,8 +145,8 @@ describe('of a product that is kept by lot', () => {
     await submit(sheet);
     const again = await recount(withStock(shop.db), about(sheet));
     expect(again.lines[0]?.lots).toEqual([
-      { code: 'LATE', expected: 5, counted: null, variance: null },
-      { code: 'SOON', expected: 5, counted: null, variance: null },
+      { code: 'LATE', expected: 5, counted: null, variance: null, superseded: false },
+      { code: 'SOON', expected: 5, counted: null, variance: null, superseded: false },
     ]);
   });
 

@@ -110,8 +110,8 @@ test('old positions of events go with their entries, and young ones stay', async
   );
   const first = rows[0]?.first ?? 1;
   await write(
-    `insert into event_entries (type, subject_type, subject_id, actor)
-     select 'job.started', 'job', n::text, 'test' from generate_series(1, 6) n`,
+    `insert into event_entries (type, subject_type, subject_id, actor, data)
+     select 'job.started', 'job', n::text, 'test', '{"type": "feed"}' from generate_series(1, 6) n`,
     `with ids as (select array_agg(id order by id) as e from event_entries where actor = 'test')
      insert into event_batches (first_position, last_position, source, ids, numbered_at)
      select ${first}, ${first + 3}, 'entries',

@@ -234,11 +234,13 @@ test('four writers of atomic batches: every final answer repeats, no half of a b
   const SKUS = 40;
   const skus = await Promise.all(Array.from({ length: SKUS }, () => shop.product({ AMS: 100 })));
   const done = new AbortController();
+  const batches = [0, 0, 0, 0];
   const writer = async (seed: number) => {
     for (let n = 0; !done.signal.aborted; n++) {
       const delta = (n + seed) % 2 === 0 ? 1 : -1;
       const updates = skus.map((sku) => ({ sku, location: 'AMS', delta, reason: 'test' }));
       await applyUpdates(withStock(shop.db), { batchId: newId(), atomic: true, actor: 'test', updates });
+      batches[seed] = n + 1;
     }
   };
   const answers = new Map<string, PastStockView>();
@@ -272,7 +274,11 @@ test('four writers of atomic batches: every final answer repeats, no half of a b
   await waitFor(async () => (await asOf(first, at)).final);
   expect(Date.now() - idle).toBeLessThan(5_000);
   for (const [time, answer] of answers) expect(await asOf(first, time)).toEqual(answer);
+  // Also what was open when it was asked for is final by now, and shows no half of a batch.
+  for (const sku of skus) expect((await asOf(sku, at)).onHand).toBe((await asOf(first, at)).onHand);
   expect(answers.size).toBeGreaterThan(0);
+  // All four wrote while answers were asked for.
+  expect(Math.min(...batches)).toBeGreaterThan(0);
   // Not every answer is final while they write, and each is in the end.
   expect(open.length).toBeGreaterThan(0);
   for (const time of open) expect(await asOf(first, time)).toMatchObject({ final: true });

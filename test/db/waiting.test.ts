@@ -3,7 +3,7 @@ import { WAITING_KINDS, type Waiting, type WaitingKind } from '../../domain/admi
 import { wordsOf } from '../../domain/administration/attention-words';
 import {
   raiseAlerts,
-  raiseBrokenPromise,
+  raiseBrokenPromises,
   raiseTampered,
   resolveAlerts,
   resolveBrokenPromises,
@@ -143,7 +143,9 @@ test.each(['recall', 'count_short'] as const)(
     const sku = await shop.product({ AMS: 5 });
     const key = await keyOf(sku);
     const affected = { orderId: newId(), outcome: 'cut', units: 2 } as const;
-    await db.transaction((tx) => raiseBrokenPromise(tx, { kind, ...key, why: 'So it is.', affected }));
+    await db.transaction((tx) =>
+      raiseBrokenPromises(tx, { kind, ...key, why: 'So it is.', affected: [affected] }),
+    );
     expect(await waiting(kind)).toMatchObject([
       {
         subject: { type: 'place', id: `${sku} at AMS` },

@@ -154,6 +154,54 @@ test('a large part is numbered in parts, the late ones too', async () => {
   }
 });
 
+test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'holders', 'late_entries', 'write_turn'])(
+  'what was written after something has committed comes after it, whenever both commit: after %s of a turn',
+  async (statement) => {
+    const open = await db.pool.connect();
+    try {
+      await open.query('begin');
+      await insertEntry(open, 'first');
+      await record('passed');
+      await numberAll(db);
+      expect(await gapsOf(db)).toHaveLength(1);
+      await record('new');
+      let isDone = false;
+      const interrupted: Database = {
+        ...db,
+        transaction: (work) =>
+          db.transaction((tx, commitEarly) =>
+            work(
+              {
+                ...tx,
+                async query(sent) {
+                  const result = await tx.query(sent);
+                  if (sent.name === `event_log.${statement}` && !isDone) {
+                    isDone = true;
+                    await open.query('commit');
+                    await insertEntry(db.pool, 'second');
+                  }
+                  return result;
+                },
+              },
+              commitEarly,
+            ),
+          ),
+      };
+      await numberEvents(interrupted);
+      if (!isDone) {
+        await open.query('commit');
+        await record('second');
+      }
+      await numberAll(db);
+      const order = await subjects();
+      expect([...order].sort()).toEqual(['first', 'new', 'passed', 'second']);
+      expect(order.indexOf('first')).toBeLessThan(order.indexOf('second'));
+    } finally {
+      open.release();
+    }
+  },
+);
+
 test('a sequencer that dies in its turn leaves nothing behind', async () => {
   await record('one');
   const blocker = await db.pool.connect();

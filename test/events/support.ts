@@ -1,4 +1,3 @@
-import type { PoolClient } from 'pg';
 import { numberEvents } from '../../domain/event-log/sequencer';
 import { readEvents } from '../../domain/events/read';
 import type { StreamEvent, Visibility } from '../../domain/events/types';
@@ -40,9 +39,12 @@ export async function readAll(
   }
 }
 
-/** Writes an entry on a connection of the test's own, whose transaction it keeps open. */
-export async function insertEntry(client: PoolClient, subject: string): Promise<void> {
-  await client.query(
+/** Writes an entry by hand, such as on a connection whose transaction the test keeps open. */
+export async function insertEntry(
+  on: { query(text: string, values: unknown[]): Promise<unknown> },
+  subject: string,
+): Promise<void> {
+  await on.query(
     `insert into event_entries (type, subject_type, subject_id, actor) values ('job.started', 'job', $1, 'test')`,
     [subject],
   );

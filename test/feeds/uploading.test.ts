@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -18,6 +19,21 @@ afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
 const CSV = 'sku,location,qty\n';
+
+/** Begins an upload of CSV in parts, by a socket. */
+function openUpload(): Socket {
+  const { hostname, port } = new URL(stack.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nX-Api-Key: ${ADMIN_KEY}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  return socket;
+}
+
+function send(socket: Socket, text: string): void {
+  const bytes = Buffer.from(text);
+  socket.write(Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]));
+}
 
 /** Feeds that have no job. */
 async function uploading(): Promise<number> {
@@ -75,23 +91,13 @@ test('a line of 10 MB in the middle is one reject', async () => {
 test('while a client sends nothing, no transaction that was open when it stopped stays open', async () => {
   // Each half is more than the chunk that is gathered before it is stored.
   const skus = Array.from({ length: 60_000 }, (_, n) => `SLOW-${n}-${'x'.repeat(70)},AMS,1\n`);
-  const { hostname, port } = new URL(stack.url);
-  const socket = connect(Number(port), hostname);
+  const socket = openUpload();
   let reply = '';
   socket.on('data', (data: Buffer) => (reply += data.toString()));
-  const send = (text: string) => {
-    const bytes = Buffer.from(text);
-    socket.write(
-      Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]),
-    );
-  };
-  socket.write(
-    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nX-Api-Key: ${ADMIN_KEY}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n`,
-  );
-  send(CSV);
+  send(socket, CSV);
   let rows = 0;
   for (const part of [skus.slice(0, 30_000), skus.slice(30_000, 59_990)]) {
-    send(part.join(''));
+    send(socket, part.join(''));
     // More of it is stored: from now on the client is waited for.
     rows = await waitFor(async () => {
       const stored = await stagedRows(stack.db);
@@ -107,12 +113,47 @@ test('while a client sends nothing, no transaction that was open when it stopped
     });
   }
   expect(reply).toBe('');
-  send(skus.slice(59_990).join(''));
+  send(socket, skus.slice(59_990).join(''));
   socket.write('0\r\n\r\n');
   await waitFor(() => Promise.resolve(reply.includes('jobId')));
   socket.destroy();
   const jobId = /"jobId":"([^"]+)"/.exec(reply)?.[1] ?? '';
   expect((await feeds.ended(jobId)).result).toMatchObject({ applied: 0, rejected: 60_000, left: 0 });
+});
+
+test('an upload at 10 KB/s leaves no transaction over 10 s', async () => {
+  const socket = openUpload();
+  let reply = '';
+  socket.on('data', (data: Buffer) => (reply += data.toString()));
+  const row = (n: number) => `SLOW-${n}-${'x'.repeat(84)},AMS,1\n`;
+  // More than the chunk that is gathered before it is stored: whatever an upload keeps open while it lasts is open from here on.
+  send(socket, CSV + Array.from({ length: 15_000 }, (_, n) => row(n)).join(''));
+  await waitFor(async () => (await stagedRows(stack.db)) > 0);
+  const begun = performance.now();
+  let sent = 0;
+  let oldest = 0;
+  let samples = 0;
+  // As long as a transaction that an upload holds open needs to be one of those that are looked for.
+  while (performance.now() - begun < 11_000) {
+    // 10 KB for each second that has passed, as a slow line brings them.
+    for (; sent < ((performance.now() - begun) / 1_000) * 100; sent++) send(socket, row(15_000 + sent));
+    const { rows } = await stack.db.pool.query<{ seconds: number }>(
+      `select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0)::float8 as seconds from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+    );
+    oldest = Math.max(oldest, rows[0]?.seconds ?? Infinity);
+    samples += 1;
+    await delay(100);
+  }
+  expect(sent).toBeGreaterThan(1_000);
+  expect(samples).toBeGreaterThan(10);
+  expect(oldest).toBeLessThan(10);
+  expect(reply).toBe('');
+  socket.write('0\r\n\r\n');
+  await waitFor(() => Promise.resolve(reply.includes('jobId')));
+  socket.destroy();
+  const jobId = /"jobId":"([^"]+)"/.exec(reply)?.[1] ?? '';
+  expect((await feeds.ended(jobId)).result).toMatchObject({ applied: 0, rejected: 15_000 + sent, left: 0 });
 });
 
 test('an upload that breaks off leaves nothing', async () => {

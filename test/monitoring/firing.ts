@@ -167,8 +167,8 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       ['holdfast_gateway_events_total{gateway="stripe",result="applied"}', growing(5)],
     ],
   },
-  HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
+  HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastJobsFail: {
     fires: [
       ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],

@@ -45,9 +45,15 @@ async function demoGoesRight(node: string): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-node-'));
   // PostgreSQL may run as another user, who must be able to pass.
   await chmod(folder, 0o711);
-  const home = { HOLDFAST_HOME: join(folder, 'home') };
+  // Time for the demo to cancel an order before the carrier has its parcel, on a slow machine too.
+  const settings = { HOLDFAST_HOME: join(folder, 'home'), SANDBOX_CARRIER_DELAY_MS: '3000' };
   try {
-    return ends(node, [join(ROOT, 'dist', 'cli', 'main.js'), 'up', '--smoke', '--port', '0'], folder, home);
+    return ends(
+      node,
+      [join(ROOT, 'dist', 'cli', 'main.js'), 'up', '--smoke', '--port', '0'],
+      folder,
+      settings,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustmen
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { countLines } from '../../domain/warehousing/counting/count';
 import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
+import { correctReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import { newId } from '../../platform/ids';
 import { capture, openOrderShop, orderOf, PAYMENT, ship, type OrderShop } from '../db/support';
@@ -92,11 +93,45 @@ async function count(sku: string, counted: Record<Lot, number>, countedAt: strin
 
 type Posted = Record<Lot, Posting[]>;
 
+/** A delivery of one line, as it is known. */
+interface Received {
+  receiptId: string;
+  at: number;
+  lot: Lot;
+  units: number;
+}
+
+/** Corrects how many came, and as which lot. Returns what it says of each lot, as of when it came. */
+async function correct(
+  received: Received,
+  { lot, units }: { lot: Lot; units: number },
+): Promise<{ lot: Lot; posting: Posting }[]> {
+  await correctReceipt(withStock(shop.db), {
+    receiptId: received.receiptId,
+    changeId: newId(),
+    reason: 'mistyped',
+    actor: 'test',
+    corrections: [{ line: 1, quantity: units, lot: { code: lot } }],
+  });
+  const before = { lot: received.lot, units: -received.units };
+  Object.assign(received, { lot, units });
+  const changes = before.lot === lot ? [{ lot, units: units + before.units }] : [before, { lot, units }];
+  return changes.map((change) => ({
+    lot: change.lot,
+    posting: { kind: 'correction', asOf: received.at, units: change.units },
+  }));
+}
+
 /** Does a random step about the product, and notes what it posted of which lot. */
 async function step(
   sku: string,
   at: number,
-  { random, marks, posted }: { random: Random; marks: readonly string[]; posted: Posted },
+  {
+    random,
+    marks,
+    posted,
+    receipts,
+  }: { random: Random; marks: readonly string[]; posted: Posted; receipts: Received[] },
 ): Promise<void> {
   const mark = random.whole(0, marks.length - 1);
   const isNow = random.chance(0.3);
@@ -104,10 +139,25 @@ async function step(
   const [asOf, time] = isNow ? [undefined, at - 0.25] : [marks[mark], mark + 0.5];
   const lot = random.pick(LOTS);
   const number = () => random.whole(OPENING - 20, OPENING + 20);
-  switch (random.pick(['move', 'move', 'feed', 'column', 'both', 'correct', 'count'])) {
+  const kinds = ['move', 'move', 'receive', 'relabel', 'feed', 'column', 'both', 'correct', 'count'] as const;
+  switch (random.pick(kinds)) {
     case 'move': {
       const moved = await move(sku, random);
       posted[moved.lot].push({ kind: 'movement', at, units: moved.units });
+      return;
+    }
+    case 'receive': {
+      const units = random.whole(1, 20);
+      const { id: receiptId } = await deliver(shop.db, [{ sku, quantity: units, lot: { code: lot } }]);
+      receipts.push({ receiptId, at, lot, units });
+      posted[lot].push({ kind: 'movement', at, units });
+      return;
+    }
+    case 'relabel': {
+      const received = receipts[random.whole(0, Math.max(0, receipts.length - 1))];
+      if (!received) return;
+      const right = { lot, units: random.chance(0.5) ? received.units : random.whole(1, 20) };
+      for (const said of await correct(received, right)) posted[said.lot].push(said.posting);
       return;
     }
     case 'feed': {
@@ -139,8 +189,8 @@ async function step(
     case 'count': {
       const counted = { A: number(), B: number() };
       const status = await count(sku, counted, asOf);
-      // A count of a place is one decision: a newer number of one of its lots supersedes it.
-      const isOvertaken = LOTS.some((code) => newestOf(heard(posted[code])).asOf > time);
+      // A newer number of one of its lots supersedes what it says of that lot.
+      const isOvertaken = LOTS.every((code) => newestOf(heard(posted[code])).asOf > time);
       expect({ posted, time, status }).toEqual({
         posted,
         time,
@@ -161,7 +211,7 @@ function heard(postings: readonly Posting[]): Posting[] {
   );
 }
 
-test('sales, transfers, receipts, adjustments, counts and set feeds of lots posted in any order come to what a plain model says of each lot', async () => {
+test('sales, transfers, receipts and their corrections, adjustments, counts and set feeds of lots posted in any order come to what a plain model says of each lot', async () => {
   const random = seededRandom();
   for (let seed = 0; seed < SEEDS; seed++) {
     const sku = await trackedProduct(shop, { lots: true });
@@ -172,8 +222,9 @@ test('sales, transfers, receipts, adjustments, counts and set feeds of lots post
     const opening: Posting = { kind: 'number', asOf: -1, number: OPENING };
     const posted: Posted = { A: [opening], B: [opening] };
     const marks = [await clock()];
+    const receipts: Received[] = [];
     for (let at = 1; at <= STEPS; at++) {
-      await step(sku, at, { random, marks, posted });
+      await step(sku, at, { random, marks, posted, receipts });
       marks.push(await clock());
       const here = (await lotsOf(shop.db, sku)).filter((text) => text.includes('@AMS'));
       expect({ posted, here }).toEqual({

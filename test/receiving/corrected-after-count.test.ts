@@ -5,6 +5,7 @@ import { valueProduct } from '../../domain/warehousing/costing/valuation';
 import { correctReceipt, reverseReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import type { LineCorrection, ReceiptInput, ReceiptView } from '../../domain/warehousing/receiving/types';
 import { newId } from '../../platform/ids';
+import { countingIn } from '../counting/support';
 import { levelsOf, openOrderShop, type OrderShop } from '../db/support';
 import { shippedOrder } from '../returns/support';
 import { importFeed } from '../support/import-feed';
@@ -234,6 +235,9 @@ describe('a receipt that is corrected after lots were counted', () => {
     ['the right lot', { A7: 10 }, ['A7@AMS: 10']],
     ['both lots', { A1: 3, A7: 7 }, ['A1@AMS: 3', 'A7@AMS: 7']],
     ['both lots, of which the wrong one is none', { A1: 0, A7: 9 }, ['A7@AMS: 9']],
+    ['the wrong lot', { A1: 8 }, ['A1@AMS: 8', 'A7@AMS: 10']],
+    ['the wrong lot, of which none was there', { A1: 0 }, ['A7@AMS: 10']],
+    ['the wrong lot, of which there were more', { A1: 13 }, ['A1@AMS: 13', 'A7@AMS: 10']],
   ])('leaves what was counted of %s, in both orders', async (_, counts, left) => {
     for (const isCountFirst of [true, false]) {
       const sku = await trackedProduct(shop, { lots: true });
@@ -259,12 +263,42 @@ describe('a receipt that is corrected after lots were counted', () => {
     }
   });
 
-  test('moves what was counted of the wrong lot into the right one, and no unit more', async () => {
+  test.each([
+    ['nothing else', false],
+    ['another receipt', true],
+  ])(
+    'costs the same in both orders where the wrong lot was counted, and %s has come since',
+    async (_, comes) => {
+      for (const counted of [0, 8, 13]) {
+        const values: unknown[] = [];
+        for (const isCountFirst of [true, false]) {
+          const sku = await trackedProduct(shop, { lots: true });
+          const receipt = await take([{ sku, quantity: 10, unitCostMinor: 100, lot: { code: 'A1' } }]);
+          const asOf = await databaseTime();
+          if (isCountFirst) await setLot(sku, 'A1', counted, asOf);
+          else await correct(receipt, { line: 1, lot: { code: 'A7' } });
+          if (comes) await take([{ sku, quantity: 5, unitCostMinor: 100, lot: { code: 'B' } }]);
+          if (isCountFirst) await correct(receipt, { line: 1, lot: { code: 'A7' } });
+          else await setLot(sku, 'A1', counted, asOf);
+          values.push(await valueProduct(shop.db, sku, { method: 'average' }));
+        }
+        const [countedFirst, correctedFirst] = values;
+        expect(countedFirst).toMatchObject({ valueMinor: comes ? 1_500 : 1_000, uncosted: counted });
+        expect(correctedFirst).toMatchObject({ valueMinor: comes ? 1_500 : 1_000, uncosted: counted });
+      }
+    },
+  );
+
+  test('moves nothing where each lot of the place was counted, in both orders', async () => {
     const sku = await trackedProduct(shop, { lots: true });
     const receipt = await take([{ sku, quantity: 10, lot: { code: 'A1' } }]);
-    await setLot(sku, 'A1', 8);
+    const { sheetOf, countAll, submit, approve } = countingIn(() => shop);
+    const sheet = await sheetOf([sku]);
+    await countAll(sheet, [{ sku, lots: [{ code: 'A1', counted: 8 }] }]);
+    await submit(sheet);
+    await approve(sheet);
     await correct(receipt, { line: 1, lot: { code: 'A7' } });
-    expect(await lotsOf(shop.db, sku)).toEqual(['A7@AMS: 8']);
+    expect(await lotsOf(shop.db, sku)).toEqual(['A1@AMS: 8']);
   });
 
   test.each([true, false])(

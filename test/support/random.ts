@@ -12,12 +12,17 @@ export interface Random {
   shuffled<T>(list: readonly T[]): T[];
 }
 
-/** Seeded by HOLDFAST_TEST_SEED, else differently each time; prints its seed. Mulberry32. */
+/** Seeded by HOLDFAST_TEST_SEED, else differently each time; prints its seed. */
 export function seededRandom(): Random {
   const seed = Number(process.env.HOLDFAST_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
   process.stdout.write(
     `HOLDFAST_TEST_SEED=${seed} (${expect.getState().currentTestName ?? 'before the tests'})\n`,
   );
+  return randomOf(seed);
+}
+
+/** Mulberry32. */
+export function randomOf(seed: number): Random {
   let state = seed;
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;

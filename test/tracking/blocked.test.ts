@@ -166,40 +166,52 @@ describe('a recall of units that are promised', () => {
   });
 });
 
-test('a recalled, booked lot that is picked up among a hundred updates is booked as they are, with one alert', async () => {
-  const sku = await lotted();
-  await deliver(shop.db, [{ sku, quantity: 3, lot: lot('BAD', 10) }]);
-  const bad = await paid(sku, 2);
-  const other = await shop.product({ AMS: 99 });
-  const orders = [bad];
-  for (let n = 0; n < 99; n++) orders.push(await paid(other, 1));
-  const parcels: string[] = [];
-  for (const orderId of orders) {
-    await book(orderId);
-    parcels.push((await viewOf(shop.db, orderId)).shipments[0]!.id);
-  }
-  await hold(sku, 'BAD', 3);
-  await settle(sku);
-  const before = (await alertsOf('attention', {})).length;
-  const outcomes = await pickUp(...parcels);
-  expect(outcomes.filter(({ result }) => result === 'applied')).toHaveLength(100);
-  const alerts = await alertsOf('attention', {});
-  expect(alerts).toHaveLength(before + 1);
-  expect(alerts[0]).toMatchObject({
-    orderId: bad,
-    details: {
-      reason: 'blocked_left',
-      severity: 'critical',
-      units: 2,
-      items: [{ sku, lot: 'BAD', quantity: 2 }],
+test.each([
+  ['on hold', (sku: string) => hold(sku, 'BAD', 3)],
+  [
+    'recalled',
+    (sku: string) => {
+      const recall = { sku, lot: 'BAD', recalled: true, reason: 'recall BAD', actor: 'tester' };
+      return recallLot(withStock(shop.db), recall);
     },
-  });
-  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1] });
-  expect(await selectLots(shop.db, sku, 'AMS')).toMatchObject([{ code: 'BAD', quantity: 1, held: 1 }]);
-  expect((await listQualityHolds(shop.db, { sku, limit: 1, offset: 0 })).items).toMatchObject([
-    { quantity: 3, open: 1, gone: 2, awaited: 0 },
-  ]);
-});
+  ],
+])(
+  'a booked lot that is %s and picked up among a hundred updates is booked as they are, with one alert',
+  async (_, block) => {
+    const sku = await lotted();
+    await deliver(shop.db, [{ sku, quantity: 3, lot: lot('BAD', 10) }]);
+    const bad = await paid(sku, 2);
+    const other = await shop.product({ AMS: 99 });
+    const orders = [bad];
+    for (let n = 0; n < 99; n++) orders.push(await paid(other, 1));
+    const parcels: string[] = [];
+    for (const orderId of orders) {
+      await book(orderId);
+      parcels.push((await viewOf(shop.db, orderId)).shipments[0]!.id);
+    }
+    await block(sku);
+    await settle(sku);
+    const before = (await alertsOf('attention', {})).length;
+    const outcomes = await pickUp(...parcels);
+    expect(outcomes.filter(({ result }) => result === 'applied')).toHaveLength(100);
+    const alerts = await alertsOf('attention', {});
+    expect(alerts).toHaveLength(before + 1);
+    expect(alerts[0]).toMatchObject({
+      orderId: bad,
+      details: {
+        reason: 'blocked_left',
+        severity: 'critical',
+        units: 2,
+        items: [{ sku, lot: 'BAD', quantity: 2 }],
+      },
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1] });
+    expect(await selectLots(shop.db, sku, 'AMS')).toMatchObject([{ code: 'BAD', quantity: 1, held: 1 }]);
+    expect((await listQualityHolds(shop.db, { sku, limit: 1, offset: 0 })).items).toMatchObject([
+      { quantity: 3, open: 1, gone: 2, awaited: 0 },
+    ]);
+  },
+);
 
 test('holds, parcels, orders, deliveries and releases at once sell no blocked unit and lose none', async () => {
   for (let round = 0; round < 4; round++) {

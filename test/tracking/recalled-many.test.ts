@@ -10,9 +10,10 @@ import type { AffectedView } from '../../domain/stock/alerts/types';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
 import { listQualityHolds } from '../../domain/warehousing/quality/holds';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { openReservationShop, viewOfReservation, type ReservationShop } from '../db/reservation-shop';
-import { levelsOf } from '../db/support';
+import { levelsOf, orderOf } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { openTransaction } from '../support/transaction';
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-const { lotted, hold, alertsOf } = blockingLots(() => shop);
+const { lotted, hold, alertsOf, paid, book } = blockingLots(() => shop);
 
 describe('a recall that concerns many', () => {
   const COUNT = 25;
@@ -51,16 +52,16 @@ describe('a recall that concerns many', () => {
       beat(upTo) {
         if (upTo.productId !== productId) return;
         settled = upTo;
-        if (upTo.promised !== null && ++beats === 10) throw new Error('killed');
+        if (upTo.promised !== null && ++beats === 3) throw new Error('killed');
       },
     });
     await expect(killed).rejects.toThrow('killed');
     expect((await levelsOf(shop.db, sku))['AMS']).toEqual([COUNT, COUNT]);
-    expect(await awaited(sku)).toBe(COUNT - 10);
+    expect(await awaited(sku)).toBe(COUNT - 12);
     const rest: SettledUpTo[] = [];
     const from = JSON.parse(JSON.stringify(settled)) as SettledUpTo;
     expect(await settleAllPromised(shop.db, { page: 4, from, beat: (upTo) => rest.push(upTo) })).toBe(true);
-    expect(rest.filter((upTo) => upTo.productId === productId && upTo.promised !== null)).toHaveLength(15);
+    expect(rest.filter((upTo) => upTo.productId === productId && upTo.promised !== null)).toHaveLength(4);
     expect(await awaited(sku)).toBe(0);
 
     const [alert] = await alertsOf('recall', { sku });
@@ -164,6 +165,80 @@ describe('a recall that concerns many', () => {
       const views = await Promise.all(ids.map((id) => viewOfReservation(shop.db, id)));
       return views.map((view) => view.items.reduce((sum, { openQuantity }) => sum + openQuantity, 0));
     }
+  });
+
+  describe('settles with 200 in one transaction', () => {
+    /** Counts the transactions of a run. */
+    async function transactionsOf(sku: string): Promise<number> {
+      let begun = 0;
+      const counting: Database = {
+        ...shop.db,
+        retrying(work, limits) {
+          begun += 1;
+          return shop.db.retrying(work, limits);
+        },
+      };
+      expect(await settlePromised(counting, await findStockKey(shop.db, { sku, location: 'AMS' }))).toBe(
+        true,
+      );
+      return begun;
+    }
+
+    test('of reservations: what another place has is moved, the rest is cut', async () => {
+      const sku = await lotted();
+      await deliver(shop.db, [{ sku, quantity: 230, lot: lot('BAD', 10) }]);
+      const ids: string[] = [];
+      for (let n = 0; n < 230; n++) ids.push(await shop.reserve({ [sku]: 1 }));
+      await deliver(shop.db, [{ sku, quantity: 150, lot: lot('GOOD', 10) }], 'NYC');
+      await hold(sku, 'BAD', 230);
+      expect(await transactionsOf(sku)).toBe(2);
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [230, 230], NYC: [150, 150] });
+      const views = await Promise.all(ids.map((id) => viewOfReservation(shop.db, id)));
+      // The newest give up first, and are the first to be moved.
+      expect(views.map(({ status }) => status)).toEqual(
+        ids.map((_, place) => (place < 80 ? 'cancelled' : 'pending')),
+      );
+      const [alert] = await alertsOf('recall', { sku });
+      expect(alert?.details).toMatchObject({ total: 230 });
+    });
+
+    test('of orders that are unpaid or in parcels, and of those whose parcels are booked', async () => {
+      const sku = await lotted();
+      await deliver(shop.db, [{ sku, quantity: 60, lot: lot('BAD', 10) }]);
+      const unpaid = Array.from({ length: 10 }, () => orderOf({ [sku]: 2 }));
+      for (const order of unpaid) await shop.place(order);
+      const packed: string[] = [];
+      for (let n = 0; n < 10; n++) packed.push(await paid(sku, 2));
+      const onTheirWay: string[] = [];
+      for (let n = 0; n < 10; n++) {
+        onTheirWay.push(await paid(sku, 2));
+        await book(onTheirWay[n] ?? '');
+      }
+      // For all of the unpaid and a part of what is packed.
+      await deliver(shop.db, [{ sku, quantity: 25, lot: lot('GOOD', 10) }], 'NYC');
+      await hold(sku, 'BAD', 60);
+      expect(await transactionsOf(sku)).toBe(2);
+      const outcomes = async (orderIds: readonly string[]) => {
+        const { rows } = await shop.db.pool.query<{ told: string }>(
+          `select string_agg(e.data ->> 'outcome' || coalesce(' ' || (e.data ->> 'units'), ''), ', ' order by e.seq) as told
+           from order_events e where e.order_id = any ($1::uuid[]) and e.type = 'units_blocked' group by e.order_id order by 1`,
+          [orderIds],
+        );
+        return rows.map(({ told }) => told);
+      };
+      expect(await outcomes(unpaid.map(({ orderId }) => orderId))).toEqual(Array(10).fill('moved 2'));
+      expect(await outcomes(packed)).toEqual([
+        ...Array<string>(7).fill('cut 2'),
+        'moved 1, cut 1',
+        ...Array<string>(2).fill('moved 2'),
+      ]);
+      expect(await outcomes(onTheirWay)).toEqual(Array(10).fill('parcel_stopped'));
+      expect((await alertsOf('attention', {})).length).toBeGreaterThanOrEqual(8);
+      // Every unit is accounted for: what is moved is free here, what is cut goes as its parcel is released.
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [60, 60], NYC: [25, 25] });
+      expect(await awaited(sku)).toBe(35);
+      expect(await transactionsOf(sku)).toBe(0);
+    });
   });
 
   async function awaited(sku: string): Promise<number> {

@@ -10,6 +10,6 @@ export async function beginCuts(
   { orderId, requestId }: OpenAmendment,
   { changes, undo }: { changes: Pick<ItemChanges, 'reductions'>; undo: AmendmentUndo },
 ): Promise<void> {
-  await writeCuts(tx, { orderId, requestId, items: changes.reductions, reason: 'amended' });
+  await writeCuts(tx, [{ orderId, requestId, items: changes.reductions, reason: 'amended' }]);
   await updateBegun(tx, requestId, { stage: 'cutting', reservationId: null, undo });
 }

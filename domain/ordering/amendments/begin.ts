@@ -142,7 +142,10 @@ async function whyTooMuchUnpaid(
   const customerId = limitedCustomer(order);
   if (customerId === null || additions.length === 0) return null;
   const unpaid = await checkUnpaidLimits(tx, limits, [customerId]);
-  return unpaid.refusalOf(customerId, { orders: 0, units: additions.reduce((sum, { quantity }) => sum + quantity, 0) });
+  return unpaid.refusalOf(customerId, {
+    orders: 0,
+    units: additions.reduce((sum, { quantity }) => sum + quantity, 0),
+  });
 }
 
 /** Products of the order that an amendment names. */

@@ -89,7 +89,11 @@ async function addUnits(
 ): Promise<string> {
   const [oldest] = pending.filter(({ msLeft }) => (msLeft ?? 0) > 0);
   if (oldest) {
-    await growLines(tx, oldest.id, plan?.allocations ?? []);
+    const { id: reservationId } = oldest;
+    await growLines(
+      tx,
+      (plan?.allocations ?? []).map((units) => ({ ...units, reservationId })),
+    );
     return oldest.id;
   }
   return reservePart(tx, amendment, { order, plan, reservations });

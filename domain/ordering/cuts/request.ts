@@ -31,21 +31,21 @@ export function readCut(
   return selectCut(on, requestId);
 }
 
-/** Writes which units are to be taken out of an order. Again, it changes nothing. Returns how many cuts are new. */
-export function writeCuts(
-  tx: Transaction,
-  { orderId, requestId, items, reason, shipmentId }: CutRequest,
-): Promise<number> {
+/** Writes which units are to be taken out of orders. Again, it changes nothing. Returns how many cuts are new. */
+export async function writeCuts(tx: Transaction, requests: readonly CutRequest[]): Promise<number> {
+  if (requests.length === 0) return 0;
   return insertCuts(
     tx,
-    items.map((item) => ({
-      ...item,
-      id: derivedId('cut', requestId, item.sku),
-      requestId,
-      orderId,
-      reason,
-      shipmentId: shipmentId ?? null,
-    })),
+    requests.flatMap(({ orderId, requestId, items, reason, shipmentId }) =>
+      items.map((item) => ({
+        ...item,
+        id: derivedId('cut', requestId, item.sku),
+        requestId,
+        orderId,
+        reason,
+        shipmentId: shipmentId ?? null,
+      })),
+    ),
   );
 }
 
@@ -70,7 +70,7 @@ export async function requestCut(db: Database, request: CutRequest): Promise<Ord
     await lockOrders(tx, [orderId]);
     if ((await countRequests(tx, orderId)) >= MAX_REQUESTS)
       throw new AppError(AMENDMENTS_EXCEEDED, `Units of this order were cancelled ${MAX_REQUESTS} times.`);
-    if ((await writeCuts(tx, request)) === 0) return;
+    if ((await writeCuts(tx, [request])) === 0) return;
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
     await appendEvents(tx, [{ orderId, type: 'cut_requested', actor, data: { requestId, items, reason } }]);
   });

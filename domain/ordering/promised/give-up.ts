@@ -1,24 +1,18 @@
 import type { Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { newId } from '../../../platform/ids';
-import { readActive } from '../../catalog/warehouse-state';
-import { listWarehouses } from '../../catalog/warehouses';
 import { createShipments } from '../../fulfilment/create';
-import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
-import { beginStops } from '../../fulfilment/stop';
-import { raiseAttention } from '../../orders/attention';
+import { lockShipmentsOf, type ShipmentRow } from '../../fulfilment/shipments-of-order';
+import { stopLocked } from '../../fulfilment/stop';
 import { writeOrderEffects } from '../../orders/effects';
 import { settleStatus } from '../../orders/status';
-import type { NewEvent } from '../../orders/types';
-import { raiseBrokenPromise } from '../../stock/alerts/alerts';
-import type { AffectedPromise, PromiseOutcome } from '../../stock/alerts/types';
-import { lockStock } from '../../stock/ledger/stock-ledger';
+import type { NewEvent, UnitMove } from '../../orders/types';
+import type { AffectedPromise } from '../../stock/alerts/types';
 import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
 import {
   closeLines,
-  lockOrderReservations,
-  lockReservations,
+  lockReservationsAndOfOrders,
   openLines,
   setReservationStatus,
   type OpenLine,
@@ -27,93 +21,268 @@ import { openUnits } from '../../stock/reservations/rules';
 import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
 import { stock } from '../backorders/stock-with-backorders';
 import { writeCuts } from '../cuts/request';
-import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
-import { existsWaiting, selectKeptPlaces, type KeptPlace, type Promised } from './queries';
-
-export type GiveUpCause = 'blocked' | 'missing' | 'closed';
-
-/** How each cause is told of. `what` happened to the units; `attention`: where they are cut; `alert`: null where nothing is wrong. */
-const WORDS = {
-  blocked: { what: 'were blocked', event: 'units_blocked', attention: 'units_blocked', alert: 'recall' },
-  missing: {
-    what: 'were not found',
-    event: 'units_missing',
-    attention: 'units_missing',
-    alert: 'count_short',
-  },
-  closed: {
-    what: 'were in a closed warehouse',
-    event: 'units_re_sourced',
-    attention: 'units_blocked',
-    alert: null,
-  },
-} as const satisfies Record<GiveUpCause, unknown>;
-
-/** A place whose promised units are given up. */
-export interface Place extends StockKey {
-  sku: string;
-  warehouse: string;
-  /** Why its units are given up. */
-  why: string;
-  /**
-   * `blocked`: they may not leave; `missing`: a count did not find them; `closed`: they come from another place as far as one has any.
-   */
-  cause: GiveUpCause;
-}
-
-export interface Given {
-  place: Place;
-  reservationId: string;
-  orderId: string | null;
-  /** To be given up. */
-  units: number;
-  /** All of the reservation. */
-  lines: readonly OpenLine[];
-  levels: readonly StockLevel[];
-}
+import { planRefundsOfEach, unshippedAmong } from '../unshipped';
+import { lockEverywhere, planElsewhere, unitsOf, without } from './elsewhere';
+import { selectKeptPlaces, selectWaiting, type KeptPlace, type Promised } from './queries';
+import { eventOf, ledgerReason, raiseCuts, reasonOf, tell, type Place } from './told';
 
 /** What a reservation has open at a place, before it is decided how much of that is given up. */
-export type Open = Omit<Given, 'units'> & {
+export interface Open {
   open: number;
+  levels: readonly StockLevel[];
   /** Where else nothing of it may come from, since a parcel of its is on its way to the carrier there. */
   busy: readonly number[];
-};
+}
+
+/** What a reservation gives up. */
+interface Given {
+  reservationId: string;
+  orderId: string | null;
+  /** What it is of its effects. */
+  effectId: string;
+  /** Given up of the place. */
+  units: number;
+  /** From where else they come. */
+  moves: readonly Allocation[];
+  /** What no other place has. */
+  cut: number;
+  /** It has nothing else. */
+  isAll: boolean;
+  /** Null: they are in no parcel, and free at once. */
+  parcel: (ShipmentRow & { kept: readonly KeptPlace[] }) | null;
+}
+
+export interface GivenUp {
+  units: number;
+  /** Of them, those that are cut only once their parcel is released. */
+  stopping: number;
+}
 
 /**
- * Gives up units of a reservation at a place, unless it has moved on since it was found: it is not live any more, or its parcel has been
- * booked or is being stopped. Locks the reservation, the stock of the product everywhere, then what follows.
+ * Lets reservations give up units at a place, in the order given, unless they have moved on since they were found: a reservation is not
+ * live any more, or its parcel has been booked or is being stopped. What another place has comes from there, the rest is cut. What is in
+ * no parcel is moved or cut at once. A parcel that the carrier does not know is stopped at once, units that are elsewhere are shipped from
+ * there, and the rest is cut as the parcel is released, out of this parcel and no other, which gives its price back; what remains is
+ * shipped anew. Locks the reservations, the stock of the product everywhere, then what follows.
  *
- * @param wanted how many units, under these locks
- * @returns units that were given up
+ * @param promised each order once
+ * @param wanted how many units of each, under these locks; what it returns is given up
  */
-export async function giveUpSome(
+export async function giveUp(
   tx: Transaction,
   place: Place,
-  { reservationId, orderId, shipmentId }: Promised,
+  promised: readonly Promised[],
   wanted: (open: Open) => number | Promise<number>,
-): Promise<number> {
-  const reservations =
-    orderId === null ? await lockReservations(tx, [reservationId]) : await lockOrderReservations(tx, orderId);
-  const reservation = reservations.find(({ id }) => id === reservationId);
-  const lines = await openLines(tx, [reservationId]);
-  const levels = await lockEverywhere(tx, place);
-  const open = lines.find((line) => isAt(line, place))?.openQuantity ?? 0;
-  if (open <= 0 || !SETTLED_RESERVATION_STATUSES.some((status) => status === reservation?.status)) return 0;
-  const isInParcel = orderId !== null && shipmentId !== null;
-  const kept = isInParcel ? await selectKeptPlaces(tx, reservationId) : [];
-  const known = { place, reservationId, orderId, lines, levels };
-  const units = await wanted({ ...known, open, busy: busyPlaces(kept, lines) });
-  if (units <= 0) return 0;
-  const given: Given = { ...known, units };
-  if (isInParcel) {
-    const [shipment] = (await lockShipmentsOf(tx, orderId)).filter((one) => one.shipmentId === shipmentId);
-    if (shipment?.status !== 'pending') return 0;
-    await giveUpOfParcel(tx, { ...given, orderId, shipment });
-    return units;
+): Promise<GivenUp> {
+  const { given, shipments } = await decide(tx, place, promised, wanted);
+  if (given.length > 0) await write(tx, place, given, shipments);
+  return {
+    units: given.reduce((sum, { units }) => sum + units, 0),
+    stopping: given.filter(isInParcel).reduce((sum, { cut }) => sum + cut, 0),
+  };
+}
+
+async function decide(
+  tx: Transaction,
+  place: Place,
+  promised: readonly Promised[],
+  wanted: (open: Open) => number | Promise<number>,
+): Promise<{ given: Given[]; shipments: readonly ShipmentRow[] }> {
+  const reservations = await lockReservationsAndOfOrders(tx, {
+    ids: idsOf(promised.filter(({ orderId }) => orderId === null)),
+    orderIds: ordersOf(promised),
+  });
+  const live = new Set(
+    reservations
+      .filter(({ status }) => SETTLED_RESERVATION_STATUSES.some((settled) => settled === status))
+      .map(({ id }) => id),
+  );
+  const lines = await openLines(tx, idsOf(promised));
+  let levels: readonly StockLevel[] = await lockEverywhere(tx, place);
+  const inParcels = promised.filter(({ shipmentId }) => shipmentId !== null);
+  const shipments = await lockShipmentsOf(tx, ordersOf(inParcels));
+  const parcels = new Map(shipments.map((shipment) => [shipment.shipmentId, shipment]));
+  const kept = await selectKeptPlaces(tx, idsOf(inParcels));
+  const others = promised.filter(({ shipmentId }) => shipmentId === null);
+  const waiting = await selectWaiting(tx, idsOf(others), place.warehouseId);
+
+  const given: Given[] = [];
+  for (const { reservationId, orderId, shipmentId } of promised) {
+    const own = lines.filter((line) => line.reservationId === reservationId);
+    const open = own.find((line) => isAt(line, place))?.openQuantity ?? 0;
+    const parcel = shipmentId === null ? null : parcels.get(shipmentId);
+    const isThere = parcel === null ? !waiting.has(reservationId) : parcel?.status === 'pending';
+    if (open <= 0 || !live.has(reservationId) || !isThere || parcel === undefined) continue;
+    const keptByIt = kept.filter((one) => one.reservationId === reservationId);
+    const busy = busyPlaces(keptByIt, own);
+    const units = await wanted({ open, levels, busy });
+    if (units <= 0) continue;
+    const moves = planElsewhere({ place, units, levels }, busy);
+    levels = without(levels, moves);
+    const cut = units - unitsOf(moves);
+    given.push({
+      reservationId,
+      orderId,
+      effectId: newId(),
+      units,
+      moves,
+      cut,
+      isAll: cut === openUnits(own),
+      parcel: parcel && { ...parcel, kept: keptByIt },
+    });
   }
-  if (await existsWaiting(tx, reservationId, place.warehouseId)) return 0;
-  await giveUpUnshipped(tx, given);
-  return units;
+  return { given, shipments };
+}
+
+async function write(
+  tx: Transaction,
+  place: Place,
+  given: readonly Given[],
+  shipments: readonly ShipmentRow[],
+): Promise<void> {
+  const unshipped = given.filter((one) => !isInParcel(one));
+  const paid = await unshippedAmong(tx, idsOf(unshipped.filter(({ cut }) => cut > 0).filter(isOfOrder)));
+  const taken = await post(tx, place, given);
+  await setReservationStatus(tx, idsOf(unshipped.filter(({ isAll }) => isAll)), 'cancelled');
+  const planned = await planRefundsOfEach(
+    tx,
+    unshipped.filter(isOfOrder).flatMap(({ reservationId, orderId, cut, effectId }) =>
+      paid.has(reservationId)
+        ? [
+            {
+              orderId,
+              lines: [{ ...keyOf(place), reservationId, openQuantity: cut }],
+              id: effectId,
+              reason: reasonOf(place),
+            },
+          ]
+        : [],
+    ),
+  );
+  await cutOfParcels(tx, place, given);
+  const ofOrders = given.filter(isOfOrder);
+  await enqueue(
+    tx,
+    ofOrders.map(({ orderId }) => ({ topic: 'order.wake' as const, key: orderId })),
+  );
+  await tell(tx, place, given.flatMap(affectedBy));
+  await raiseCuts(
+    tx,
+    place,
+    ofOrders.flatMap(({ orderId, cut }) => (cut > 0 ? [{ orderId, units: cut }] : [])),
+  );
+  const moves = ofOrders.flatMap((one): UnitMove[] =>
+    isInParcel(one) || one.cut === 0
+      ? []
+      : [
+          {
+            orderId: one.orderId,
+            productId: place.productId,
+            from: 'reserved',
+            to: 'cancelled',
+            quantity: one.cut,
+          },
+        ],
+  );
+  const events = [...ofOrders.flatMap((one) => outcomesOf(place, one)), ...planned];
+  await writeOrderEffects(tx, [{ moves, events }, taken?.effects], ordersOf(given));
+  await settleStatus(tx, ordersOf(unshipped), 'cancelled');
+  await shipAnew(tx, given.filter(isInParcel), shipments);
+}
+
+/** Takes units off the reservations here, and adds those that are moved elsewhere. Of what is in a parcel only these: the rest is cut later. */
+async function post(tx: Transaction, place: Place, given: readonly Given[]) {
+  const key = keyOf(place);
+  const released = given.flatMap((one) => {
+    const units = isInParcel(one) ? unitsOf(one.moves) : one.units;
+    return units > 0 ? [{ ...one, units }] : [];
+  });
+  await closeLines(
+    tx,
+    released.map(({ reservationId, units }) => ({ ...key, reservationId, openQuantity: units })),
+  );
+  await growLines(
+    tx,
+    released.flatMap(({ reservationId, moves }) => moves.map((move) => ({ ...move, reservationId }))),
+  );
+  return stock.post(
+    tx,
+    released.flatMap(({ reservationId, orderId, effectId, units, moves }) => {
+      const shared = {
+        onHandDelta: 0,
+        effectId,
+        reservationId,
+        reason: ledgerReason(place),
+        ...(orderId === null ? {} : { orderId }),
+      };
+      return [
+        { ...shared, ...key, kind: 'release', reservedDelta: -units },
+        ...moves.map(({ quantity, ...to }) => ({
+          ...shared,
+          ...to,
+          kind: 'reserve' as const,
+          reservedDelta: quantity,
+        })),
+      ] satisfies LedgerEntry[];
+    }),
+  );
+}
+
+async function cutOfParcels(tx: Transaction, place: Place, given: readonly Given[]): Promise<void> {
+  await writeCuts(
+    tx,
+    given.filter(isInParcel).flatMap(({ parcel: { orderId, shipmentId }, cut }) =>
+      cut === 0
+        ? []
+        : [
+            {
+              orderId,
+              requestId: newId(),
+              items: [{ sku: place.sku, quantity: cut }],
+              reason: reasonOf(place),
+              shipmentId,
+            },
+          ],
+    ),
+  );
+}
+
+/** Stops the parcels, and those of the places that units are moved to, which are made anew with them. */
+async function shipAnew(
+  tx: Transaction,
+  given: readonly InParcel[],
+  shipments: readonly ShipmentRow[],
+): Promise<void> {
+  const stopped = new Set([
+    ...given.map(({ parcel }) => parcel.shipmentId),
+    ...given.flatMap(mergedInto).map(({ shipmentId }) => shipmentId),
+  ]);
+  await stopLocked(
+    tx,
+    shipments.filter(({ shipmentId }) => stopped.has(shipmentId)),
+    true,
+  );
+  await createShipments(
+    tx,
+    given.flatMap((one) => {
+      const { reservationId, moves } = one;
+      const { orderId, carrier, kept } = one.parcel;
+      const anew = new Set(mergedInto(one).map(({ warehouseId }) => warehouseId));
+      return moves
+        .filter(({ warehouseId }) => !anew.has(warehouseId))
+        .map(({ warehouseId }) => {
+          const before = kept.find((place) => place.warehouseId === warehouseId)?.generation ?? 0;
+          return { orderId, reservationId, carrier, again: { warehouseId, generation: before + 1 } };
+        });
+    }),
+  );
+}
+
+/** Parcels of the same reservation, not booked yet, at the places that its units are moved to. */
+function mergedInto({ moves, parcel }: InParcel): KeptPlace[] {
+  return parcel.kept.filter(
+    ({ status, warehouseId }) => status === 'pending' && moves.some((to) => to.warehouseId === warehouseId),
+  );
 }
 
 function busyPlaces(kept: readonly KeptPlace[], lines: readonly OpenLine[]): number[] {
@@ -125,214 +294,45 @@ function busyPlaces(kept: readonly KeptPlace[], lines: readonly OpenLine[]): num
     .map(({ warehouseId }) => warehouseId);
 }
 
-/** What is in no parcel is moved or cut at once. */
-async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
-  const { place, reservationId, orderId, units, lines } = given;
-  const moves = planElsewhere(given, []);
+function affectedBy({ reservationId, orderId, moves, cut }: Given): AffectedPromise[] {
+  const who = orderId === null ? { reservationId } : { orderId };
   const moved = unitsOf(moves);
-  const cut = units - moved;
-  const effectId = newId();
-  const line = { productId: place.productId, warehouseId: place.warehouseId, reservationId };
-  const isPaid = orderId !== null && cut > 0 && (await unshippedOf(tx, orderId)).has(reservationId);
-  const taken = await post(tx, given, { moves, units, effectId });
-  if (cut === openUnits(lines)) await setReservationStatus(tx, [reservationId], 'cancelled');
-  if (orderId === null) {
-    await taken?.write();
-    if (moved > 0) await tell(tx, place, { reservationId, outcome: 'moved', units: moved });
-    if (cut > 0) await tell(tx, place, { reservationId, outcome: 'cut', units: cut });
-    return;
-  }
-  const planned = isPaid
-    ? await planRefundsOfUnshipped(tx, orderId, {
-        lines: [{ ...line, openQuantity: cut }],
-        id: effectId,
-        reason: reasonOf(place),
-      })
-    : [];
-  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-  if (moved > 0) await tell(tx, place, { orderId, outcome: 'moved', units: moved });
-  if (cut > 0) await tellOfCut(tx, place, orderId, cut);
-  const cuts =
-    cut > 0
-      ? [
-          {
-            orderId,
-            productId: place.productId,
-            from: 'reserved' as const,
-            to: 'cancelled' as const,
-            quantity: cut,
-          },
-        ]
-      : [];
-  const events = [...outcomesOf(place, orderId, { moved, cut }), ...planned];
-  await writeOrderEffects(tx, [{ moves: cuts, events }, taken?.effects], [orderId]);
-  await settleStatus(tx, [orderId], 'cancelled');
-}
-
-/**
- * What is in a parcel that the carrier does not know: the parcel is stopped at once, units that are elsewhere are shipped from there, and
- * the rest is cut as the parcel is released, out of this parcel and no other, which gives its price back. What remains is shipped anew.
- */
-async function giveUpOfParcel(
-  tx: Transaction,
-  given: Given & { orderId: string; shipment: { shipmentId: string; carrier: string } },
-): Promise<void> {
-  const { place, reservationId, orderId, units, shipment } = given;
-  // Again, under the shipments' locks.
-  const kept = await selectKeptPlaces(tx, reservationId);
-  const moves = planElsewhere(given, busyPlaces(kept, given.lines));
-  const moved = unitsOf(moves);
-  const cut = units - moved;
-  const taken = await post(tx, given, { moves, units: moved, effectId: newId() });
-  const merged = kept.filter(
-    ({ status, warehouseId }) => status === 'pending' && moves.some((to) => to.warehouseId === warehouseId),
-  );
-  if (cut > 0) {
-    const items = [{ sku: place.sku, quantity: cut }];
-    const { shipmentId } = shipment;
-    await writeCuts(tx, { orderId, requestId: newId(), items, reason: reasonOf(place), shipmentId });
-  }
-  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-  if (moved > 0) await tell(tx, place, { orderId, outcome: 'moved', units: moved });
-  if (cut > 0) await tellOfCut(tx, place, orderId, cut);
-  // In one go: the single calls below lock subsets of these rows.
-  await writeOrderEffects(
-    tx,
-    [{ moves: [], events: outcomesOf(place, orderId, { moved, cut }) }, taken?.effects],
-    [orderId],
-  );
-  const stopped = [shipment.shipmentId, ...merged.flatMap(({ shipmentId }) => shipmentId ?? [])];
-  await beginStops(tx, orderId, { shipmentIds: stopped, forCut: true });
-  const added = moves.filter(({ warehouseId }) => !merged.some((one) => one.warehouseId === warehouseId));
-  await createShipments(
-    tx,
-    added.map(({ warehouseId }) => {
-      const before = kept.find((one) => one.warehouseId === warehouseId)?.generation ?? 0;
-      return {
-        orderId,
-        reservationId,
-        carrier: shipment.carrier,
-        again: { warehouseId, generation: before + 1 },
-      };
-    }),
-  );
-}
-
-/** Takes units off the reservation here, and adds those that are moved elsewhere. */
-async function post(
-  tx: Transaction,
-  { place, reservationId, orderId }: Given,
-  { moves, units, effectId }: { moves: readonly Allocation[]; units: number; effectId: string },
-) {
-  if (units === 0) return null;
-  const { productId, warehouseId } = place;
-  const shared = {
-    onHandDelta: 0,
-    effectId,
-    reservationId,
-    reason: `units ${WORDS[place.cause].what}`,
-    ...(orderId === null ? {} : { orderId }),
-  };
-  const entries: LedgerEntry[] = [
-    { ...shared, kind: 'release', productId, warehouseId, reservedDelta: -units },
-    ...moves.map((move): LedgerEntry => ({
-      ...shared,
-      kind: 'reserve',
-      productId,
-      warehouseId: move.warehouseId,
-      reservedDelta: move.quantity,
-    })),
+  return [
+    ...(moved > 0 ? [{ ...who, outcome: 'moved' as const, units: moved }] : []),
+    ...(cut > 0 ? [{ ...who, outcome: 'cut' as const, units: cut }] : []),
   ];
-  await closeLines(tx, [{ productId, warehouseId, reservationId, openQuantity: units }]);
-  await growLines(tx, reservationId, moves);
-  return stock.post(tx, entries);
 }
 
-async function lockEverywhere(tx: Transaction, { productId, warehouseId }: Place): Promise<StockLevel[]> {
-  const places = (await listWarehouses(tx)).filter(({ active, id }) => active || id === warehouseId);
-  const levels = await lockStock(
-    tx,
-    places.map(({ id }) => ({ productId, warehouseId: id })),
-  );
-  // One may have closed since they were listed: whoever closes it waits only for those who have locked its stock.
-  const open = await readActive(tx);
-  return levels.filter((level) => open.has(level.warehouseId) || level.warehouseId === warehouseId);
-}
-
-/** The fewest places: those with the most available first. */
-export function planElsewhere(
-  { place, units, levels }: Pick<Given, 'place' | 'units' | 'levels'>,
-  without: readonly number[],
-): Allocation[] {
-  const found: Allocation[] = [];
-  let open = units;
-  const others = levels
-    .filter((level) => level.warehouseId !== place.warehouseId && !without.includes(level.warehouseId))
-    .sort((a, b) => b.available - a.available || a.warehouseId - b.warehouseId);
-  for (const { productId, warehouseId, available } of others) {
-    const quantity = Math.min(open, available);
-    if (quantity <= 0) break;
-    found.push({ productId, warehouseId, quantity });
-    open -= quantity;
-  }
-  return found;
-}
-
-export function unitsOf(allocations: readonly Allocation[]): number {
-  return allocations.reduce((sum, { quantity }) => sum + quantity, 0);
-}
-
-function isAt(line: StockKey, place: StockKey): boolean {
-  return line.productId === place.productId && line.warehouseId === place.warehouseId;
-}
-
-function outcomesOf(
-  place: Place,
-  orderId: string,
-  { moved, cut }: { moved: number; cut: number },
-): NewEvent[] {
+function outcomesOf(place: Place, { orderId, moves, cut }: Given & { orderId: string }): NewEvent[] {
+  const moved = unitsOf(moves);
   return [
     ...(moved > 0 ? [eventOf(place, orderId, { outcome: 'moved', units: moved })] : []),
     ...(cut > 0 ? [eventOf(place, orderId, { outcome: 'cut', units: cut })] : []),
   ];
 }
 
-function reasonOf({ cause, why }: Place): string {
-  return cause === 'missing' ? why : `units ${WORDS[cause].what}: ${why}`;
+type InParcel = Given & { parcel: NonNullable<Given['parcel']> };
+
+function isInParcel(one: Given): one is InParcel {
+  return one.parcel !== null;
 }
 
-export function eventOf(
-  { sku, warehouse, why, cause }: Place,
-  orderId: string,
-  data: { outcome: PromiseOutcome; units?: number; shipmentId?: string },
-): NewEvent {
-  return {
-    orderId,
-    type: WORDS[cause].event,
-    data: { sku, warehouse, why, ...data },
-  };
+function isOfOrder(one: Given): one is Given & { orderId: string } {
+  return one.orderId !== null;
 }
 
-/** The alert of the place counts everybody whose units were blocked, or missing, and its list names them. */
-export async function tell(
-  tx: Transaction,
-  { productId, warehouseId, why, cause }: Place,
-  affected: AffectedPromise,
-): Promise<void> {
-  const kind = WORDS[cause].alert;
-  if (kind !== null) await raiseBrokenPromise(tx, { kind, productId, warehouseId, why, affected });
+function idsOf(some: readonly { reservationId: string }[]): string[] {
+  return some.map(({ reservationId }) => reservationId);
 }
 
-async function tellOfCut(tx: Transaction, place: Place, orderId: string, units: number): Promise<void> {
-  const { sku, warehouse, productId, why, cause } = place;
-  await tell(tx, place, { orderId, outcome: 'cut', units });
-  await raiseAttention(tx, [
-    {
-      orderId,
-      kind: WORDS[cause].attention,
-      about: `${orderId}:${productId}`,
-      why: `${units} units of ${sku} at ${warehouse} ${WORDS[cause].what} (${why}) and are cut from order ${orderId}, since there are no others.`,
-      details: { sku, warehouse, units },
-    },
-  ]);
+function ordersOf(some: readonly { orderId: string | null }[]): string[] {
+  return some.flatMap(({ orderId }) => orderId ?? []);
+}
+
+function keyOf({ productId, warehouseId }: StockKey): StockKey {
+  return { productId, warehouseId };
+}
+
+function isAt(line: StockKey, place: StockKey): boolean {
+  return line.productId === place.productId && line.warehouseId === place.warehouseId;
 }

@@ -5,19 +5,19 @@ import { selectAwaited, selectBeingStopped } from './queries';
 /** What a place lacks: units that its quality holds await and that nobody gives up yet. */
 export interface Lacking {
   /**
-   * Units that the place lacks, less those that are `owed`. Exact where it is about as many as somebody has; where it is many times as many, what
+   * Units that the place lacks, less those that are `owed`. Exact where it is about as many as these have; where it is many times as many, what
    * others have begun to stop since the last count may be missing.
    *
-   * @param atOnce units that somebody gives up at once
+   * @param units of each who may give them up at once
    */
-  count(on: Queryable, atOnce: number): Promise<number>;
-  /** Notes that a parcel with so many units of the product is being stopped, once that is committed. */
+  count(on: Queryable, units: readonly number[]): Promise<number>;
+  /** Notes that parcels with so many units of the product are being stopped, once that is committed. */
   noteStopped(units: number): void;
   /** Notes that somebody with so many units fails to give them up: nobody else is to do it in their stead. */
   noteOwed(units: number): void;
 }
 
-/** It is counted exactly once it is at most so many times what somebody gives up at once. */
+/** It is counted exactly once it is at most so many times what one of those gives up, beside what they give up together. */
 const MARGIN = 100;
 /** A count is trusted for so long, and for so many times as long as it took: what it costs is a part of what the work costs. */
 const TRUSTED_MS = 1_000;
@@ -35,21 +35,22 @@ export function openLacking(key: StockKey): Lacking {
   let stoppedSince = 0;
   let owed = 0;
   return {
-    async count(on, atOnce) {
+    async count(on, units) {
       const { awaited, isAll } = await selectAwaited(on, key);
       // What is being stopped is then among what is to be given up anyway.
       if (isAll) return awaited - owed;
       if (counted && performance.now() < counted.until) {
         const about = awaited - counted.units - stoppedSince - owed;
-        if (about > MARGIN * Math.max(1, atOnce)) return about;
+        const together = units.reduce((sum, some) => sum + some, 0);
+        if (about > together + MARGIN * Math.max(1, ...units)) return about;
       }
       const begun = performance.now();
-      const units = await selectBeingStopped(on, key);
+      const stopping = await selectBeingStopped(on, key);
       const now = performance.now();
       const trustedMs = Math.min(TRUSTED_AT_MOST_MS, Math.max(TRUSTED_MS, TRUSTED_TIMES * (now - begun)));
-      counted = { units, until: now + trustedMs };
+      counted = { units: stopping, until: now + trustedMs };
       stoppedSince = 0;
-      return awaited - units - owed;
+      return awaited - stopping - owed;
     },
     noteStopped(units) {
       stoppedSince += units;

@@ -198,40 +198,47 @@ export function selectPlacesOfOrder(on: Queryable, orderId: string): Promise<Sto
 
 /** A warehouse where a reservation keeps anything, with its latest shipment there. */
 export interface KeptPlace {
+  reservationId: string;
   warehouseId: number;
   shipmentId: string | null;
   status: ShipmentStatus | null;
   generation: number;
 }
 
-/** Where a reservation has, or has had, shipments or keeps units. */
-export function selectKeptPlaces(tx: Transaction, reservationId: string): Promise<KeptPlace[]> {
+/** Where reservations have, or have had, shipments or keep units. */
+export async function selectKeptPlaces(
+  tx: Transaction,
+  reservationIds: readonly string[],
+): Promise<KeptPlace[]> {
+  if (reservationIds.length === 0) return [];
   return many<KeptPlace>(
     tx,
     'promised.kept_places',
-    `select w.id as "warehouseId", s.id as "shipmentId", s.status, coalesce(s.generation, 0) as generation
-     from (select warehouse_id as id from reservation_lines where reservation_id = $1
-           union select warehouse_id from shipments where reservation_id = $1) w
-     left join lateral (select id, status, generation from shipments
-       where reservation_id = $1 and warehouse_id = w.id order by generation desc limit 1) s on true`,
-    [reservationId],
+    `select w.reservation_id as "reservationId", w.id as "warehouseId", s.id as "shipmentId", s.status,
+       coalesce(s.generation, 0) as generation
+     from (select reservation_id, warehouse_id as id from reservation_lines where reservation_id = any ($1::uuid[])
+           union select reservation_id, warehouse_id from shipments where reservation_id = any ($1::uuid[])) w
+     left join lateral (select t.id, t.status, t.generation from shipments t
+       where t.reservation_id = w.reservation_id and t.warehouse_id = w.id order by t.generation desc limit 1) s on true`,
+    [reservationIds],
   );
 }
 
-/** Whether a shipment of a reservation has not left a warehouse yet. */
-export async function existsWaiting(
+/** Reservations among these of which a shipment has not left a warehouse yet. */
+export async function selectWaiting(
   tx: Transaction,
-  reservationId: string,
+  reservationIds: readonly string[],
   warehouseId: number,
-): Promise<boolean> {
-  const { waits } = await one<{ waits: boolean }>(
+): Promise<Set<string>> {
+  if (reservationIds.length === 0) return new Set();
+  const found = await many<{ id: string }>(
     tx,
-    'promised.exists_waiting',
-    `select exists (select from shipments where reservation_id = $1 and warehouse_id = $2
-       and (status in ${literals(WAITING_SHIPMENT_STATUSES)} or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null)) as waits`,
-    [reservationId, warehouseId],
+    'promised.waiting',
+    `select distinct reservation_id as id from shipments where reservation_id = any ($1::uuid[]) and warehouse_id = $2
+       and (status in ${literals(WAITING_SHIPMENT_STATUSES)} or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null)`,
+    [reservationIds, warehouseId],
   );
-  return waits;
+  return new Set(found.map(({ id }) => id));
 }
 
 /** What a person reads of a place, and of its holds that await units or are of blocked lots. `missing`: a count did not find the units. */

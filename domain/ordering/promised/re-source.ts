@@ -4,7 +4,8 @@ import { readState } from '../../catalog/warehouse-state';
 import { recordChange } from '../../audit/record';
 import { findWarehouseId } from '../../catalog/warehouses';
 import { failedSubjects, forgetFailures, forgetSettled, recordFailure } from '../../stock/alerts/failed-work';
-import { giveUpSome, planElsewhere, unitsOf, type Place } from './give-up';
+import { planElsewhere, unitsOf } from './elsewhere';
+import { giveUp } from './give-up';
 import {
   selectMovable,
   selectNames,
@@ -13,6 +14,7 @@ import {
   type Promised,
   type PromisedPosition,
 } from './queries';
+import type { Place } from './told';
 
 export interface ReSourcing {
   /** Code of the warehouse. */
@@ -93,13 +95,14 @@ async function moveOne(db: Database, { warehouseId, promised, failures }: Moving
   const subject = subjectOf(promised.reservationId, place);
   let units: number;
   try {
-    units = await db.retrying(
+    const given = await db.retrying(
       (tx) =>
-        giveUpSome(tx, place, promised, ({ open, busy, levels }) =>
+        giveUp(tx, place, [promised], ({ open, busy, levels }) =>
           unitsOf(planElsewhere({ place, units: open, levels }, busy)),
         ),
       { throwsLockTimeout: true },
     );
+    units = given.units;
   } catch (error) {
     if (isLockTimeout(error)) return null;
     if (!isSubjectsOwn(error)) throw error;

@@ -1,19 +1,18 @@
-import type { Database, RetryLimits, Transaction } from '../../../platform/database/database';
+import type { Database, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
-import { isLockTimeout, isRetryable, isSubjectsOwn } from '../../../platform/errors';
-import { beginVoid } from '../../fulfilment/rules';
-import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
-import { beginStops } from '../../fulfilment/stop';
+import { isLockTimeout, isRetryable } from '../../../platform/errors';
+import { lockShipmentsOf, type ShipmentRow } from '../../fulfilment/shipments-of-order';
+import { stoppedAs, stopLocked } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
 import {
   failuresByDue,
   forgetFailures,
   forgetSettled,
-  recordFailure,
+  runIsolated,
   type Failures,
 } from '../../stock/alerts/failed-work';
 import type { StockKey } from '../../stock/ledger/types';
-import { eventOf, giveUpSome, tell, type Place } from './give-up';
+import { giveUp } from './give-up';
 import { openLacking, type Lacking } from './lacking';
 import {
   selectNames,
@@ -26,9 +25,10 @@ import {
   type Promised,
   type PromisedPosition,
 } from './queries';
+import { eventOf, tell, type Place } from './told';
 
-/** Those to whom units of a place are promised that are read at once. */
-const PAGE = 500;
+/** Those to whom units of a place are promised that are read at once: each time all of them are put in their order. */
+const PAGE = 2_000;
 
 /** How long a request settles with those to whom units are promised. The schedule `stock-upkeep` does the rest. */
 export const SETTLE_SOON_MS = 5_000;
@@ -42,7 +42,7 @@ export interface SettledUpTo extends StockKey {
 }
 
 export interface SettleLimits {
-  /** Called after each that was settled: where to go on, should this process die. */
+  /** Called after each transaction: where to go on, should this process die. */
   beat?: (settled: SettledUpTo) => void;
   /** It ends after so many milliseconds, though something is left. */
   withinMs?: number;
@@ -55,7 +55,7 @@ export interface SettleLimits {
  * were packed are stopped and made anew. Then, as far as quality holds await units: they are taken from another warehouse where
  * it has any available, else cut. What is not paid for gives up first, then what is in no parcel, then parcels that are not
  * booked; a booked parcel is stopped, and what becomes of its units is decided once it is. The orders' histories, their
- * attention and an alert of the place say so. Each is a transaction of its own, so that it may end anywhere; safe to repeat and
+ * attention and an alert of the place say so. Some at a time are a transaction, so that it may end anywhere; safe to repeat and
  * at any time. Somebody with whom it fails keeps what they have, and the alert `work_failed` names them.
  *
  * @returns false where its time was up, or rows that it needs stayed locked, and something is left: the schedule `stock-upkeep` goes on
@@ -117,8 +117,10 @@ function comparePlaces(a: StockKey, b: StockKey): number {
 interface Run {
   db: Database;
   place: Place;
+  /** By the monotonic clock. */
+  until: number;
   /** Of each transaction. */
-  retries: RetryLimits;
+  attempts: number | undefined;
   /** Those with whom it failed before. */
   failures: Failures;
   lacking: Lacking;
@@ -131,58 +133,148 @@ async function settleAt(db: Database, key: StockKey, settling: Settling): Promis
   const run: Run = {
     db,
     place: { ...key, ...(await selectNames(db, key)) },
-    retries: { throwsLockTimeout: true, ...(attempts === undefined ? {} : { attempts }) },
+    until,
+    attempts,
     failures: await failuresByDue(db, 'settle_promise'),
     lacking: openLacking(key),
     leftLocked: false,
   };
-  for (const parcel of await selectWithBlocked(db, key)) {
-    if (performance.now() >= until) return false;
-    await settleOne(run, parcel, (tx) => stopParcel(tx, run.place, parcel));
+  const withBlocked = await selectWithBlocked(db, key);
+  for (const some of inBatches(withBlocked.filter((one) => !isPutOff(run, one)))) {
+    const isDone = await settleTogether(run, some, {
+      act: (tx, ready) => stopParcels(tx, run.place, ready, () => true),
+    });
+    if (!isDone) return false;
     beat?.({ ...key, promised: settling.after });
   }
-  if ((await run.lacking.count(db, 1)) <= 0) return !run.leftLocked;
+  if ((await run.lacking.count(db, [1])) <= 0) return !run.leftLocked;
   let { after } = settling;
   for (;;) {
     const found = await selectPromised(db, key, { after, limit: page });
-    for (const promised of found) {
-      if (performance.now() >= until) return false;
-      const lacking = await settleOne(run, promised, (tx) => giveUp(tx, run, promised));
-      after = promised.position;
+    for (const some of inBatches(found, (one) => `${isOnItsWay(one)} ${isPutOff(run, one)}`)) {
+      const left = await settleSome(run, some);
+      if (left === null) return false;
+      after = some.at(-1)?.position ?? after;
       beat?.({ ...key, promised: after });
-      if (lacking === undefined) run.lacking.noteOwed(promised.units);
-      else if (lacking <= 0) return !run.leftLocked;
-      else if (promised.shipmentId !== null) run.lacking.noteStopped(promised.units);
+      if (left <= 0) return !run.leftLocked;
     }
     if (found.length < page) return !run.leftLocked;
   }
 }
 
-/**
- * Settles with one of those to whom units of a place are promised. One that fails by an error of its own is written down and left out for
- * a while, one whose rows stay locked is left to the next run, and the others go on.
- *
- * @returns undefined: it failed, or was left out
- */
-async function settleOne<Result>(
-  run: Run,
-  who: { reservationId: string },
-  act: (tx: Transaction) => Promise<Result>,
-): Promise<Result | undefined> {
-  const { db, place, retries, failures } = run;
-  const subject = subjectOf(who.reservationId, place);
-  if (failures.putOff.has(subject)) return undefined;
-  let result: Result;
-  try {
-    result = await db.retrying(act, retries);
-  } catch (error) {
-    if (isLockTimeout(error)) run.leftLocked = true;
-    else if (isSubjectsOwn(error)) await recordFailure(db, { work: 'settle_promise', subject, error });
-    else throw error;
-    return undefined;
+/** So many are settled with in one transaction, which keeps the stock rows of the product locked. */
+const BATCH = 200;
+
+/** Neighbours of one kind, and each order once. */
+function inBatches<Who extends { orderId: string | null }>(
+  some: readonly Who[],
+  kindOf: (one: Who) => string = () => '',
+): Who[][] {
+  const batches: { kind: string; orders: Set<string>; some: Who[] }[] = [];
+  for (const one of some) {
+    const { orderId } = one;
+    const kind = kindOf(one);
+    let batch = batches.at(-1);
+    if (
+      batch?.kind !== kind ||
+      batch.some.length === BATCH ||
+      (orderId !== null && batch.orders.has(orderId))
+    ) {
+      batch = { kind, orders: new Set(), some: [] };
+      batches.push(batch);
+    }
+    batch.some.push(one);
+    if (orderId !== null) batch.orders.add(orderId);
   }
-  if (failures.due.includes(subject)) await forgetFailures(db, 'settle_promise', [subject]);
-  return result;
+  return batches.map((batch) => batch.some);
+}
+
+/** What was settled in a transaction. */
+interface Settled {
+  /** Units that the place lacks beyond it; undefined: nobody had any, so it was not counted. */
+  left: number | undefined;
+  /** Units in parcels that are being stopped by it. */
+  stopping: number;
+}
+
+/**
+ * Settles with some of those to whom units are promised, in the order given: all of them are put off, or none; and their parcels are on
+ * their way to the carrier, or none is.
+ *
+ * @returns units that the place lacks beyond these, as far as they were counted; null: its time was up
+ */
+async function settleSome(run: Run, some: readonly Promised[]): Promise<number | null> {
+  const { lacking } = run;
+  const owe = ({ units }: Promised) => {
+    lacking.noteOwed(units);
+  };
+  if (some.some((one) => isPutOff(run, one))) {
+    some.forEach(owe);
+    return Infinity;
+  }
+  let left = Infinity;
+  const isDone = await settleTogether(run, some, {
+    act: (tx, ready) => (some.some(isOnItsWay) ? stopAsMany(tx, run, ready) : giveUpAsMany(tx, run, ready)),
+    done(settled) {
+      left = settled.left ?? left;
+      lacking.noteStopped(settled.stopping);
+    },
+    without: owe,
+  });
+  return isDone ? left : null;
+}
+
+interface Together<Who, Result> {
+  act(tx: Transaction, some: readonly Who[]): Promise<Result>;
+  /** Told once that is committed. */
+  done?(result: Result): void;
+  /** Told of each with whom it failed, or whose rows stay locked. */
+  without?(one: Who): void;
+}
+
+/**
+ * Settles with some in one transaction and, where one fails by an error of its own, in halves until it stands alone: it is written down and
+ * left out for a while. One whose rows stay locked is left to the next run, and the others go on.
+ *
+ * @returns false: its time was up before all were settled with
+ */
+async function settleTogether<Who extends { reservationId: string }, Result>(
+  run: Run,
+  some: readonly Who[],
+  { act, done, without }: Together<Who, Result>,
+): Promise<boolean> {
+  const { db, place, until, attempts, failures } = run;
+  const idOf = ({ reservationId }: Who) => subjectOf(reservationId, place);
+  let isInTime = true;
+  await runIsolated(some, {
+    db,
+    work: 'settle_promise',
+    idOf,
+    leavesLocked: true,
+    async run(ready, limits) {
+      if (performance.now() >= until) {
+        isInTime = false;
+        return;
+      }
+      const result = await db.retrying((tx) => act(tx, ready), { ...limits, ...(attempts && { attempts }) });
+      done?.(result);
+      const due = ready.map(idOf).filter((subject) => failures.due.includes(subject));
+      await forgetFailures(db, 'settle_promise', due);
+    },
+    without(one, error) {
+      if (isLockTimeout(error)) run.leftLocked = true;
+      without?.(one);
+    },
+  });
+  return isInTime;
+}
+
+function isPutOff({ place, failures }: Run, { reservationId }: { reservationId: string }): boolean {
+  return failures.putOff.has(subjectOf(reservationId, place));
+}
+
+function isOnItsWay({ shipmentId, shipmentStatus }: Promised): boolean {
+  return shipmentId !== null && shipmentStatus !== 'pending';
 }
 
 /** Resolves the alerts of those who could not be settled with and have nothing at the place any more, or of whom nothing is wanted. */
@@ -198,37 +290,78 @@ export async function settlePromisedOfOrder(db: Database, orderId: string): Prom
 }
 
 /**
- * Stops a parcel; what it is to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is
+ * Stops parcels; what they are to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is
  * left alone.
+ *
+ * @param wants asked of each that can be stopped, under its lock
  */
-async function stopParcel(
+async function stopParcels<Parcel extends { shipmentId: string | null; orderId: string | null }>(
   tx: Transaction,
   place: Place,
-  { shipmentId, orderId }: { shipmentId: string; orderId: string },
+  parcels: readonly Parcel[],
+  wants: (parcel: Parcel) => boolean | Promise<boolean>,
 ): Promise<void> {
-  const shipment = (await lockShipmentsOf(tx, orderId)).find((one) => one.shipmentId === shipmentId);
-  if (!shipment || shipment.stopRefused || !beginVoid(shipment.status)) return;
-  await tell(tx, place, { orderId, outcome: 'parcel_stopped', shipmentId });
-  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-  await beginStops(tx, orderId, { shipmentIds: [shipmentId], forCut: true });
-  await appendEvents(tx, [eventOf(place, orderId, { outcome: 'parcel_stopped', shipmentId })]);
+  const locked = await lockShipmentsOf(
+    tx,
+    parcels.flatMap(({ orderId }) => orderId ?? []),
+  );
+  const stopped: ShipmentRow[] = [];
+  for (const parcel of parcels) {
+    const shipment = locked.find(({ shipmentId }) => shipmentId === parcel.shipmentId);
+    if (shipment && stoppedAs(shipment) && (await wants(parcel))) stopped.push(shipment);
+  }
+  if (stopped.length === 0) return;
+  const told = stopped.map(({ orderId, shipmentId }) => ({
+    orderId,
+    shipmentId,
+    outcome: 'parcel_stopped' as const,
+  }));
+  await tell(tx, place, told);
+  await enqueue(
+    tx,
+    stopped.map(({ orderId }) => ({ topic: 'order.wake' as const, key: orderId })),
+  );
+  await stopLocked(tx, stopped, true);
+  await appendEvents(
+    tx,
+    told.map(({ orderId, ...data }) => eventOf(place, orderId, data)),
+  );
 }
 
-/** @returns units that the place lacks beyond these */
-async function giveUp(
+/** Of parcels that are on their way to the carrier as many as the place lacks units. */
+async function stopAsMany(
   tx: Transaction,
-  { place, lacking }: Pick<Run, 'place' | 'lacking'>,
-  promised: Promised,
-): Promise<number> {
-  const { orderId, shipmentId, shipmentStatus } = promised;
-  if (orderId !== null && shipmentId !== null && shipmentStatus !== 'pending') {
-    await stopParcel(tx, place, { shipmentId, orderId });
-    return lacking.count(tx, promised.units);
-  }
-  let before: number | undefined;
-  const units = await giveUpSome(tx, place, promised, async ({ open }) => {
-    before = await lacking.count(tx, open);
-    return Math.min(open, before);
+  { place, lacking }: Run,
+  parcels: readonly Promised[],
+): Promise<Settled> {
+  let left: number | undefined;
+  let stopping = 0;
+  await stopParcels(tx, place, parcels, async ({ units }) => {
+    left ??= await lacking.count(tx, unitsOf(parcels));
+    if (left <= 0) return false;
+    left -= units;
+    stopping += units;
+    return true;
   });
-  return before === undefined ? lacking.count(tx, promised.units) : before - units;
+  return { left, stopping };
+}
+
+/** As many units as the place lacks. */
+async function giveUpAsMany(
+  tx: Transaction,
+  { place, lacking }: Run,
+  promised: readonly Promised[],
+): Promise<Settled> {
+  let left: number | undefined;
+  const { stopping } = await giveUp(tx, place, promised, async ({ open }) => {
+    left ??= await lacking.count(tx, unitsOf(promised));
+    const units = Math.max(0, Math.min(open, left));
+    left -= units;
+    return units;
+  });
+  return { left, stopping };
+}
+
+function unitsOf(promised: readonly Promised[]): number[] {
+  return promised.map(({ units }) => units);
 }

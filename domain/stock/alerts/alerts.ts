@@ -11,7 +11,7 @@ export {
 } from './order-alert-queries';
 export {
   raiseAlerts,
-  raiseBrokenPromise,
+  raiseBrokenPromises,
   raiseTampered,
   type PlaceToTell,
   resolveTampered,

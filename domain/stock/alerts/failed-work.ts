@@ -233,6 +233,8 @@ export interface IsolatedBatch<Subject> {
    * @param limits of its transaction, where locked ones are left out
    */
   run(subjects: readonly Subject[], limits?: RetryLimits): Promise<void>;
+  /** Told of each that failed, or whose rows are locked, before those after it are tried. */
+  without?(subject: Subject, error: unknown): void;
 }
 
 /** A session that keeps one order's row locked for a minute must not hold up the parcels of all others. */
@@ -246,7 +248,7 @@ const IN_PART: RetryLimits = { throwsLockTimeout: true, lockTimeoutMs: 250 };
  */
 export function runIsolated<Subject>(
   subjects: readonly Subject[],
-  { db, work, idOf, run, leavesLocked = false }: IsolatedBatch<Subject>,
+  { db, work, idOf, run, leavesLocked = false, without }: IsolatedBatch<Subject>,
 ): Promise<void> {
   const isLeft = (error: unknown) => leavesLocked && isLockTimeout(error);
   return runInHalves(
@@ -254,6 +256,7 @@ export function runIsolated<Subject>(
     leavesLocked ? (some) => run(some, some.length === subjects.length ? TOGETHER : IN_PART) : run,
     async (subject, error) => {
       if (!isLeft(error)) await recordFailure(db, { work, subject: idOf(subject), error });
+      without?.(subject, error);
     },
     (error) => isSubjectsOwn(error) || isLeft(error),
   );

@@ -55,11 +55,13 @@ export function raiseAlerts(
 export const SHOWN_IN_DETAILS = 20;
 
 /**
- * Tells of somebody to whom units of a place were promised that are blocked (`recall`), or that a count did not find (`count_short`).
+ * Tells of those to whom units of a place were promised that are blocked (`recall`), or that a count did not find (`count_short`).
  * All share the alert of the place, whose details show the first of them as `affected`, and how many there are; a further one opens
  * an acknowledged alert again. A parcel is told of once.
+ *
+ * @param affected at least one
  */
-export function raiseBrokenPromise(
+export function raiseBrokenPromises(
   tx: Transaction,
   {
     kind,
@@ -67,39 +69,35 @@ export function raiseBrokenPromise(
     warehouseId,
     why,
     affected,
-  }: StockKey & { kind: 'recall' | 'count_short'; why: string; affected: AffectedPromise },
+  }: StockKey & { kind: 'recall' | 'count_short'; why: string; affected: readonly AffectedPromise[] },
 ): Promise<number> {
-  const { orderId = null, reservationId = null, shipmentId = null, outcome, units = null } = affected;
   return execute(
     tx,
-    'alerts.raise_broken_promise',
-    `with raised as (
+    'alerts.raise_broken_promises',
+    `with fresh as (
+       select f.one, row_number() over (order by f.place) as place from jsonb_array_elements($5::jsonb) with ordinality as f (one, place)
+       where f.one ->> 'outcome' <> 'parcel_stopped' or not exists (
+         select from alerts a join alert_affected t on t.alert_id = a.id
+         where a.product_id = $1 and a.warehouse_id = $2 and a.kind = $4 and a.status <> 'resolved'
+           and t.shipment_id = (f.one ->> 'shipmentId')::uuid and t.outcome = 'parcel_stopped')
+     ), raised as (
        insert into alerts as a (kind, product_id, warehouse_id, details)
-       values ($10, $1, $2, jsonb_build_object('why', $3::text, 'affected', jsonb_build_array($4::jsonb), 'total', 1))
+       select $4, $1, $2, jsonb_build_object('why', $3::text, 'total', count(*),
+         'affected', jsonb_agg(one order by place) filter (where place <= ${SHOWN_IN_DETAILS}))
+       from fresh having count(*) > 0
        on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
        do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
          details = jsonb_build_object('why', $3::text,
-           'affected', case when jsonb_array_length(a.details -> 'affected') < ${SHOWN_IN_DETAILS}
-                            then a.details -> 'affected' || $4::jsonb else a.details -> 'affected' end,
-           'total', (a.details ->> 'total')::int + 1)
-       where $8 <> 'parcel_stopped' or not exists (
-         select from alert_affected f where f.alert_id = a.id and f.shipment_id = $7::uuid and f.outcome = 'parcel_stopped')
+           'affected', a.details -> 'affected' || coalesce(
+             (select jsonb_agg(one order by place) from fresh
+              where place <= ${SHOWN_IN_DETAILS} - jsonb_array_length(a.details -> 'affected')), '[]'),
+           'total', (a.details ->> 'total')::int + (select count(*) from fresh))
        returning a.id
      )
      insert into alert_affected (alert_id, order_id, reservation_id, shipment_id, outcome, units)
-     select id, $5::uuid, $6::uuid, $7::uuid, $8, $9::int from raised`,
-    [
-      productId,
-      warehouseId,
-      why,
-      JSON.stringify(affected),
-      orderId,
-      reservationId,
-      shipmentId,
-      outcome,
-      units,
-      kind,
-    ],
+     select r.id, (one ->> 'orderId')::uuid, (one ->> 'reservationId')::uuid, (one ->> 'shipmentId')::uuid, one ->> 'outcome', (one ->> 'units')::int
+     from raised r cross join fresh order by place`,
+    [productId, warehouseId, why, kind, JSON.stringify(affected)],
   );
 }
 

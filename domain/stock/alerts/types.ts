@@ -26,12 +26,24 @@ export const ALERT_KINDS = {
   overstock: { title: 'More than the threshold is on hand', raisedBy: 'stock', severity: 'info' },
   transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program', severity: 'warning' },
   ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program', severity: 'critical' },
-  work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation', severity: 'warning' },
+  work_failed: {
+    title: 'Work on one thing failed by an error of its own data',
+    raisedBy: 'isolation',
+    severity: 'warning',
+  },
   expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program', severity: 'info' },
   recall: { title: 'Units that were promised are blocked', raisedBy: 'program', severity: 'warning' },
-  count_short: { title: 'A count did not find units that were promised', raisedBy: 'program', severity: 'warning' },
+  count_short: {
+    title: 'A count did not find units that were promised',
+    raisedBy: 'program',
+    severity: 'warning',
+  },
   attention: { title: 'An order needs a person', raisedBy: 'order', severity: 'of_reason' },
-  ledger_tampered: { title: 'The ledger or the audit log is not as it was sealed', raisedBy: 'seals', severity: 'critical' },
+  ledger_tampered: {
+    title: 'The ledger or the audit log is not as it was sealed',
+    raisedBy: 'seals',
+    severity: 'critical',
+  },
   reservation_stopped: {
     title: 'A confirmed reservation without an order neither ships nor is released',
     raisedBy: 'reservation',

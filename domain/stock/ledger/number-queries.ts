@@ -33,6 +33,8 @@ export interface NumberFacts extends StockKey {
   movedAfter: number;
   /** The newest absolute number of the row, or of a lot in it, is as of a later time. */
   isOvertaken: boolean;
+  /** That of the row itself is. */
+  isPlaceOvertaken: boolean;
   /** It is as of this time or a later one. */
   isInNewest: boolean;
   isFolded: boolean;
@@ -51,6 +53,7 @@ export function selectNumberFacts(
     'ledger.number_facts',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", ${utcMicros('n.as_of')} as "asOf",
             m.units as "movedAfter", coalesce(k.number_as_of > n.as_of, false) as "isOvertaken",
+            coalesce(s.number_as_of > n.as_of, false) as "isPlaceOvertaken",
             coalesce(k.number_as_of >= n.as_of, false) as "isInNewest", coalesce(n.as_of < f.horizon, false) as "isFolded"
      from unnest(${listOf(1, 'int')}, $2::int[], $3::timestamptz[]) as n (product_id, warehouse_id, as_of)
      join stock s on s.product_id = n.product_id and s.warehouse_id = n.warehouse_id

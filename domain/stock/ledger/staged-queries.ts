@@ -53,8 +53,11 @@ export async function selectIsSettled(
   return isSettled;
 }
 
-/** `undecided`: rows that could not be decided, since their stock row is missing or changed just now. */
-export type StagedOutcome = StagedCounts & { undecided: number };
+/**
+ * `undecided`: rows that could not be decided, since their stock row is missing or changed just now; `belowReserved`: rows that were
+ * rejected since less would be on hand than is reserved.
+ */
+export type StagedOutcome = StagedCounts & { undecided: number; belowReserved: number };
 
 /** The least time that a row of the batch is as of. */
 const oldest = (asOf: string) => `(
@@ -128,6 +131,23 @@ export async function meetsHoldsOfCounts(
     [feedId, after, upTo, asOf],
   );
   return meets;
+}
+
+/** Whether numbers of a `set` batch are newer than counts whose holds have ended since this transaction began. */
+export async function hasMetHoldsOfCounts(
+  tx: Transaction,
+  { feedId, after, upTo, asOf }: StagedBatch & Pick<StagedChanges, 'asOf'>,
+): Promise<boolean> {
+  const { met } = await one<{ met: boolean }>(
+    tx,
+    'ledger.staged_has_met_holds',
+    `select exists (
+       select from feed_changes c join quality_holds h on h.product_id = c.product_id and h.warehouse_id = c.warehouse_id
+       where h.cause = 'count' and h.updated_at >= now() and c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+         and coalesce(c.as_of, $4::timestamptz) >= h.as_of) as met`,
+    [feedId, after, upTo, asOf],
+  );
+  return met;
 }
 
 /** Locks the stock rows of a batch in the one lock order, for what is to be decided before `applyStaged`. */
@@ -234,7 +254,8 @@ export function applyStaged(
      select (select coalesce(sum(lines), 0) from counted) as applied,
             (select coalesce(sum(lines), 0) from batch where delta = 0 and refusal is null) as unchanged,
             coalesce(sum(lines) filter (where told is not null), 0) as rejected,
-            count(*) filter (where told is null) as undecided
+            count(*) filter (where told is null) as undecided,
+            count(*) filter (where told = 'BELOW_RESERVED') as "belowReserved"
      from decided`,
     [
       changes.feedId,

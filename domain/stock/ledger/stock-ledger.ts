@@ -27,6 +27,7 @@ import { leftByShortfalls } from './shortfalls';
 import {
   applyStaged,
   endHoldsOfStaged,
+  hasMetHoldsOfCounts,
   insertMissingStock,
   lockInOrder,
   lockStockOfStaged,
@@ -230,10 +231,14 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
       if (meetsHolds) await lockStockOfStaged(tx, changes);
       const released = meetsHolds ? await endHoldsOfStaged(tx, changes) : [];
-      const { undecided, ...counts } = await applyStaged(tx, changes.mode, changes);
+      const { undecided, belowReserved, ...counts } = await applyStaged(tx, changes.mode, changes);
       if (undecided > 0) return null;
-      // A count was approved since the look: its hold is to be ended first.
-      if (changes.mode === 'set' && !meetsHolds && (await meetsHoldsOfCounts(tx, changes))) return null;
+      if (changes.mode === 'set' && !meetsHolds) {
+        // A count was approved since the look: its hold is to be ended first.
+        if (await meetsHoldsOfCounts(tx, changes)) return null;
+        // Or its hold has ended again. Rows that are refused are not locked: they may have been for what it kept.
+        if (belowReserved > 0 && (await hasMetHoldsOfCounts(tx, changes))) return null;
+      }
       const products = [
         ...new Set([
           ...(await demand.products(tx)),

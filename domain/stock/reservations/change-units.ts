@@ -74,7 +74,10 @@ export function createUnitsChanger(options: UnitsChangerOptions): UnitsChanger {
       }
       const freed = fewer.flatMap((item) => linesToFree(kept, { ...item, location }));
       await closeLines(tx, freed);
-      await growLines(tx, id, plan?.allocations ?? []);
+      await growLines(
+        tx,
+        (plan?.allocations ?? []).map((units) => ({ ...units, reservationId: id })),
+      );
       await setReservationStatus(tx, [id], status);
       await stock.change(tx, entriesOf({ id, changeId, actor, freed, taken: plan?.allocations ?? [] }));
       return [];

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
-import type { Allocation, StockLevel } from '../ledger/types';
+import type { StockLevel } from '../ledger/types';
 import type { SourcingStrategy } from '../sourcing/types';
 import {
   Availability,
@@ -9,7 +9,7 @@ import {
   type ReservationPlan,
   type ReservationRequest,
 } from './plan-reservation';
-import { addToLines, selectReclaimableProducts } from './queries';
+import { addToLines, selectReclaimableProducts, type MoreUnits } from './queries';
 
 export type MoreUnitsRequest = Pick<ReservationRequest, 'orderId' | 'lines' | 'shipTo' | 'warehouse'>;
 
@@ -48,11 +48,7 @@ export async function reclaimableOf(tx: Transaction, { missing }: ReservationPla
   return missing.size === 0 ? [] : [...(await selectReclaimableProducts(tx, [...missing.keys()]))];
 }
 
-/** Lets a reservation keep further units. The caller has its lock; the stock itself is changed through the ledger. */
-export async function growLines(
-  tx: Transaction,
-  reservationId: string,
-  units: readonly Allocation[],
-): Promise<void> {
-  if (units.length > 0) await addToLines(tx, reservationId, units);
+/** Lets reservations keep further units. The caller has their locks; the stock itself is changed through the ledger. */
+export async function growLines(tx: Transaction, units: readonly MoreUnits[]): Promise<void> {
+  if (units.length > 0) await addToLines(tx, units);
 }

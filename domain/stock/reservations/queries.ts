@@ -44,6 +44,19 @@ export function selectOrderReservationsForUpdate(
   return many<ReservationRow>(tx, 'reservations.lock_of_order', lockThenRead('order_id = $1'), [orderId]);
 }
 
+/** These reservations and all those of these orders, locked. */
+export function selectReservationsAndOfOrdersForUpdate(
+  tx: Transaction,
+  { ids, orderIds }: { ids: readonly string[]; orderIds: readonly string[] },
+): Promise<ReservationRow[]> {
+  return many<ReservationRow>(
+    tx,
+    'reservations.lock_with_orders',
+    lockThenRead(`id = any (${listOf(1, 'uuid')}) or order_id = any (${listOf(2, 'uuid')})`),
+    [ids, orderIds],
+  );
+}
+
 /** Products among these on which an unpaid reservation is past due and can be freed. */
 export async function selectReclaimableProducts(
   on: Queryable,
@@ -114,21 +127,23 @@ export function reduceOpenLines(tx: Transaction, lines: readonly OpenLine[]): Pr
   );
 }
 
-/** Further units of a reservation, by line. */
-export function addToLines(
-  tx: Transaction,
-  reservationId: string,
-  units: readonly Allocation[],
-): Promise<number> {
+/** Further units of a reservation, at one place. */
+export interface MoreUnits extends Allocation {
+  reservationId: string;
+}
+
+/** Further units of reservations, by line. Each line once. */
+export function addToLines(tx: Transaction, units: readonly MoreUnits[]): Promise<number> {
   return execute(
     tx,
     'reservations.add_to_lines',
     `insert into reservation_lines as l (reservation_id, product_id, warehouse_id, quantity, open_quantity)
-     select $1, product, warehouse, quantity, quantity from unnest($2::int[], $3::int[], $4::int[]) as u (product, warehouse, quantity)
+     select reservation, product, warehouse, quantity, quantity
+     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) as u (reservation, product, warehouse, quantity)
      on conflict (reservation_id, product_id, warehouse_id) do update
      set quantity = l.quantity + excluded.quantity, open_quantity = l.open_quantity + excluded.open_quantity`,
     [
-      reservationId,
+      units.map((u) => u.reservationId),
       units.map((u) => u.productId),
       units.map((u) => u.warehouseId),
       units.map((u) => u.quantity),

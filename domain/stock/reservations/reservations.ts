@@ -3,6 +3,7 @@ import { measureExpiries, type Expiries } from '../../../platform/database/effec
 import {
   reduceOpenLines,
   selectOpenLines,
+  selectReservationsAndOfOrdersForUpdate,
   selectOrderReservationsForUpdate,
   selectReservationsForUpdate,
   updateReservationsExpired,
@@ -13,6 +14,7 @@ import {
 import type { ReservationStatus } from './types';
 
 export { selectOrderReservationsForUpdate as lockOrderReservations };
+export { selectReservationsAndOfOrdersForUpdate as lockReservationsAndOfOrders };
 export type { OpenLine, ReservationRow };
 
 /** Locks reservations by id: the first locks of every transaction that changes one. */

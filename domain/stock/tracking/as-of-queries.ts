@@ -1,5 +1,6 @@
 import { many, type Queryable } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
+import { utcMicros } from '../../../platform/database/pages';
 import type { StockKey } from '../ledger/types';
 import { EFFECTS_AFTER, lotsMovedAfterSql } from './moved-after-sql';
 import { GIVEN_UP_SERIAL_STATUSES, type SerialStatus } from './types';
@@ -26,18 +27,21 @@ export interface LotAsOf {
   quantity: number;
   /** Of `quantity`, on quality hold. */
   held: number;
+  /** As of when a later absolute number of it is true: RFC 3339, UTC, with microseconds; null: there is none. */
+  overtakenAsOf: string | null;
 }
 
-/** Lots of places that have units now or had any as of a time. The caller holds the stock rows' locks, or asks only for a look. */
+/** Lots of places that have units now, or had any as of a time, or have a later number. The caller holds the stock rows' locks, or asks only for a look. */
 export function selectLotsAsOf(on: Queryable, places: readonly PlaceAsOf[]): Promise<LotAsOf[]> {
   return many<LotAsOf>(
     on,
     'tracking.lots_as_of',
     `with moved as (${lotsMovedAfterSql(PLACES)})
-     select l.product_id as "productId", m.code, m.code_key as key, (l.quantity - coalesce(v.units, 0))::int as then, l.quantity, l.held
+     select l.product_id as "productId", m.code, m.code_key as key, (l.quantity - coalesce(v.units, 0))::int as then, l.quantity, l.held,
+       case when l.number_as_of > n.as_of then ${utcMicros('l.number_as_of')} end as "overtakenAsOf"
      from ${PLACES} join lots l on l.product_id = n.product_id and l.warehouse_id = n.warehouse_id
      join product_lots m on m.id = l.master_id left join moved v on v.lot_id = l.id
-     where l.quantity > 0 or coalesce(v.units, 0) <> 0
+     where l.quantity > 0 or coalesce(v.units, 0) <> 0 or l.number_as_of > n.as_of
      order by l.product_id, l.expires_on nulls last, l.id`,
     parameters(places),
   );

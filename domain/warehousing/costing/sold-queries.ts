@@ -87,7 +87,7 @@ export interface SoldRow {
 const SOLD_COLUMNS = `c.id, ${utcMicros('c.at')} as at, p.sku, c.shipment_id as "shipmentId", c.order_id as "orderId",
   c.reservation_id as "reservationId", c.units, c.currency, c.costed::text as costed, c.cost::text as "costMinor"`;
 
-/** In the order in which they left, those after `after`. */
+/** In the order in which they left, those after `after`: of the ledger these are read, by the index of what left. */
 export function selectSold(
   on: Queryable,
   { from, to }: { from: string; to: string },
@@ -97,7 +97,7 @@ export function selectSold(
     on,
     'costing.sold',
     `with sold as materialized (
-       ${SOLD} and ($3::timestamptz is null or (t.at, t.id) > ($3, $4::bigint)) order by t.at, t.id limit $5 offset $6
+       ${SOLD} and (t.at, t.id) > (coalesce($3::timestamptz, $1::timestamptz), coalesce($4::bigint, 0)) order by t.at, t.id limit $5 offset $6
      ), ${COSTED}
      select ${SOLD_COLUMNS} from costed c join products p on p.id = c.product_id order by c.at, c.id`,
     [from, to, page.after?.at ?? null, page.after?.id ?? null, page.limit, page.offset],

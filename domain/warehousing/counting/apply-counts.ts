@@ -42,6 +42,7 @@ export interface HowToApply {
 interface CountedLine {
   row: LineRow;
   key: StockKey;
+  /** Without what differs of lots that have later numbers. */
   counted: number;
   countedAt: string;
   there: { level: StockLevel; facts: NumberFacts; units: UnitsOfLine } | undefined;
@@ -108,7 +109,7 @@ export async function applyCounts(
     outcomes.flatMap(({ line }) => unitsToWrite(line)),
   );
   await wakeOthers(tx, sheet, decisions);
-  if (outcomes.some(({ line, outcome }) => outcome.status === 'resolving' && line.row.holdId === null)) {
+  if (outcomes.some(({ line, outcome }) => isNewlyResolving(line, outcome))) {
     // In case this process dies before it settles the count itself.
     await enqueue(tx, [{ topic: 'count.settle', key: sheet.sheetId }]);
   }
@@ -121,6 +122,10 @@ export async function applyCounts(
       lotted.map(({ line: { key } }) => key),
     );
   await taken?.write();
+}
+
+function isNewlyResolving({ row, isEnded }: CountedLine, { status }: LineOutcome): boolean {
+  return status === 'resolving' && (row.holdId === null || isEnded);
 }
 
 /**
@@ -192,7 +197,8 @@ async function readWhatCountsMeet(
     }
     const read = { lots: lots.get(productId) ?? [], serials };
     const units = await compareUnits(tx, { ...place, counted: one.counted }, read, known);
-    seen.push({ ...one, ...held, there: { level, facts: met, units } });
+    const counted = one.counted - units.superseded;
+    seen.push({ ...one, counted, ...held, there: { level, facts: met, units } });
   }
   return seen;
 }
@@ -220,10 +226,12 @@ async function decideLine(
   { tolerance, resolveReserved }: HowToApply,
 ): Promise<LineOutcome> {
   if (!there) return { status: 'approved', code: null, variance: 0 };
-  if (isEnded) return { status: 'superseded', code: null, variance: null };
   const { level, facts, units } = there;
+  const isOvertaken = isOvertakenAsAWhole(row, facts, units);
+  if (isEnded && (isOvertaken || !facts.isOvertaken))
+    return { status: 'superseded', code: null, variance: null };
   if (facts.isFolded) return { status: 'review', code: 'ASOF_BEFORE_RETENTION', variance: null };
-  const decision = decideNumber({ ...facts, onHand: level.onHand }, counted);
+  const decision = decideNumber({ ...facts, isOvertaken, onHand: level.onHand }, counted);
   if (decision.outcome === 'superseded') return { status: 'superseded', code: null, variance: null };
   const { delta: variance } = decision;
   const off = [
@@ -237,7 +245,7 @@ async function decideLine(
   const without = { onHand: level.onHand, reserved: level.reserved - kept - overtaken.kept };
   const problem = approvalProblem(without, variance);
   const unfit = unitsProblem(units);
-  const isResolving = row.status === 'resolving';
+  const isResolving = row.status === 'resolving' && !isEnded;
   if (problem !== 'BELOW_RESERVED' || !(isResolving || resolveReserved)) {
     const code = problem ?? unfit;
     return { status: code ? 'review' : 'approved', code, variance };
@@ -249,6 +257,15 @@ async function decideLine(
   const isCovered = level.onHand + variance >= (await unitsOnHold(tx, key)) - overtaken.open;
   const resolves = isCovered && !hasNewer;
   return { status: resolves ? 'resolving' : 'review', code: problem, variance };
+}
+
+/**
+ * Whether later numbers leave nothing of a count. Where it tells of each lot, a later number of one supersedes what was counted of that lot.
+ * What was read off of serial numbers is of the whole place.
+ */
+function isOvertakenAsAWhole({ serialised }: LineRow, facts: NumberFacts, units: UnitsOfLine): boolean {
+  if (facts.isPlaceOvertaken || !facts.isOvertaken) return facts.isPlaceOvertaken;
+  return !units.tellsLots || serialised || units.lots.every((lot) => lot.superseded);
 }
 
 /** What reserves the units of lines below it. */
@@ -267,20 +284,21 @@ async function reservedUnits(
 async function keepMissing(
   tx: Transaction,
   { sheetId }: Sheet,
-  { row: { holdId, decidedBy }, key, counted, countedAt, there, overtaken }: CountedLine,
+  { row: { holdId, decidedBy }, key, counted, countedAt, there, isEnded, overtaken }: CountedLine,
   actor: string | null,
 ): Promise<string> {
   if (!there) throw new Error('nothing is reserved where there is no stock');
-  const { facts, level } = there;
+  const { facts, level, units } = there;
   const missing = level.onHand - facts.movedAfter - counted;
-  if (holdId !== null) {
+  if (holdId !== null && !isEnded) {
     await fitCountHold(tx, key, { holdId, missing });
     return holdId;
   }
   return holdMissing(tx, key, {
     quantity: missing,
     free: unreserved(level) + overtaken.kept,
-    asOf: countedAt,
+    // The numbers of lots that have superseded a part of the count do not end the rest.
+    asOf: [countedAt, units.overtakenAsOf ?? countedAt].sort().at(-1) ?? countedAt,
     reason: `${missing} units were not found (count ${sheetId})`,
     actor: actor ?? decidedBy ?? 'system',
   });

@@ -11,8 +11,10 @@ export interface LotCount {
 }
 
 export interface LotVariance extends LotCount {
-  /** counted, less what the ledger says of the lot as of the count. */
+  /** counted, less what the ledger says of the lot as of the count; 0 of one that is superseded. */
   variance: number;
+  /** A later absolute number of this lot is known: nothing of it is changed. */
+  superseded: boolean;
   /** As it is now; undefined: it is not there. */
   lot: LotAsOf | undefined;
 }
@@ -26,7 +28,8 @@ export function lotVariances(counted: readonly LotCount[], known: readonly LotAs
     .map(({ key, code }): LotCount => ({ key, code, expiresOn: null, counted: 0 }));
   return [...counted, ...unseen].map((count) => {
     const lot = byKey.get(count.key);
-    return { ...count, lot, variance: count.counted - (lot?.then ?? 0) };
+    const superseded = lot ? lot.overtakenAsOf !== null : false;
+    return { ...count, lot, superseded, variance: superseded ? 0 : count.counted - (lot?.then ?? 0) };
   });
 }
 

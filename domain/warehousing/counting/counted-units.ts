@@ -161,6 +161,10 @@ export interface UnitsOfLine {
   /** It was counted lot by lot. */
   tellsLots: boolean;
   lots: LotVariance[];
+  /** Units of which lots with later numbers differ from what was counted of them, signed: they are no part of the variance. */
+  superseded: number;
+  /** As of when the latest of those numbers is true; null: there is none. */
+  overtakenAsOf: string | null;
   serials: SerialVariance;
   /** Numbers that were found are known to be elsewhere by now. */
   isElsewhere: boolean;
@@ -183,5 +187,18 @@ export async function compareUnits(
       ? serialVariance(told.serials, units.serials.get(productId) ?? [])
       : { missing: [], found: [] };
   const known = serials.found.length > 0 ? await findFoundSerials(tx, productId, serials.found) : [];
-  return { tellsLots, lots, serials, isElsewhere: elsewhere(known, warehouseId).length > 0, known };
+  const overtaken = lots.filter((lot) => lot.superseded);
+  return {
+    tellsLots,
+    lots,
+    superseded: overtaken.reduce((sum, { counted: units, lot }) => sum + units - (lot?.then ?? 0), 0),
+    overtakenAsOf:
+      overtaken
+        .flatMap(({ lot }) => lot?.overtakenAsOf ?? [])
+        .sort()
+        .at(-1) ?? null,
+    serials,
+    isElsewhere: elsewhere(known, warehouseId).length > 0,
+    known,
+  };
 }

@@ -32,7 +32,7 @@ const SHEET = `
         where h.id = l.hold_id) end,
       'lots', case when p.lot_tracked or exists (select from count_line_lots k where k.sheet_id = l.sheet_id and k.product_id = l.product_id) then (
         select coalesce(json_agg(json_build_object('code', k.code, 'expected', case when shown then k.expected end, 'counted', k.counted,
-          'variance', case when shown then k.variance end) order by k.code_key), '[]')
+          'variance', case when shown then k.variance end, 'superseded', k.superseded) order by k.code_key), '[]')
         from count_line_lots k where k.sheet_id = l.sheet_id and k.product_id = l.product_id) end,
       'serials', case when l.serials is not null then json_build_object('counted', l.serials,
         'missing', case when shown then l.missing_serials end, 'found', case when shown then l.found_serials end) end) order by p.sku)
@@ -183,6 +183,7 @@ export interface LotToRecord {
   expiresOn: string | null;
   counted: number;
   variance: number;
+  superseded: boolean;
 }
 
 export interface SerialsToRecord {

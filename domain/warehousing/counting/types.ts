@@ -78,8 +78,10 @@ export interface CountedLotView {
   /** On hand when the sheet was made; 0: the lot was not on it. */
   expected: number | null;
   counted: number | null;
-  /** counted, less what the ledger says of the lot as of `countedAt`. */
+  /** counted, less what the ledger says of the lot as of `countedAt`; 0 of one that is superseded. */
   variance: number | null;
+  /** A later absolute number of this lot is known: nothing of it is changed. */
+  superseded: boolean;
 }
 
 export interface CountedSerialsView {

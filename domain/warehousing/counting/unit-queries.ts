@@ -30,7 +30,7 @@ export async function resetLots(
   await execute(
     tx,
     'counting.reset_lots',
-    'update count_line_lots set counted = null, variance = null where sheet_id = $1 and product_id = any ($2::int[])',
+    'update count_line_lots set counted = null, variance = null, superseded = false where sheet_id = $1 and product_id = any ($2::int[])',
     [sheetId, productIds],
   );
 }
@@ -55,11 +55,12 @@ function upsertLots(
   return execute(
     tx,
     'counting.upsert_lots',
-    `insert into count_line_lots (sheet_id, product_id, code_key, code, expires_on, expected, counted, variance)
-     select $1, product_id, code_key, code, expires_on, 0, counted, variance
-     from unnest($2::int[], $3::text[], $4::text[], $5::date[], $6::int[], $7::int[])
-       as n (product_id, code_key, code, expires_on, counted, variance)
-     on conflict (sheet_id, product_id, code_key) do update set counted = excluded.counted, variance = excluded.variance`,
+    `insert into count_line_lots (sheet_id, product_id, code_key, code, expires_on, expected, counted, variance, superseded)
+     select $1, product_id, code_key, code, expires_on, 0, counted, variance, superseded
+     from unnest($2::int[], $3::text[], $4::text[], $5::date[], $6::int[], $7::int[], $8::boolean[])
+       as n (product_id, code_key, code, expires_on, counted, variance, superseded)
+     on conflict (sheet_id, product_id, code_key) do update
+     set counted = excluded.counted, variance = excluded.variance, superseded = excluded.superseded`,
     [
       sheetId,
       lots.map((l) => l.productId),
@@ -68,6 +69,7 @@ function upsertLots(
       lots.map((l) => l.expiresOn),
       lots.map((l) => l.counted),
       lots.map((l) => l.variance),
+      lots.map((l) => l.superseded),
     ],
   );
 }

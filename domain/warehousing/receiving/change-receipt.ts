@@ -64,7 +64,7 @@ export function reverseReceipt(access: StockAccess, change: ReceiptChange): Prom
 
 /**
  * Corrects what a receipt says came: quantities, costs, lots, serial numbers. It takes effect as of when the receipt came: a newer absolute
- * number of the stock, or of the line's lot (a count, a `setTo`, a feed) has seen what really came, and stays what it is. The same change again changes nothing.
+ * number of the stock, or of a lot (a count, a `setTo`, a feed) has seen what really came there, and stays what it is. The same change again changes nothing.
  *
  * @throws NOT_FOUND; RECEIPT_REVERSED; NO_SUCH_LINE, LOT_REQUIRED, NOT_TRACKED, SERIALS_REQUIRED, SERIAL_NOT_THERE, UNITS_NAMED_TWICE with
  * `line`; UNITS_HAVE_LEFT with `sku` and `there` when units that did not come, or came in another lot, are not there and free;
@@ -173,7 +173,11 @@ async function apply(
 }
 
 /** A line with what of it moves. */
-type MovedLine = ChangedLine & { moves: LineMoves };
+type MovedLine = ChangedLine & {
+  moves: LineMoves;
+  /** Of its units of before, those that a number of their lot has taken off, and that are said to have come all the same. */
+  takenOff: number;
+};
 
 /** What moves of each line: what newer absolute numbers of its place, or of its lots, have not seen. */
 async function withMoves(
@@ -195,15 +199,18 @@ async function withMoves(
   const numbered = found.map(({ place }) => lots[place]);
   const isNumbered = (productId: number, code: string | null) =>
     numbered.some((lot) => lot?.productId === productId && lot.code === code);
-  return changed.map((line) => {
-    const { productId } = line.before;
-    const moves = movesOf(line, {
-      place: places.has(productId),
-      from: isNumbered(productId, line.before.lotCode),
-      to: isNumbered(productId, line.after.lotCode),
-    });
-    return { ...line, moves };
-  });
+  const moved: MovedLine[] = [];
+  for (const line of changed) {
+    const { productId, lotCode, quantity } = line.before;
+    const from = isNumbered(productId, lotCode);
+    const to = isNumbered(productId, line.after.lotCode);
+    const moves = movesOf(line, { place: places.has(productId), from, to });
+    // They come into another lot, at what the receipt says that they cost.
+    const comesAnew = from && lotCode !== null && moves.comes > 0;
+    const left = comesAnew ? await unitsOfLot(tx, { productId, warehouseId }, lotCode) : quantity;
+    moved.push({ ...line, moves, takenOff: quantity - Math.min(quantity, left) });
+  }
+  return moved;
 }
 
 interface Move {
@@ -316,12 +323,13 @@ interface ProductCostChange extends CostChange {
  */
 function costChanges(lines: readonly MovedLine[]): ProductCostChange[] {
   const sums = new Map<number, ProductCostChange>();
-  for (const { before, after, moves } of lines) {
+  for (const { before, after, moves, takenOff } of lines) {
     const { productId, sku } = before;
     const none = { productId, sku, currency: null, quantity: 0, moved: 0, valueMinor: 0n, counted: 0 };
     const sum: ProductCostChange = sums.get(productId) ?? none;
     sums.set(productId, sum);
     sum.moved += moves.units;
+    if (before.unitCostMinor !== null && before.currency !== null) sum.counted -= takenOff;
     if (costOf(after.quantity, after.unitCostMinor ?? 0) > LARGEST_AMOUNT) throw amountOverflow(sku);
     for (const [line, sign] of [
       [before, -1],

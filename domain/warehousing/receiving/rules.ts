@@ -202,7 +202,7 @@ export function changedLines<Line extends CorrectableLine>(
 
 /** What of a line moves when it is changed. */
 export interface LineMoves {
-  /** No unit comes or goes: a newer absolute number has seen what came. */
+  /** No unit comes or goes: newer absolute numbers have seen what came. */
   isCounted: boolean;
   /** Units that come or go, signed. */
   units: number;
@@ -211,7 +211,13 @@ export interface LineMoves {
   comes: number;
 }
 
+const NOTHING: LineMoves = { isCounted: true, units: 0, leaves: 0, comes: 0 };
+
 /**
+ * What moves is a correction as of when the receipt came, of each lot for itself: what a number of that time or later says of a lot has seen
+ * what is in it, and says nothing of another lot. A number of the whole place fixes how many units there are; which lots they are in it does
+ * not say.
+ *
  * @param numbered an absolute number as of when the receipt came, or later, is known of the place, of the lot of before, of the lot of now
  */
 export function movesOf(
@@ -220,17 +226,21 @@ export function movesOf(
 ): LineMoves {
   const difference = after.quantity - before.quantity;
   const { lotCode: to } = after;
-  const isLotted = before.lotTracked && to !== null;
-  const isCounted = numbered.place || (isLotted && numbered.from);
-  if (!isLotted) return { isCounted, units: isCounted ? 0 : difference, leaves: 0, comes: 0 };
+  if (!before.lotTracked || to === null)
+    return numbered.place ? NOTHING : { ...NOTHING, isCounted: false, units: difference };
   // Units of before the product was kept by lot are in none.
   if (isSameLot(to, before) || before.lotCode === null) {
-    if (isCounted) return { isCounted, units: 0, leaves: 0, comes: 0 };
+    if (numbered.place || numbered.from) return NOTHING;
     const comes = numbered.to ? 0 : Math.max(0, difference);
     const leaves = Math.max(0, -difference);
-    return { isCounted, units: comes - leaves, leaves, comes };
+    return { isCounted: false, units: comes - leaves, leaves, comes };
   }
-  const comes = numbered.to && !numbered.place ? 0 : after.quantity;
-  if (isCounted) return { isCounted, units: 0, leaves: before.quantity, comes };
-  return { isCounted, units: comes - before.quantity, leaves: before.quantity, comes };
+  if (numbered.place) {
+    // How many units are in the wrong lot is known by a number of its own.
+    if (numbered.from) return NOTHING;
+    return { ...NOTHING, leaves: before.quantity, comes: after.quantity };
+  }
+  const leaves = numbered.from ? 0 : before.quantity;
+  const comes = numbered.to ? 0 : after.quantity;
+  return { isCounted: leaves + comes === 0, units: comes - leaves, leaves, comes };
 }

@@ -1,4 +1,4 @@
--- The stream of events: rows that say what happened, numbered once they have committed (docs/decisions/0069-events-are-numbered-after-they-commit.md).
+-- The stream of events: rows that say what happened, numbered once they have committed (docs/decisions/0067-events-are-numbered-after-they-commit.md).
 
 -- Histories of orders get an id, by which they are found in the order in which they were written. Null: written before.
 create sequence order_events_id_seq;
