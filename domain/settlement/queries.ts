@@ -274,6 +274,18 @@ export function sumLate(
   );
 }
 
+/** By which end of another run a run was summed; null: its parts are not all done. */
+export async function selectSummedBase(on: Queryable, jobId: string): Promise<number | null> {
+  const { base } = await one<{ base: number | null }>(
+    on,
+    'settlement.summed_base',
+    `select case when not exists (select from settlement_parts p where p.job_id = r.job_id and not p.done) then r.base end as base
+     from settlement_runs r where r.job_id = $1`,
+    [jobId],
+  );
+  return base;
+}
+
 /** Rows that all parts of a run have read. */
 export async function selectRowsRead(on: Queryable, jobId: string): Promise<number> {
   const { rows } = await one<{ rows: number }>(

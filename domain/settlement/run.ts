@@ -28,6 +28,7 @@ import {
   selectPid,
   selectRowsRead,
   selectRunForUpdate,
+  selectSummedBase,
   settleDays,
   sumDays,
   sumLate,
@@ -122,18 +123,22 @@ export async function reportSummed(db: Database, jobId: string): Promise<boolean
 }
 
 /**
- * Ends a run whose parts are all done: its file stands, and its days are settled, in one transaction. Null: another run about the same money
- * has ended meanwhile, so its parts are to be summed anew.
+ * Ends a run whose parts are all done: its file stands, and its days are settled, in one transaction. Null: they are not, or not any more,
+ * since another run about the same money has ended meanwhile: the run is to be begun and summed anew. Safe to repeat, also where the
+ * answer was lost.
  *
  * @param parts as of `beginSettlement`
  */
 export async function finishSettlement(db: Database, jobId: string, parts: number): Promise<JobView | null> {
+  const base = await selectSummedBase(db, jobId);
   const file = await digestOf(db, jobId);
   return db.retrying(async (tx) => {
     await lockEnds(tx);
     const run = await selectRunForUpdate(tx, jobId);
     const job = await readJob(tx, jobId);
     if (job && jobHasEnded(job.status)) return job;
+    // An earlier try has begun the sums anew, or another one while this one read the lines: each time by a later base.
+    if (base === null || run.base !== base) return null;
     if (await existsLater(tx, jobId)) {
       await beginSums(tx, jobId, { ...run, parts });
       return null;

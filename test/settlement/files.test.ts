@@ -174,6 +174,28 @@ test('jobs that overlap, at once, have each row in one file', async () => {
   );
 });
 
+test('a job whose answer is lost, as it is to be summed anew, has its rows all the same', async () => {
+  await enter(shop.db, { day: '2026-06-10', minor: 1 });
+  await enter(shop.db, { day: '2026-07-10', minor: 2 });
+  const [june, both] = [await ask(shop.db, JUNE), await ask(shop.db, { ...JUNE, to: JULY.to })];
+  for (const jobId of [june, both]) await sumAll(shop.db, jobId);
+  await carryOut(shop.db, june);
+  // The second is a try of the same activity: the worker died before it could tell of the first.
+  for (let tries = 0; tries < 2; tries++) expect(await finishSettlement(shop.db, both, PARTS)).toBeNull();
+  expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
+});
+
+test('two that end a job at once, as it is to be summed anew, do not end it with what was summed before', async () => {
+  await enter(shop.db, { day: '2026-06-10', minor: 1 });
+  await enter(shop.db, { day: '2026-07-10', minor: 2 });
+  const [june, both] = [await ask(shop.db, JUNE), await ask(shop.db, { ...JUNE, to: JULY.to })];
+  for (const jobId of [june, both]) await sumAll(shop.db, jobId);
+  await carryOut(shop.db, june);
+  const ends = await Promise.all([1, 2].map(() => finishSettlement(shop.db, both, PARTS)));
+  expect(ends).toEqual([null, null]);
+  expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
+});
+
 test('a job that dies anywhere, and begins anew, ends with the same bytes', async () => {
   const random = seededRandom();
   for (const id of ['acme', 'bolt']) await addMerchant(shop.db, id);
