@@ -340,34 +340,6 @@ export async function existsLater(on: Queryable, jobId: string): Promise<boolean
   return later;
 }
 
-/** The days of a run are settled up to its cut, and so are days that were settled before: what came late of them is in its file. */
-export async function settleDays(tx: Transaction, jobId: string): Promise<void> {
-  await execute(
-    tx,
-    'settlement.settle_days',
-    `insert into settlement_days (merchant_id, currency, day, cut)
-     select m.id, r.currency, d.day::date, r.cut
-     from settlement_runs r join merchants m on r.merchant_id is null or m.id = r.merchant_id
-     cross join lateral generate_series(r.from_day::timestamp, r.to_day::timestamp, interval '1 day') as d (day)
-     where r.job_id = $1 and r.currency is not null
-     on conflict (merchant_id, currency, day) do update set cut = excluded.cut where settlement_days.cut < excluded.cut`,
-    [jobId],
-  );
-  await execute(
-    tx,
-    'settlement.move_days_on',
-    `update settlement_days d set cut = r.cut from settlement_runs r
-     where r.job_id = $1 and d.currency = r.currency and (r.merchant_id is null or d.merchant_id = r.merchant_id) and d.cut < r.cut`,
-    [jobId],
-  );
-  await execute(
-    tx,
-    'settlement.finish',
-    `update settlement_runs set finished = nextval('settlement_ends') where job_id = $1`,
-    [jobId],
-  );
-}
-
 export async function selectPid(tx: Transaction): Promise<number> {
   const { pid } = await one<{ pid: number }>(tx, 'settlement.backend', 'select pg_backend_pid() as pid');
   return pid;

@@ -29,13 +29,13 @@ import {
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
-  settleDays,
   sumDays,
   sumLate,
   updateBase,
   updateCut,
 } from './queries';
 import { partsOf } from './rules';
+import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
 
 /** The part of what came late. */
 const LATE = 0;
@@ -69,6 +69,7 @@ async function beginSums(
   await updateBase(tx, jobId);
   await deleteParts(tx, jobId);
   await deleteSums(tx, jobId);
+  await settleDaysOfNewMerchants(tx, jobId);
   if (currency !== null) await insertParts(tx, jobId, partsOf({ from, to }, parts));
 }
 

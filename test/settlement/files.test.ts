@@ -96,6 +96,23 @@ describe('what comes late', () => {
     ]);
   });
 
+  test('of a merchant who was not there when the file was made is in the next file as well', async () => {
+    await enter(shop.db, { day: '2026-06-10', minor: 1 });
+    await settle(shop.db, JUNE);
+    // Of a product that it took over, posted by the backfill; or its day has not ended yet where it is.
+    await addMerchant(shop.db, 'new');
+    await enter(shop.db, { merchant: 'new', day: '2026-06-20', minor: 500 });
+    await enter(shop.db, { merchant: 'new', day: '2026-07-02', minor: 70 });
+    await enter(shop.db, { merchant: 'new', day: '2026-05-02', minor: 9 });
+    expect(await settle(shop.db, JULY)).toEqual([
+      'new,2026-06-20,5.00,0.00,5.00,1',
+      'new,2026-07-02,0.70,0.00,0.70,1',
+    ]);
+    expect(await settle(shop.db, { from: '2026-05-01', to: '2026-07-31' })).toEqual([
+      'new,2026-05-02,0.09,0.00,0.09,1',
+    ]);
+  });
+
   test('and was being written when the cut was made is not lost', async () => {
     await enter(shop.db, { day: '2026-06-10', minor: 1 });
     let end = (): void => undefined;
