@@ -40,6 +40,8 @@ import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
 /** The part of what came late. */
 const LATE = 0;
 const PAGE = 5_000;
+/** Days of all merchants, and rows that are counted, may be more than fit in the time of a statement of the pool. */
+const LONG = { outsidePool: true } as const;
 
 /**
  * Marks a job as running and fixes what it sees: rows that are committed now, whatever is committed later. Returns the numbers of its parts,
@@ -55,8 +57,8 @@ export async function beginSettlement(db: Database, jobId: string, parts: number
     const run = await selectRunForUpdate(tx, jobId);
     if (run.cut === null) await updateCut(tx, jobId);
     if (run.base === null) await beginSums(tx, jobId, { ...run, parts });
-  });
-  const found = await selectParts(db, jobId);
+  }, LONG);
+  const found = await db.retrying((tx) => selectParts(tx, jobId), LONG);
   await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId), total: found.total });
   return found.parts;
 }
@@ -154,7 +156,7 @@ export async function finishSettlement(db: Database, jobId: string, parts: numbe
         await deleteParts(inner, jobId);
       },
     );
-  });
+  }, LONG);
 }
 
 /** Ends a run that was cancelled, or cannot go on: it has no file, and settles nothing. */

@@ -3,11 +3,12 @@ import { Client } from 'pg';
 import { readJob } from '../../domain/jobs/jobs';
 import { beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
 import { requestSettlement } from '../../domain/settlement/settlement';
-import { one } from '../../platform/database/database';
+import { one, openDatabase } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addMerchant } from '../money/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { seededRandom } from '../support/random';
+import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { ask, cancel, carryOut, enter, fileOf, linesOf, PARTS, settle, sumAll } from './support';
 
@@ -274,6 +275,20 @@ test('a statement that runs is ended where that is forced', async () => {
     expect(await summed).toBe(false);
   } finally {
     await holder.end();
+  }
+});
+
+test('a job whose days take longer than a statement of the pool may is completed', async () => {
+  await enter(shop.db, { day: '2026-06-10', minor: 1 });
+  await shop.db.pool.query(
+    `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.6); return null; end $$;
+     create trigger slow before insert on settlement_days for each statement execute function slow()`,
+  );
+  const brief = openDatabase({ url: shop.url, poolSize: 4, log: testLogger(), statementTimeoutMs: 400 });
+  try {
+    expect(linesOf(await carryOut(brief, await ask(brief)))).toHaveLength(1);
+  } finally {
+    await brief.close();
   }
 });
 
