@@ -340,12 +340,24 @@ export async function existsLater(on: Queryable, jobId: string): Promise<boolean
   return later;
 }
 
-export async function selectPid(tx: Transaction): Promise<number> {
-  const { pid } = await one<{ pid: number }>(tx, 'settlement.backend', 'select pg_backend_pid() as pid');
-  return pid;
+/** The transaction that a connection is in. */
+export interface Backend {
+  /** Of the process that serves it */
+  pid: number;
+  /** When it began, to the microsecond. */
+  since: string;
 }
 
-/** Ends the statement that another connection runs. */
-export function cancelStatement(on: Queryable, pid: number): Promise<number> {
-  return execute(on, 'settlement.cancel_statement', 'select pg_cancel_backend($1)', [pid]);
+export function selectBackend(tx: Transaction): Promise<Backend> {
+  return one(tx, 'settlement.backend', 'select pg_backend_pid() as pid, now()::text as since');
+}
+
+/** Ends the statement that another connection runs, as long as that is in the same transaction: later it may be at something else. Of the same role. */
+export function cancelStatement(on: Queryable, { pid, since }: Backend): Promise<number> {
+  return execute(
+    on,
+    'settlement.cancel_statement',
+    'select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and xact_start = $2::timestamptz',
+    [pid, since],
+  );
 }

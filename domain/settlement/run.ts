@@ -22,10 +22,10 @@ import {
   insertParts,
   lockEnds,
   lockRuns,
+  selectBackend,
   selectCurrency,
   selectLines,
   selectParts,
-  selectPid,
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
@@ -97,8 +97,8 @@ export async function sumPart(
   while (!signal?.aborted) {
     const summed = await db
       .transaction(async (tx) => {
-        const pid = await selectPid(tx);
-        const cancel = () => void cancelStatement(db, pid).catch(() => undefined);
+        const backend = await selectBackend(tx);
+        const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
         force?.addEventListener('abort', cancel, { once: true });
         try {
           return (await sum(tx, { jobId, part, batch })) ?? { rows: 0, done: true };

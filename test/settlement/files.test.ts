@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { readJob } from '../../domain/jobs/jobs';
+import { cancelStatement, selectBackend } from '../../domain/settlement/queries';
 import { beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
 import { requestSettlement } from '../../domain/settlement/settlement';
 import { one, openDatabase } from '../../platform/database/database';
@@ -275,6 +276,26 @@ test('a statement that runs is ended where that is forced', async () => {
     expect(await summed).toBe(false);
   } finally {
     await holder.end();
+  }
+});
+
+test('a statement that a connection runs later is not ended', async () => {
+  const single = openDatabase({ url: shop.runtimeUrl, poolSize: 1, log: testLogger() });
+  try {
+    const past = await single.transaction(selectBackend);
+    const asked = single.transaction(async (tx) => {
+      const now = await selectBackend(tx);
+      expect(now.pid).toBe(past.pid);
+      const running = tx.query({ name: 'test.sleep', text: 'select pg_sleep(1)' });
+      expect(await cancelStatement(shop.db, past)).toBe(0);
+      await running;
+      const next = tx.query({ name: 'test.sleep_long', text: 'select pg_sleep(20)' });
+      expect(await cancelStatement(shop.db, now)).toBe(1);
+      await next;
+    });
+    await expect(asked).rejects.toMatchObject({ code: '57014' });
+  } finally {
+    await single.close();
   }
 });
 
