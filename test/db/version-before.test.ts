@@ -11,6 +11,7 @@ import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { createEmptyDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
+import { beginBackfill } from '../support/post-money';
 import { scratchFolder, testLogger } from '../support/servers';
 import { openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from './support';
 
@@ -65,7 +66,7 @@ describe('workers of the version before, on this schema', () => {
   });
   afterEach(async () => {
     // They do not post money: the backfill does, once they have ended.
-    await shop.db.pool.query('update money_backfill set next_pass_at = clock_timestamp()');
+    await beginBackfill(shop.db);
     expect(await backfillMoney(shop.db)).toBeGreaterThan(0);
     await expectInvariants(shop.db);
   });
@@ -143,7 +144,7 @@ describe('workers of the version before, on this schema', () => {
     const made = { status: 'succeeded', gatewayRef: 're_1' } as const;
     await shop.db.transaction((tx) => settleRefund(tx, refundId, made));
     await tell('needs_response', new Date(Date.UTC(2026, 0, 1)));
-    await shop.db.pool.query('update money_backfill set next_pass_at = clock_timestamp()');
+    await beginBackfill(shop.db);
     await backfillMoney(shop.db);
     await expectInvariants(shop.db);
     await shop.db.pool.query(UPDATE_REFUND, [

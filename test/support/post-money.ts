@@ -10,3 +10,10 @@ export async function postMoneyAgain(db: Database): Promise<void> {
   const { rows } = await db.pool.query<{ id: string }>('select id from payments order by id');
   for (const { id } of rows) await db.transaction((tx) => postUnposted(tx, id));
 }
+
+/** As where the version before may still run: the backfill looks at all payments again, and begins with its first pass. */
+export async function beginBackfill(db: Database): Promise<void> {
+  await db.pool.query(
+    `update money_backfill set after = null, posted = 0, passes = 0, finished_at = null, next_pass_at = clock_timestamp()`,
+  );
+}

@@ -1,5 +1,6 @@
 import { literals } from '../../../platform/database/literals';
 import { TAKING_DISPUTE_STATUSES } from '../../payments/types';
+import { unpostedPayments } from '../../payments/unposted-sql';
 import type { SqlCheck } from '../types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
@@ -45,7 +46,9 @@ export const MONEY_CHECKS: readonly SqlCheck[] = [
         select 'payment:' || w.payment_id || ':' || w.what || ':' || trim(w.currency) as subject,
           jsonb_build_object('orderId', p.order_id, 'paymentId', w.payment_id, 'what', w.what, 'minor', w.minor,
             'ledgerMinor', w.ledger, 'currency', trim(w.currency)) as details
-        from wrong w left join payment p on p.id = w.payment_id order by 1`,
+        from wrong w left join payment p on p.id = w.payment_id
+        where w.payment_id not in (${unpostedPayments('select * from payments where id in (select payment_id from wrong)')})
+        order by 1`,
       values: [since],
     }),
   },
