@@ -68,7 +68,7 @@ test.each([
 ])('amounts in %s have its digits', async (currency, minor, gross) => {
   await enter(shop.db, { day: '2026-06-01', minor, currency });
   expect(await settle(shop.db)).toEqual([
-    `house,2026-06-01,${gross},${currency === 'JPY' ? '0' : Number(0).toFixed(currency === 'BHD' ? 3 : 2)},${gross},1`,
+    `house,2026-06-01,${gross},${currency === 'JPY' ? '0' : (0).toFixed(currency === 'BHD' ? 3 : 2)},${gross},1`,
   ]);
 });
 
