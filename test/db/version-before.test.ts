@@ -67,7 +67,7 @@ describe('workers of the version before, on this schema', () => {
   afterEach(async () => {
     // They do not post money: the backfill does, once they have ended.
     await beginBackfill(shop.db);
-    expect(await backfillMoney(shop.db)).toBeGreaterThan(0);
+    if ((await backfillMoney(shop.db)) === 0) throw new Error('nothing was posted');
     await expectInvariants(shop.db);
   });
   afterAll(() => shop.close());
