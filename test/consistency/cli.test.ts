@@ -252,6 +252,19 @@ describe('a repair of counters', () => {
     expect(await counted()).toBe(3);
   });
 
+  test('repairs as well once the job is gone, and counts them for each place then', async () => {
+    const jobId = await twoDrift();
+    const counted = await slowCount(0);
+    const { repairs } = await planRepairs(shop.db, jobId);
+    for (const table of ['consistency_findings', 'consistency_checks'])
+      await shop.db.pool.query(`delete from ${table} where job_id = $1`, [jobId]);
+    await shop.db.pool.query('delete from jobs where id = $1', [jobId]);
+    for (const repair of repairs) await applyRepair(shop.db, repair);
+    expect(await counted()).toBe(2);
+    const { rows } = await shop.db.pool.query('select on_hand as "onHand" from stock order by on_hand');
+    expect(rows).toEqual([{ onHand: 5 }, { onHand: 7 }]);
+  });
+
   test('reads the ledger before it locks anything', async () => {
     const jobId = await twoDrift();
     await slowCount(3_600);

@@ -407,4 +407,50 @@ describe('a count of each lot of a place of which one has a newer number', () =>
       ]);
     }
   });
+
+  describe('and that waits for what is promised of the others, with the number after it', () => {
+    /** 21 on hand by a number of A, 18 promised: a count, older than the number, has found 2 of B and waits for 5 units. */
+    async function waiting(): Promise<{ sku: string; older: SheetView; between: string; orders: string[] }> {
+      const sku = await twoLots();
+      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
+      for (const order of orders) await shop.place(order);
+      const older = await countBoth(sku, { A: 3, B: 2 });
+      await submit(older);
+      const between = await now();
+      await feed(sku, 'A', 11);
+      expect((await resolve(older)).lines[0]).toMatchObject({ resolving: { missing: 8, awaited: 5 } });
+      await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+      return { sku, older, between, orders: orders.map(({ orderId }) => orderId) };
+    }
+
+    async function expectNobodyGaveUp(sku: string, orders: readonly string[]): Promise<void> {
+      await settleAllPromised(shop.db);
+      await settleSheets();
+      expect(await Promise.all(orders.map(async (orderId) => (await kept([orderId]))[0]))).toEqual([9, 9]);
+      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 7']);
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [18, 18] });
+    }
+
+    test('ends for a later count, though that is older than the number', async () => {
+      const { sku, older, between, orders } = await waiting();
+      const later = await sheetOf([sku]);
+      const lots = [
+        { code: 'A', counted: 3 },
+        { code: 'B', counted: 7 },
+      ];
+      await countAll(later, [{ sku, lots, countedAt: between }]);
+      await submit(later);
+      expect(await approve(later)).toMatchObject({ lines: [{ status: 'approved', variance: -3 }] });
+      await expectNobodyGaveUp(sku, orders);
+      expect(await lineOf(older)).toMatchObject({ status: 'superseded', resolving: null });
+    });
+
+    test('ends for a later number of another lot, though that is older', async () => {
+      const { sku, older, between, orders } = await waiting();
+      const { result } = await imported(['sku,location,lot,quantity,as_of', `${sku},AMS,B,7,${between}`]);
+      expect(result).toMatchObject({ applied: 1, rejected: 0 });
+      await expectNobodyGaveUp(sku, orders);
+      expect(await lineOf(older)).toMatchObject({ status: 'superseded', resolving: null });
+    });
+  });
 });

@@ -159,6 +159,30 @@ describe('lots that are on sale again', () => {
     expect(await failedWork()).toMatchObject([['hold_expired_lot', expect.anything(), 'open']]);
   });
 
+  test('one whose stock row somebody keeps locked is waited for once, and left to the next run without an alert', async () => {
+    await unblocked();
+    const { rows } = await shop.db.pool.query<{ product: number }>(
+      'select product_id as product from quality_holds order by id',
+    );
+    const open = () =>
+      shop.db.pool.query<{ product: number }>(
+        'select product_id as product from quality_holds where open > 0',
+      );
+    const locking = await openTransaction(shop.db);
+    try {
+      await locking.query('select from stock where product_id = $1 for no key update', [rows[0]!.product]);
+      // More than one wait for a row, and less than the tries of a transaction that nobody else waits for.
+      await releaseUnblocked(withStock(shop.db), { withinMs: 6_000 });
+      expect((await open()).rows).toEqual([{ product: rows[0]!.product }]);
+      await locking.query('rollback');
+    } finally {
+      locking.release(true);
+    }
+    expect(await failedWork()).toEqual([]);
+    await releaseUnblocked(withStock(shop.db));
+    expect((await open()).rows).toEqual([]);
+  });
+
   test('a run that is over begins no further one', async () => {
     const skus = await unblocked();
     await releaseUnblocked(withStock(shop.db), { withinMs: 0 });

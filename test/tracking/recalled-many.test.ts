@@ -88,6 +88,24 @@ describe('a recall that concerns many', () => {
     expect(await awaited(sku)).toBe(0);
   });
 
+  test('does not wait for the stock of a place for each of them, and goes on with other places', async () => {
+    const [locked, other] = [await promisedToMany(), await promisedToMany()];
+    const { productId } = await findStockKey(shop.db, { sku: locked.sku, location: 'AMS' });
+    const holder = await openTransaction(shop.db);
+    try {
+      await holder.query('select from stock where product_id = $1 for no key update', [productId]);
+      // One wait for the stock and some short ones; for each of them it would be twice as long.
+      expect(await settleAllPromised(shop.db, { withinMs: 8_000 })).toBe(false);
+      expect(await awaited(locked.sku)).toBe(COUNT);
+      expect(await awaited(other.sku)).toBe(0);
+      await holder.query('rollback');
+    } finally {
+      holder.release(true);
+    }
+    expect(await settleAllPromised(shop.db)).toBe(true);
+    expect(await awaited(locked.sku)).toBe(0);
+  });
+
   describe('goes on without one with whom it fails, and', () => {
     /** Lets every change of what a reservation has fail, as damaged data does. Returns how it is mended. */
     async function refuse(reservationId: string): Promise<() => Promise<unknown>> {

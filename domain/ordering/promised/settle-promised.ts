@@ -12,6 +12,7 @@ import {
   type Failures,
 } from '../../stock/alerts/failed-work';
 import type { StockKey } from '../../stock/ledger/types';
+import { lockEverywhere } from './elsewhere';
 import { giveUp } from './give-up';
 import { openLacking, type Lacking } from './lacking';
 import {
@@ -201,7 +202,7 @@ interface Settled {
  * Settles with some of those to whom units are promised, in the order given: all of them are put off, or none; and their parcels are on
  * their way to the carrier, or none is.
  *
- * @returns units that the place lacks beyond these, as far as they were counted; null: its time was up
+ * @returns units that the place lacks beyond these, as far as they were counted; null: its time was up, or the stock is locked
  */
 async function settleSome(run: Run, some: readonly Promised[]): Promise<number | null> {
   const { lacking } = run;
@@ -234,9 +235,10 @@ interface Together<Who, Result> {
 
 /**
  * Settles with some in one transaction and, where one fails by an error of its own, in halves until it stands alone: it is written down and
- * left out for a while. One whose rows stay locked is left to the next run, and the others go on.
+ * left out for a while. One whose rows stay locked is left to the next run, and the others go on; all of them are where it is the stock of
+ * the place that is locked: each would wait for it in vain.
  *
- * @returns false: its time was up before all were settled with
+ * @returns false: its time was up, or the stock is locked, before all were settled with
  */
 async function settleTogether<Who extends { reservationId: string }, Result>(
   run: Run,
@@ -245,28 +247,44 @@ async function settleTogether<Who extends { reservationId: string }, Result>(
 ): Promise<boolean> {
   const { db, place, until, attempts, failures } = run;
   const idOf = ({ reservationId }: Who) => subjectOf(reservationId, place);
-  let isInTime = true;
+  let goesOn = true;
   await runIsolated(some, {
     db,
     work: 'settle_promise',
     idOf,
     leavesLocked: true,
     async run(ready, limits) {
-      if (performance.now() >= until) {
-        isInTime = false;
-        return;
-      }
+      goesOn &&= performance.now() < until;
+      if (!goesOn) return;
       const result = await db.retrying((tx) => act(tx, ready), { ...limits, ...(attempts && { attempts }) });
       done?.(result);
       const due = ready.map(idOf).filter((subject) => failures.due.includes(subject));
       await forgetFailures(db, 'settle_promise', due);
     },
-    without(one, error) {
-      if (isLockTimeout(error)) run.leftLocked = true;
+    async without(one, error) {
       without?.(one);
+      if (!isLockTimeout(error)) return;
+      run.leftLocked = true;
+      goesOn &&= !(await isStockLocked(run));
     },
   });
-  return isInTime;
+  return goesOn;
+}
+
+/** How long it is waited for stock that may be what kept somebody waiting. */
+const STOCK_WAIT_MS = 250;
+
+async function isStockLocked({ db, place }: Run): Promise<boolean> {
+  try {
+    await db.retrying((tx) => lockEverywhere(tx, place), {
+      throwsLockTimeout: true,
+      lockTimeoutMs: STOCK_WAIT_MS,
+    });
+    return false;
+  } catch (error) {
+    if (isLockTimeout(error)) return true;
+    throw error;
+  }
 }
 
 function isPutOff({ place, failures }: Run, { reservationId }: { reservationId: string }): boolean {

@@ -234,7 +234,7 @@ export interface IsolatedBatch<Subject> {
    */
   run(subjects: readonly Subject[], limits?: RetryLimits): Promise<void>;
   /** Told of each that failed, or whose rows are locked, before those after it are tried. */
-  without?(subject: Subject, error: unknown): void;
+  without?(subject: Subject, error: unknown): void | Promise<void>;
 }
 
 /** A session that keeps one order's row locked for a minute must not hold up the parcels of all others. */
@@ -256,7 +256,7 @@ export function runIsolated<Subject>(
     leavesLocked ? (some) => run(some, some.length === subjects.length ? TOGETHER : IN_PART) : run,
     async (subject, error) => {
       if (!isLeft(error)) await recordFailure(db, { work, subject: idOf(subject), error });
-      without?.(subject, error);
+      await without?.(subject, error);
     },
     (error) => isSubjectsOwn(error) || isLeft(error),
   );

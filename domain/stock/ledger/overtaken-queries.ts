@@ -6,7 +6,7 @@ import type { Allocation, StockKey } from './types';
 /** The hold of a count that awaits units, or waits to be posted. */
 export interface HoldOfCount extends StockKey {
   holdId: string;
-  /** As of when the count is true: RFC 3339, UTC, with microseconds. */
+  /** As of when the count is true, whatever its hold is as of: RFC 3339, UTC, with microseconds. */
   asOf: string;
   open: number;
   /** Of those, units that are counted as reserved. */
@@ -18,7 +18,7 @@ export function selectHoldsOfCounts(on: Queryable, keys: readonly StockKey[]): P
   return many<HoldOfCount>(
     on,
     'ledger.holds_of_counts',
-    `select h.product_id as "productId", h.warehouse_id as "warehouseId", h.id as "holdId", ${utcMicros('h.as_of')} as "asOf",
+    `select h.product_id as "productId", h.warehouse_id as "warehouseId", h.id as "holdId", ${utcMicros('l.counted_at')} as "asOf",
             h.open, h.open - h.awaited as kept
      from count_lines l join quality_holds h on h.id = l.hold_id
      where l.hold_id is not null and h.open > 0

@@ -113,8 +113,8 @@ export async function releaseUnblocked(
         work: 'release_hold',
         idOf: (id) => id,
         leavesLocked: true,
-        async run() {
-          await releaseFromHold(access, { holdId, actor: 'system', effectId: newId() });
+        async run(_, limits) {
+          await releaseFromHold(access, { holdId, actor: 'system', effectId: newId() }, limits);
           if (failed.has(holdId)) await forgetFailures(db, 'release_hold', [holdId]);
         },
       });

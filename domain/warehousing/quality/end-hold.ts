@@ -1,4 +1,4 @@
-import type { Transaction } from '../../../platform/database/database';
+import type { RetryLimits, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { recordChange } from '../../audit/record';
 import { closeLines, setReservationStatus } from '../../stock/reservations/reservations';
@@ -20,11 +20,16 @@ import type { QualityHoldView, QualityDecision } from './types';
  * Gives units on quality hold back to sale: to those who wait first. Units that the hold still awaits stay with whom they are promised
  * to, and go before the others. Of a hold that is closed already, "all" is nothing.
  *
+ * @param limits of its transaction
  * @throws NOT_FOUND; HOLD_OF_COUNT; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; LOT_BLOCKED while its lot
  *   has expired or is recalled; SERIAL_NOT_THERE
  */
-export function releaseFromHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
-  return endHold(access, decision, 'quality_release');
+export function releaseFromHold(
+  access: StockAccess,
+  decision: QualityDecision,
+  limits?: RetryLimits,
+): Promise<QualityHoldView> {
+  return endHold(access, decision, 'quality_release', limits);
 }
 
 /**
@@ -43,6 +48,7 @@ function endHold(
   { db, stock }: StockAccess,
   decision: QualityDecision,
   kind: Kind,
+  limits?: RetryLimits,
 ): Promise<QualityHoldView> {
   const { holdId, effectId } = decision;
   return db.retrying(async (tx) => {
@@ -72,7 +78,7 @@ function endHold(
     }
     await take(tx, stock, hold, { ...decision, quantity }, kind);
     return holdIn(tx, holdId);
-  });
+  }, limits);
 }
 
 async function take(
