@@ -103,7 +103,7 @@ test('ids that were rolled back hold up nothing, and are forgotten', async () =>
   }
 });
 
-/** As if the newest row of a table had been written so many minutes ago. */
+/** A row of each source, as if it had been written so many minutes ago. */
 const LATE_ROWS = {
   inventory_transactions: `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
      select clock_timestamp() - make_interval(mins => $1), p.id, w.id, 'adjust', 0, 0, gen_random_uuid() from products p, warehouses w limit 1`,

@@ -201,8 +201,8 @@ test('events without a position, and what is due to webhooks, begin at zero and 
   await numberAll(db);
   expect(await events()).toBe(0);
   await db.pool.query(
-    `insert into event_entries (at, type, subject_type, subject_id, actor)
-     values (clock_timestamp() - interval '3 minutes', 'job.started', 'job', '1', 'test')`,
+    `insert into event_entries (at, type, subject_type, subject_id, actor, data)
+     values (clock_timestamp() - interval '3 minutes', 'job.started', 'job', '1', 'test', '{"type": "feed"}')`,
   );
   expect(Math.floor(((await events()) ?? 0) / 60)).toBe(3);
   await db.pool.query(
