@@ -15,6 +15,7 @@ import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
+import type { TryOutcome } from '../domain/webhooks/types';
 import { askLimitMs, payloadKeysOf, type Settings } from '../platform/config';
 import { VERSION } from '../platform/version';
 import type { Logger } from '../platform/telemetry/log';
@@ -29,6 +30,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
   stock: StockLedger;
   reserver: ReturnType<typeof createOrderReserver>;
   amender: OrderAmender;
+  /** Counts what became of a try of a delivery to a webhook. */
+  onWebhookTried: (outcome: TryOutcome) => void;
   log: Logger;
 }
 
@@ -125,6 +128,7 @@ export function createActivities(context: ActivityContext): {
         secrets: createWebhookSecrets(payloadKeysOf(settings)),
         send: context.sendWebhook,
         userAgent: `Holdfast/${VERSION}`,
+        onTried: context.onWebhookTried,
         log,
       }),
       ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),

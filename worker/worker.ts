@@ -32,6 +32,7 @@ import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
 import { addLedgerMetrics } from './ledger-metrics';
+import { addWebhookMetrics } from './webhook-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
@@ -117,7 +118,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     ...(deps.observability ? { observer: deps.observability.batches } : {}),
   });
   const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS, unpaidLimits });
-  const activities = createActivities({ ...context, reserver, amender });
+  const activities = createActivities({
+    ...context,
+    reserver,
+    amender,
+    onWebhookTried: addWebhookMetrics(deps.metrics),
+  });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);

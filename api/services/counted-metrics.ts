@@ -1,9 +1,11 @@
 import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
+import { unnumberedSeconds } from '../../domain/event-log/sequencer';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
+import { webhooksDueSeconds } from '../../domain/webhooks/dispatch';
 import type { Database } from '../../platform/database/database';
 import { addCountedGauge, briefly } from '../../platform/telemetry/counted-gauge';
 
@@ -119,5 +121,23 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
         { labels: { log: 'audit_log' }, value: auditLogSeconds },
       ];
     }),
+  );
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_events_unnumbered_oldest_seconds',
+      help: 'Age of the oldest committed row that is an event and has no position; 0: there is none.',
+      labelNames: [],
+    },
+    briefly(async () => [{ labels: {}, value: await unnumberedSeconds(db) }]),
+  );
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_webhook_delivery_oldest_seconds',
+      help: 'For how long a delivery to a webhook has been due, or an event that none is planned of yet; 0: nothing is due.',
+      labelNames: [],
+    },
+    briefly(async () => [{ labels: {}, value: await webhooksDueSeconds(db) }]),
   );
 }

@@ -1,5 +1,5 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
-import type { EventSource, Gap, NewEntry } from './types';
+import { EVENT_SOURCES, type EventSource, type Gap, type NewEntry } from './types';
 
 /** The table of each source. Each has an `id` from a sequence that is its own. */
 const TABLES = {
@@ -55,6 +55,38 @@ export function selectUnnumbered(on: Queryable): Promise<{ sources: EventSource[
     `select array_remove(array[${hasNew('ledger')}, ${hasNew('orders')}, ${hasNew('audit')}, ${hasNew('entries')}], null) as sources,
             exists (select from event_gaps) as gaps`,
   );
+}
+
+/** Ranges of gaps that are looked at for the age of what has no position: a long transaction may leave one for each of its rows. */
+const GAP_RANGES = 1_000;
+
+/**
+ * For how long committed rows have had no position, seconds; 0: there is none. By the first of each source that was not looked at, and of
+ * what is missing, as a row says when it was written: one of a transaction that has just ended may be old.
+ */
+export async function selectUnnumberedSeconds(on: Queryable): Promise<number> {
+  const { seconds } = await one<{ seconds: number }>(
+    on,
+    'event_log.unnumbered_seconds',
+    `select coalesce(greatest(extract(epoch from clock_timestamp() - min(at)), 0), 0)::float8 as seconds
+     from (${EVENT_SOURCES.flatMap((source) => [firstNew(source), firstLate(source)]).join(' union all ')}) o`,
+  );
+  return seconds;
+}
+
+/** SQL of when the first row of a source after those that were looked at was written. */
+function firstNew(source: EventSource): string {
+  return `(select t.at from ${TABLES[source]} t
+    where t.id > (select scanned_to from event_sources where source = '${source}') order by t.id limit 1)`;
+}
+
+/** SQL of when the first row that can be seen in gaps of a source was written. */
+function firstLate(source: EventSource): string {
+  return `(select t.at from (
+      select r from event_gaps g cross join lateral unnest(g.ids) r where g.source = '${source}' order by g.id limit ${GAP_RANGES}) m
+    cross join lateral (
+      select t.id, t.at from ${TABLES[source]} t where t.id >= lower(m.r) and t.id < upper(m.r) order by t.id limit 1) t
+    order by t.id limit 1)`;
 }
 
 /** One sequencer at a time takes a turn; false: another one does. Held until the transaction ends. */

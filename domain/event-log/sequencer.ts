@@ -15,6 +15,8 @@ import {
 import { isDue, stillAwaited } from './rules';
 import { EVENTS_NUMBERED, type EventSource, type Gap } from './types';
 
+export { selectUnnumberedSeconds as unnumberedSeconds } from './queries';
+
 /** How a turn ended: `numbered` events, with more to come where `hasMore`; 0: there was nothing, or another sequencer has its turn. */
 export interface Turn {
   numbered: number;

@@ -23,7 +23,7 @@ import {
 import { bodyOf, messageId } from './message';
 import { isGivenUp, isTaken, MOST_PENDING, nextPause } from './rules';
 import type { WebhookSecrets } from './secrets';
-import type { WebhookAnswer, WebhookDisabled, WebhookSender } from './types';
+import type { TryOutcome, WebhookAnswer, WebhookDisabled, WebhookSender } from './types';
 import { EVERYTHING } from './visible';
 
 export interface DeliveryContext {
@@ -31,6 +31,8 @@ export interface DeliveryContext {
   secrets: WebhookSecrets;
   send: WebhookSender;
   userAgent: string;
+  /** Called once what became of a try is written. */
+  onTried?: (outcome: TryOutcome) => void;
 }
 
 /** Longer than one request takes with what is written of it: a dispatcher that dies has its webhooks taken over so much later. */
@@ -66,7 +68,9 @@ export async function serveWebhook(
       if (due.length === 0 && isCaughtUp) return served;
       for (const delivery of due) {
         if (!goesOn() || !(await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS }))) return served;
-        if (await deliver(context, webhook, delivery)) served.delivered += 1;
+        const outcome = await deliver(context, webhook, delivery);
+        context.onTried?.(outcome);
+        if (outcome === 'delivered') served.delivered += 1;
         else served.failed += 1;
       }
     }
@@ -94,18 +98,18 @@ async function plan(db: Database, { id, types, position }: LeasedWebhook): Promi
   });
 }
 
-/** Sends one event and writes what came of it. True: it was taken. */
+/** Sends one event and writes what came of it. */
 async function deliver(
   context: DeliveryContext,
   webhook: LeasedWebhook,
   delivery: DueDelivery,
-): Promise<boolean> {
+): Promise<TryOutcome> {
   const event = await readOne(context.db, delivery.position);
   if (!event) {
     await context.db.retrying((tx) =>
       endTry(tx, { id: webhook.id, position: delivery.position }, { status: 'failed', next: null }),
     );
-    return false;
+    return 'failed';
   }
   const body = bodyOf(event);
   const signature = signatureOf(context.secrets, webhook, { id: messageId(event.position), body });
@@ -151,15 +155,21 @@ async function readOne(db: Database, position: number): Promise<StreamEvent | nu
 
 const GONE = 410;
 
+interface Recorded {
+  outcome: TryOutcome;
+  /** Why the webhook is disabled by it; null: it is not. */
+  disabled: WebhookDisabled | null;
+}
+
 async function record(
   db: Database,
   { id }: LeasedWebhook,
   made: DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer },
-): Promise<boolean> {
+): Promise<TryOutcome> {
   const { position, tries, headers, answer } = made;
   const taken = isTaken(answer.status);
   const error = taken ? null : (answer.error ?? `the receiver answered ${answer.status}`);
-  const disabled = await db.retrying(async (tx): Promise<WebhookDisabled | null> => {
+  const { outcome, disabled } = await db.retrying(async (tx): Promise<Recorded> => {
     // The webhook's row first, as everywhere.
     const failingSeconds = await noteHealth(tx, id, taken);
     const seconds = await insertTry(tx, {
@@ -172,7 +182,7 @@ async function record(
       answer: answer.body,
       error,
     });
-    if (seconds === undefined) return null;
+    if (seconds === undefined) return { outcome: taken ? 'delivered' : 'postponed', disabled: null };
     const next =
       taken || answer.status === GONE
         ? null
@@ -182,13 +192,13 @@ async function record(
             retryAfterSeconds: answer.retryAfterSeconds,
             random: Math.random(),
           });
-    const status = taken ? 'delivered' : next === null ? 'failed' : 'pending';
-    await endTry(tx, { id, position }, { status, next });
+    const outcome = taken ? 'delivered' : next === null ? 'failed' : 'postponed';
+    await endTry(tx, { id, position }, { status: outcome === 'postponed' ? 'pending' : outcome, next });
     const why = answer.status === GONE ? 'gone' : isGivenUp(failingSeconds) ? 'failing' : null;
     if (why !== null) await disableWebhook(tx, id, why);
-    return why;
+    return { outcome, disabled: why };
   });
   if (disabled !== null)
     await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });
-  return taken;
+  return outcome;
 }

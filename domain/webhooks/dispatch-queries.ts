@@ -9,11 +9,13 @@ import {
 import { MOST_PENDING } from './rules';
 import type { WebhookDisabled } from './types';
 
+const HAS_EVENTS_TO_PLAN = `w.position < (select next_position - 1 from event_head)
+    and not exists (select from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending' offset ${MOST_PENDING - 1})`;
+
 const READY = `w.disabled is null and (
   exists (select from webhook_deliveries d
           where d.webhook_id = w.id and d.status = 'pending' and d.next_try_at <= statement_timestamp())
-  or w.position < (select next_position - 1 from event_head)
-    and not exists (select from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending' offset ${MOST_PENDING - 1}))`;
+  or ${HAS_EVENTS_TO_PLAN})`;
 
 /** Enabled webhooks that have something due, or events to look at and room to plan them, and that nobody delivers to. */
 export function selectReady(on: Queryable, limit: number): Promise<{ id: string }[]> {
@@ -39,6 +41,29 @@ export async function existsEnabled(on: Queryable): Promise<boolean> {
 /** Whether something is due to a webhook that nobody delivers to. */
 export async function existsReady(on: Queryable): Promise<boolean> {
   return (await selectReady(on, 1)).length > 0;
+}
+
+/**
+ * For how long an enabled webhook has had something due, seconds, of the one that waits for longest; 0: nothing is due. Due is a delivery
+ * whose time has come, and the first event that it was not looked at for although there is room to plan it, since it was numbered.
+ */
+export async function selectDueSeconds(on: Queryable): Promise<number> {
+  const { seconds } = await one<{ seconds: number }>(
+    on,
+    'webhooks.due_seconds',
+    `select coalesce(greatest(extract(epoch from clock_timestamp() - min(least(n.next_try_at, e.numbered_at))), 0), 0)::float8 as seconds
+     from webhooks w
+     left join lateral (
+       select d.next_try_at from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending'
+       order by d.next_try_at, d.position limit 1) n on true
+     left join lateral (
+       select b.numbered_at from event_batches b
+       where ${HAS_EVENTS_TO_PLAN} and b.last_position > w.position
+         and b.first_position >= coalesce((select max(first_position) from event_batches where first_position <= w.position + 1), 0)
+       order by b.first_position limit 1) e on true
+     where w.disabled is null`,
+  );
+  return seconds;
 }
 
 /** Milliseconds until the next try of an enabled webhook is due; null: none waits. */

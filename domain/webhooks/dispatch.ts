@@ -6,7 +6,11 @@ import { serveWebhook, type DeliveryContext } from './deliver';
 import { existsEnabled, selectMsLeft, selectReady } from './dispatch-queries';
 import type { DispatchRound } from './types';
 
-export { existsEnabled as hasEnabledWebhooks, existsReady as webhooksAreDue } from './dispatch-queries';
+export {
+  existsEnabled as hasEnabledWebhooks,
+  existsReady as webhooksAreDue,
+  selectDueSeconds as webhooksDueSeconds,
+} from './dispatch-queries';
 
 /** Webhooks that one process delivers to at once: one that is slow keeps a place, and no other from theirs. */
 const AT_ONCE = 32;

@@ -75,6 +75,10 @@ export interface WebhookAnswer {
 /** Sends one message. Never throws: what goes wrong is in the answer. Bounded in time, and in what it reads. */
 export type WebhookSender = (message: WebhookMessage) => Promise<WebhookAnswer>;
 
+/** What became of one try: the receiver took it; it is tried again; nothing more is tried. */
+export const TRY_OUTCOMES = ['delivered', 'postponed', 'failed'] as const;
+export type TryOutcome = (typeof TRY_OUTCOMES)[number];
+
 /** How deliveries went. */
 export interface DispatchRound {
   delivered: number;

@@ -1,5 +1,6 @@
 import { recordEntries } from '../../domain/event-log/record';
-import { numberEvents } from '../../domain/event-log/sequencer';
+import { recordStatements } from '../../bench/explain/recorder';
+import { numberEvents, unnumberedSeconds } from '../../domain/event-log/sequencer';
 import { appendEvents } from '../../domain/orders/events';
 import type { Database } from '../../platform/database/database';
 import { startEventSequencer } from '../../worker/event-sequencer';
@@ -99,6 +100,73 @@ test('ids that were rolled back hold up nothing, and are forgotten', async () =>
     expect(await gapsOf(db)).toEqual([]);
   } finally {
     open.release();
+  }
+});
+
+/** A row of each source, as if it had been written so many minutes ago. */
+const LATE_ROWS = {
+  inventory_transactions: `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+     select clock_timestamp() - make_interval(mins => $1), p.id, w.id, 'adjust', 0, 0, gen_random_uuid() from products p, warehouses w limit 1`,
+  order_events: `insert into order_events (at, order_id, seq, type)
+     select clock_timestamp() - make_interval(mins => $1), id, 1000, 'payment_started' from orders limit 1`,
+  audit_log: `insert into audit_log (at, actor, action, subject_type, subject_id)
+     values (clock_timestamp() - make_interval(mins => $1), 'user:1', 'product.changed', 'product', 'A')`,
+  event_entries: `insert into event_entries (at, type, subject_type, subject_id, actor)
+     values (clock_timestamp() - make_interval(mins => $1), 'job.started', 'job', 'late', 'test')`,
+};
+
+test.each(Object.entries(LATE_ROWS))(
+  'what has no position is as old as its oldest committed row, of %s',
+  async (_, insert) => {
+    const minutes = async () => Math.floor((await unnumberedSeconds(db)) / 60);
+    await addStock(db, 'A', 'AMS', 10);
+    await addPaidOrder(db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
+    await record('one');
+    expect(await unnumberedSeconds(db)).toBeGreaterThan(0);
+    await numberAll(db);
+    expect(await unnumberedSeconds(db)).toBe(0);
+    const open = await db.pool.connect();
+    try {
+      await open.query('begin');
+      await open.query(insert, [9]);
+      await db.pool.query(insert.replace('1000', '1001'), [4]);
+      expect(await minutes()).toBe(4);
+      // It is passed now, and nobody can see it.
+      await numberAll(db);
+      expect(await unnumberedSeconds(db)).toBe(0);
+      await open.query('commit');
+      expect(await minutes()).toBe(9);
+      await numberAll(db);
+      expect(await unnumberedSeconds(db)).toBe(0);
+    } finally {
+      open.release();
+    }
+  },
+);
+
+test('how old the oldest row without a position is, is found by indexes, however many rows there are', async () => {
+  await db.pool.query(
+    `insert into event_entries (type, subject_type, subject_id, actor)
+     select 'job.started', 'job', n::text, 'test' from generate_series(1, 20000) n`,
+  );
+  await numberAll(db);
+  await record('new');
+  await db.pool.query('analyze event_entries');
+  const [statement] = await recordStatements(db, (on) => unnumberedSeconds(on));
+  const client = await db.pool.connect();
+  try {
+    await client.query('set plan_cache_mode = force_generic_plan');
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      `explain (analyze, costs off, timing off) ${statement?.text ?? ''}`,
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']);
+    const scans = plan.filter((line) => line.includes(' on event_entries'));
+    expect(scans.length).toBeGreaterThan(0);
+    for (const scan of scans) expect(scan).toMatch(/Index.* Scan using event_entries_pkey|never executed/);
+    const read = scans.map((scan) => Number(/actual rows=([\d.]+)/.exec(scan)?.[1] ?? 0));
+    expect(read.reduce((sum, each) => sum + each, 0)).toBe(1);
+  } finally {
+    client.release(true);
   }
 });
 

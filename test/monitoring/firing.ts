@@ -169,6 +169,16 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
+  HoldfastEventsBehind: byAge('holdfast_events_unnumbered_oldest_seconds', 60),
+  HoldfastWebhooksBehind: byAge('holdfast_webhook_delivery_oldest_seconds', 600),
+  HoldfastWebhookDeliveriesFail: {
+    fires: [['holdfast_webhook_deliveries_total{outcome="failed",instance="a"}', growing(1)]],
+    silent: [
+      ['holdfast_webhook_deliveries_total{outcome="failed"}', always(3)],
+      ['holdfast_webhook_deliveries_total{outcome="postponed"}', growing(5)],
+      ['holdfast_webhook_deliveries_total{outcome="delivered"}', growing(5)],
+    ],
+  },
   HoldfastJobsFail: {
     fires: [
       ['holdfast_jobs{type="feed",status="failed",instance="a"}', always(1)],

@@ -12,6 +12,7 @@ import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
 import { newId } from '../../platform/ids';
 import { check } from '../consistency/support';
 import { openOrderShop, orderOf, type OrderShop } from '../db/support';
+import { numberAll } from '../events/support';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 
@@ -192,4 +193,24 @@ test('checks are as old as the one that ran to its end longest ago; before the f
   expect(Math.floor((await age()) / 3_600)).toBe(1);
   await run();
   expect(await age()).toBeLessThan(3_600);
+});
+
+test('events without a position, and what is due to webhooks, begin at zero and are shown', async () => {
+  const { db } = shop;
+  const events = async () => (await series('holdfast_events_unnumbered_oldest_seconds'))[''];
+  await numberAll(db);
+  expect(await events()).toBe(0);
+  await db.pool.query(
+    `insert into event_entries (at, type, subject_type, subject_id, actor, data)
+     values (clock_timestamp() - interval '3 minutes', 'job.started', 'job', '1', 'test', '{"type": "feed"}')`,
+  );
+  expect(Math.floor(((await events()) ?? 0) / 60)).toBe(3);
+  await db.pool.query(
+    `insert into webhooks (id, url, types, secret, position, created_by)
+     values (gen_random_uuid(), 'https://shop.example', '{job.*}', '', 0, 'test')`,
+  );
+  await numberAll(db);
+  await db.pool.query(`update event_batches set numbered_at = clock_timestamp() - interval '4 minutes'`);
+  const due = (await series('holdfast_webhook_delivery_oldest_seconds'))[''];
+  expect([await events(), Math.floor((due ?? 0) / 60)]).toEqual([0, 4]);
 });

@@ -1,8 +1,8 @@
 import { recordEntries } from '../../domain/event-log/record';
 import { serveWebhook, type DeliveryContext } from '../../domain/webhooks/deliver';
-import { dispatchWebhooks, webhooksAreDue } from '../../domain/webhooks/dispatch';
+import { dispatchWebhooks, webhooksAreDue, webhooksDueSeconds } from '../../domain/webhooks/dispatch';
 import { createWebhookSecrets } from '../../domain/webhooks/secrets';
-import type { WebhookSender } from '../../domain/webhooks/types';
+import type { TryOutcome, WebhookSender } from '../../domain/webhooks/types';
 import {
   changeWebhook,
   createWebhook,
@@ -309,4 +309,63 @@ test('events that are kept no more are passed over, and a delivery of one has fa
   await serveWebhook(context, id, always);
   expect(subjects()).toEqual(['a', 'b']);
   expect((await deliveriesOf(id)).map(({ status }) => status)).toEqual(['delivered', 'failed']);
+});
+
+test('something is due to webhooks from when an event is numbered until it was tried, and when it is to be tried again', async () => {
+  const minutes = async () => Math.floor((await webhooksDueSeconds(shop.db)) / 60);
+  const numberedAgo = (mins: number) =>
+    shop.db.pool.query(
+      'update event_batches set numbered_at = clock_timestamp() - make_interval(mins => $1)',
+      [mins],
+    );
+  await happen('before');
+  const { id } = await add();
+  await numberedAgo(50);
+  expect(await webhooksDueSeconds(shop.db)).toBe(0);
+  await happen('a');
+  await shop.db.pool.query(
+    `update event_batches set numbered_at = clock_timestamp() - interval '20 minutes'
+     where first_position > (select position from webhooks)`,
+  );
+  await happen('b');
+  // No delivery is planned yet: nobody has looked.
+  expect(await minutes()).toBe(20);
+  receiver.answer = (res) => res.writeHead(500).end();
+  await serveWebhook(context, id, always);
+  expect(await webhooksDueSeconds(shop.db)).toBe(0);
+  await shop.db.pool.query(
+    `update webhook_deliveries set next_try_at = clock_timestamp() - make_interval(mins => position::int)`,
+  );
+  const [newest] = await deliveriesOf(id);
+  expect(await minutes()).toBe(newest?.position);
+  await shop.db.pool.query(`update webhooks set disabled = 'by_hand', disabled_at = clock_timestamp()`);
+  expect(await webhooksDueSeconds(shop.db)).toBe(0);
+  await shop.db.pool.query(`update webhooks set disabled = null, disabled_at = null`);
+  receiver.answer = (res) => res.writeHead(200).end();
+  await serveWebhook(context, id, always);
+  expect(await webhooksDueSeconds(shop.db)).toBe(0);
+  // What it would go on after is kept no more: the oldest that is kept is due.
+  await happen('c');
+  await happen('d');
+  await numberedAgo(7);
+  await shop.db.pool.query(
+    'delete from event_batches where first_position < (select max(first_position) from event_batches)',
+  );
+  expect(await minutes()).toBe(7);
+});
+
+test('each try is counted by what became of it', async () => {
+  const counted: TryOutcome[] = [];
+  const counting = { ...context, onTried: (outcome: TryOutcome) => counted.push(outcome) };
+  const { id } = await add();
+  await happen('a');
+  receiver.answer = (res) => res.writeHead(500).end();
+  await serveWebhook(counting, id, always);
+  receiver.answer = (res) => res.writeHead(200).end();
+  await letTimePass();
+  await serveWebhook(counting, id, always);
+  receiver.answer = (res) => res.writeHead(410).end();
+  await happen('b');
+  await serveWebhook(counting, id, always);
+  expect(counted).toEqual(['postponed', 'delivered', 'failed']);
 });
