@@ -65,8 +65,11 @@ export async function serveWebhook(
       const due = await selectDue(db, id, DUE_AT_ONCE);
       if (due.length === 0 && isCaughtUp) return served;
       for (const delivery of due) {
-        if (!goesOn() || !(await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS }))) return served;
-        if (await deliver(context, webhook, delivery)) served.delivered += 1;
+        if (!goesOn()) return served;
+        // As it is by now: its address may have been changed, or its secret.
+        const current = await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS });
+        if (!current) return served;
+        if (await deliver(context, current, delivery)) served.delivered += 1;
         else served.failed += 1;
       }
     }

@@ -204,6 +204,27 @@ test('a changed secret signs beside the one before until its time is over; nothi
   );
 });
 
+test('an address and a secret that are changed count from the next message on', async () => {
+  const { id } = await add();
+  const other = await startReceiver();
+  let changed = '';
+  const changing: WebhookSender = async (message) => {
+    const answer = await send(message);
+    if (changed !== '') return answer;
+    const wish = { url: other.url, description: null, types: ['job.*'], enabled: true };
+    await changeWebhook(shop.db, id, wish, ACTOR);
+    ({ secret: changed } = await rotateSecret(context, id, { overlapSeconds: 0, actor: ACTOR }));
+    return answer;
+  };
+  await happen('a', 'b');
+  await serveWebhook({ ...context, send: changing }, id, always);
+  expect([subjects(), subjects(other)]).toEqual([['a'], ['b']]);
+  const [second] = other.received;
+  const headers = second?.headers as Partial<SignatureHeaders>;
+  expect(verifyWebhook([changed], { headers, body: Buffer.from(second?.body ?? '') })).toBe('valid');
+  await other.close();
+});
+
 test('a dispatcher that dies after it has sent sends again; two of them send nothing twice', async () => {
   const { id } = await add();
   await happen('a', 'b');
