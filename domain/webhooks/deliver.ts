@@ -140,6 +140,7 @@ async function readOne(db: Database, position: number): Promise<StreamEvent | nu
   try {
     const page = await readEvents(db, {
       after: position - 1,
+      upTo: position,
       types: undefined,
       limit: 1,
       visible: EVERYTHING,

@@ -14,6 +14,7 @@ import {
 } from '../../domain/webhooks/webhooks';
 import { allowedNetworks } from '../../integrations/webhook-sender/address';
 import { createWebhookSender } from '../../integrations/webhook-sender/sender';
+import type { Database } from '../../platform/database/database';
 import { verifyWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
 import { numberAll } from '../events/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -202,6 +203,23 @@ test('a changed secret signs beside the one before until its time is over; nothi
   expect(() => createWebhookSecrets([]).make(id)).toThrow(
     expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error,
   );
+});
+
+test('what is sent is read by its position alone, however much comes after it', async () => {
+  const { id } = await add();
+  await happen('a', 'b', 'c');
+  const looked: number[] = [];
+  const db: Database = {
+    ...shop.db,
+    query(sent) {
+      const [after, upTo] = sent.values ?? [];
+      if (sent.name === 'events.window') looked.push(Number(upTo) - Number(after));
+      return shop.db.query(sent);
+    },
+  };
+  await serveWebhook({ ...context, db }, id, always);
+  expect(subjects()).toEqual(['a', 'b', 'c']);
+  expect(looked).toEqual([1, 1, 1]);
 });
 
 test('an address and a secret that are changed count from the next message on', async () => {
