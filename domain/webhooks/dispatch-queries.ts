@@ -46,7 +46,8 @@ export async function selectMsLeft(on: Queryable): Promise<number | null> {
   const { msLeft } = await one<{ msLeft: number | null }>(
     on,
     'webhooks.ms_left',
-    `select greatest(0, ceil(extract(epoch from min(n.next_try_at) - clock_timestamp()) * 1000))::float8 as "msLeft"
+    // `greatest` leaves nulls out: around the minimum it would say 0 where none waits.
+    `select min(greatest(0, ceil(extract(epoch from n.next_try_at - clock_timestamp()) * 1000)))::float8 as "msLeft"
      from webhooks w cross join lateral (
        select d.next_try_at from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending'
        order by d.next_try_at, d.position limit 1) n

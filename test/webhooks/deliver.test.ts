@@ -305,6 +305,23 @@ test('receivers that are down, slow, redirect inward or answer without end cost 
   await Promise.all(bad.map((one) => one.close()));
 });
 
+test('a round says when the next try is due, and where none waits, that none does', async () => {
+  const { id } = await add();
+  const dispatch = () =>
+    dispatchWebhooks(context, { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 });
+  receiver.answer = (res, received) => res.writeHead(subjectOf(received) === 'b' ? 500 : 200).end();
+  await happen('a');
+  expect(await dispatch()).toEqual({ delivered: 1, failed: 0, msLeft: null });
+  await happen('b');
+  await serveWebhook(context, id, always);
+  await shop.db.pool.query(
+    `update webhook_deliveries set next_try_at = clock_timestamp() + interval '1 hour' where status = 'pending'`,
+  );
+  const { msLeft } = await dispatch();
+  expect(msLeft).toBeGreaterThan(3_500_000);
+  expect(msLeft).toBeLessThanOrEqual(3_600_000);
+});
+
 test('a webhook with many deliveries that wait plans no more: the rest stays in the stream', async () => {
   const { id } = await add();
   await shop.db.pool.query(
