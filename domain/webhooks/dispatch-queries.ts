@@ -6,10 +6,14 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { notPutOff } from '../stock/alerts/put-off-sql';
 import { MOST_PENDING } from './rules';
 import type { WebhookDisabled } from './types';
 
-const READY = `w.disabled is null and (
+/** SQL: it may be delivered to, and that has not failed just now by an error of ours. */
+const SERVED = `w.disabled is null and ${notPutOff('deliver_webhook', 'w.id')}`;
+
+const READY = `${SERVED} and (
   exists (select from webhook_deliveries d
           where d.webhook_id = w.id and d.status = 'pending' and d.next_try_at <= statement_timestamp())
   or w.position < (select next_position - 1 from event_head)
@@ -36,6 +40,17 @@ export async function existsEnabled(on: Queryable): Promise<boolean> {
   return there;
 }
 
+/** Whether the webhook is there and not disabled. */
+export async function isEnabled(on: Queryable, id: string): Promise<boolean> {
+  const row = await maybeOne(
+    on,
+    'webhooks.is_enabled',
+    'select from webhooks where id = $1 and disabled is null',
+    [id],
+  );
+  return row !== undefined;
+}
+
 /** Whether something is due to a webhook that nobody delivers to. */
 export async function existsReady(on: Queryable): Promise<boolean> {
   return (await selectReady(on, 1)).length > 0;
@@ -51,7 +66,7 @@ export async function selectMsLeft(on: Queryable): Promise<number | null> {
      from webhooks w cross join lateral (
        select d.next_try_at from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending'
        order by d.next_try_at, d.position limit 1) n
-     where w.disabled is null`,
+     where ${SERVED}`,
   );
   return msLeft;
 }

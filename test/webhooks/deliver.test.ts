@@ -322,6 +322,29 @@ test('a round says when the next try is due, and where none waits, that none doe
   expect(msLeft).toBeLessThanOrEqual(3_600_000);
 });
 
+test('a secret that cannot be decrypted is an alert, and put off, until something is delivered', async () => {
+  const { id } = await add();
+  await happen('a');
+  const dispatch = (keys: Parameters<typeof createWebhookSecrets>[0]) =>
+    dispatchWebhooks(
+      { ...context, secrets: createWebhookSecrets(keys) },
+      { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 },
+    );
+  const alerts = async () =>
+    (await shop.db.pool.query<{ status: string }>(`select status from alerts where kind = 'work_failed'`))
+      .rows;
+  const another = [{ id: 'one', key: Buffer.alloc(32, 9) }];
+  for (const keys of [[], another]) {
+    expect(await dispatch(keys)).toEqual({ delivered: 0, failed: 0, msLeft: null });
+    expect(await alerts()).toEqual([{ status: 'open' }]);
+    expect(await webhooksAreDue(shop.db)).toBe(false);
+    await shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
+  }
+  expect(await deliveriesOf(id)).toMatchObject([{ status: 'pending', tries: 0 }]);
+  expect(await dispatch([{ id: 'one', key: Buffer.alloc(32, 7) }])).toMatchObject({ delivered: 1 });
+  expect(await alerts()).toEqual([{ status: 'resolved' }]);
+});
+
 test('a webhook with many deliveries that wait plans no more: the rest stays in the stream', async () => {
   const { id } = await add();
   await shop.db.pool.query(
