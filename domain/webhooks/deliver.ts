@@ -157,7 +157,7 @@ const GONE = 410;
 
 async function record(
   db: Database,
-  { id }: LeasedWebhook,
+  { id, url }: LeasedWebhook,
   made: DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer },
 ): Promise<boolean> {
   const { position, tries, headers, answer } = made;
@@ -189,8 +189,7 @@ async function record(
     const status = taken ? 'delivered' : next === null ? 'failed' : 'pending';
     await endTry(tx, { id, position }, { status, next });
     const why = answer.status === GONE ? 'gone' : isGivenUp(failingSeconds) ? 'failing' : null;
-    if (why !== null) await disableWebhook(tx, id, why);
-    return why;
+    return why !== null && (await disableWebhook(tx, { id, url }, why)) > 0 ? why : null;
   });
   if (disabled !== null)
     await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });

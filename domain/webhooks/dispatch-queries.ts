@@ -245,12 +245,17 @@ export async function noteHealth(tx: Transaction, id: string, taken: boolean): P
   return row?.seconds ?? 0;
 }
 
-export function disableWebhook(tx: Transaction, id: string, why: WebhookDisabled): Promise<number> {
+/** Not where it has another address by now: who has answered was the receiver before. */
+export function disableWebhook(
+  tx: Transaction,
+  { id, url }: Pick<LeasedWebhook, 'id' | 'url'>,
+  why: WebhookDisabled,
+): Promise<number> {
   return execute(
     tx,
     'webhooks.disable',
-    `update webhooks set disabled = $2, disabled_at = clock_timestamp(), updated_at = clock_timestamp()
-     where id = $1 and disabled is null`,
-    [id, why],
+    `update webhooks set disabled = $3, disabled_at = clock_timestamp(), updated_at = clock_timestamp()
+     where id = $1 and url = $2 and disabled is null`,
+    [id, url, why],
   );
 }

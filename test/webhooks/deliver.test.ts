@@ -243,6 +243,25 @@ test('an address and a secret that are changed count from the next message on', 
   await other.close();
 });
 
+test('what the receiver at the address before answers, and how long it has failed, does not disable a webhook', async () => {
+  const { id } = await add();
+  const other = await startReceiver((res) => res.writeHead(500).end());
+  receiver.answer = (res) => res.writeHead(410).end();
+  await shop.db.pool.query(`update webhooks set failing_since = clock_timestamp() - interval '80 hours'`);
+  const wish = { url: other.url, description: null, types: ['job.*'], enabled: true };
+  let asked = 0;
+  const changing: WebhookSender = async (message) => {
+    const answer = await send(message);
+    if ((asked += 1) === 1) await changeWebhook(shop.db, id, wish, ACTOR);
+    return answer;
+  };
+  await happen('a', 'b');
+  expect(await serveWebhook({ ...context, send: changing }, id, always)).toEqual({ delivered: 0, failed: 2 });
+  expect([subjects(), subjects(other)]).toEqual([['a'], ['b']]);
+  expect(await readWebhook(shop.db, id)).toMatchObject({ disabled: null });
+  await other.close();
+});
+
 test('a dispatcher that dies after it has sent sends again; two of them send nothing twice', async () => {
   const { id } = await add();
   await happen('a', 'b');
