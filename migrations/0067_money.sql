@@ -106,10 +106,12 @@ create table money_backfill (
   -- The last payment that was looked at in this pass, and how many of its sources were posted.
   after          uuid,
   posted         bigint not null default 0,
+  -- Whole passes
+  passes         int not null default 0,
   pass_began_at  timestamptz not null default clock_timestamp(),
-  -- A pass that posted something is followed by another one, later: workers of the version before may have gone on.
+  -- The first pass, and one that posted something, is followed by another one, later: workers of the version before may have gone on.
   next_pass_at   timestamptz not null default clock_timestamp(),
-  -- A whole pass found nothing to post.
+  -- A whole pass after the first found nothing to post.
   finished_at    timestamptz
 );
 insert into money_backfill default values;

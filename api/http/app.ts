@@ -32,6 +32,7 @@ import { addressOf, contextOf, joinTrace, requestContext, type RequestContext } 
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
+import { shortAddresses } from './short-addresses';
 import { cutUnreadBody, hasBody } from './unread-body';
 import { untrustedProxyWarning } from './untrusted-proxy';
 
@@ -85,6 +86,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
     }),
   );
   app.use(untrustedProxyWarning(context.log, () => context.metrics.untrustedForward()));
+  app.use(shortAddresses());
   app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);

@@ -2,10 +2,11 @@ import { execute, many, maybeOne, type Queryable, type Transaction } from '../..
 import { literals } from '../../platform/database/literals';
 import { TAKING_DISPUTE_STATUSES } from './types';
 
-/** Money of a payment that is true and not in the money ledger. */
+/** A source of money of which the money ledger has another amount than is true. */
 export interface UnpostedSource {
   kind: 'capture' | 'refund' | 'dispute';
   sourceId: string;
+  /** What is true; 0: it was, and came back. */
   amountMinor: number;
   /** What is captured is for nothing that was sold. */
   isUnwanted: boolean;
@@ -28,13 +29,22 @@ const KNOWN = `select p.id as payment_id, 'capture' as kind, p.id as source_id, 
     c.updated_at
   from chosen p join captures c on c.payment_id = p.id where c.status = 'succeeded' and c.amount_minor > 0
   union all
-  select p.id, 'refund', r.id, r.amount_minor, false, coalesce(r.found_at, r.updated_at)
-  from chosen p join refunds r on r.order_id = p.order_id and r.payment_id = p.id where r.status = 'succeeded' or r.found_at is not null
+  select p.id, 'refund', r.id, case when r.status = 'succeeded' or r.found_at is not null then r.amount_minor else 0 end, false,
+    coalesce(r.found_at, r.updated_at)
+  from chosen p join refunds r on r.order_id = p.order_id and r.payment_id = p.id
   union all
-  select p.id, 'dispute', d.id, d.amount_minor, false, d.occurred_at
-  from chosen p join disputes d on d.payment_id = p.id where d.status in ${literals(TAKING_DISPUTE_STATUSES)} and d.amount_minor > 0`;
+  select p.id, 'dispute', d.id, case when d.status in ${literals(TAKING_DISPUTE_STATUSES)} then d.amount_minor else 0 end, false,
+    d.occurred_at
+  from chosen p join disputes d on d.payment_id = p.id`;
 
-const UNPOSTED = `not exists (select from money_ledger l where l.source_id = k.source_id)`;
+/**
+ * SQL of whether the ledger does not have `k` as it is true. Workers of the version before also take back what is in it, and change what a
+ * dispute has taken. A part of a capture or refund is nobody's doing but a person's: that is for the check to tell.
+ */
+const UNPOSTED = `(select (k.amount = 0) <> (l.minor = 0) or k.kind = 'dispute' and k.amount <> l.minor from (
+      select coalesce(sum(case when l.kind in ('capture', 'refund', 'dispute') then l.amount_minor
+                               when l.kind in ('refund_failed', 'dispute_reversed') then -l.amount_minor end), 0) as minor
+      from money_ledger l where l.source_id = k.source_id) l)`;
 
 /** Of a payment, oldest first; captures before what goes back of them. */
 export function selectUnposted(on: Queryable, paymentId: string): Promise<UnpostedSource[]> {
@@ -51,7 +61,7 @@ export function selectUnposted(on: Queryable, paymentId: string): Promise<Unpost
 export interface BackfillPart {
   /** The last payment of this part; null: there is none after. */
   last: string | null;
-  /** Payments of it that have money which is not in the ledger. */
+  /** Payments of it that have money which is not in the ledger as it is true. */
   paymentIds: string[];
 }
 
@@ -93,13 +103,13 @@ export function updateBackfill(tx: Transaction, after: string, posted: number): 
   ]);
 }
 
-/** A pass is over: one that found nothing was the last. */
+/** A pass is over: one that found nothing was the last, but for the first, beside which workers of the version before may have run. */
 export function updateBackfillPass(tx: Transaction, pauseSeconds: number): Promise<number> {
   return execute(
     tx,
     'payments.backfill_pass',
-    `update money_backfill set after = null, posted = 0, pass_began_at = clock_timestamp(),
-       finished_at = case when posted = 0 then clock_timestamp() end,
+    `update money_backfill set after = null, posted = 0, passes = passes + 1, pass_began_at = clock_timestamp(),
+       finished_at = case when posted = 0 and passes > 0 then clock_timestamp() end,
        next_pass_at = clock_timestamp() + make_interval(secs => $1)`,
     [pauseSeconds],
   );

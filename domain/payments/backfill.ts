@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { postCapture, postDispute, postRefund } from '../money/posting';
+import { postCapture, postDispute, postRefund, postRefundFailed } from '../money/posting';
 import {
   selectBackfillForUpdate,
   selectBackfillPart,
@@ -14,9 +14,10 @@ const PART = 200;
 const PAUSE_SECONDS = 3_600;
 
 /**
- * Posts what was captured, given back and disputed before there was the money ledger, or by workers of the version before: part by part,
- * each in a transaction of its own, beside who pays. A pass over all payments that posted something is followed by another one an
- * hour later; one that found nothing is the last. Safe to repeat, and by several at once.
+ * Posts what was captured, given back and disputed before there was the money ledger, or by workers of the version before, and takes back
+ * what they took back: part by part, each in a transaction of its own, beside who pays. The first pass over all payments, and one that
+ * posted something, is followed by another one an hour later; a later one that found nothing is the last. Safe to repeat, and by several
+ * at once.
  *
  * @returns how many payments it has posted something of
  */
@@ -43,14 +44,15 @@ export async function backfillMoney(db: Database, signal?: AbortSignal): Promise
   return payments;
 }
 
-/** Posts money of a payment that is not in the money ledger. Locks the payment. Returns of how many captures, refunds and disputes. */
+/** Posts money of a payment that is not in the money ledger as it is true. Locks the payment. Returns of how many captures, refunds and disputes. */
 export async function postUnposted(tx: Transaction, paymentId: string): Promise<number> {
   await lockPayment(tx, paymentId);
   const sources = await selectUnposted(tx, paymentId);
   for (const { kind, sourceId, amountMinor, isUnwanted, at } of sources) {
     if (kind === 'capture')
       await postCapture(tx, { sourceId, paymentId, amountMinor, isUnwanted, effectiveAt: at });
-    if (kind === 'refund') await postRefund(tx, sourceId, at);
+    if (kind === 'refund')
+      await (amountMinor === 0 ? postRefundFailed(tx, sourceId) : postRefund(tx, sourceId, at));
     if (kind === 'dispute')
       await postDispute(tx, { disputeId: sourceId, takenMinor: amountMinor, effectiveAt: at });
   }

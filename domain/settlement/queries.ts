@@ -274,6 +274,18 @@ export function sumLate(
   );
 }
 
+/** By which end of another run a run was summed; null: its parts are not all done. */
+export async function selectSummedBase(on: Queryable, jobId: string): Promise<number | null> {
+  const { base } = await one<{ base: number | null }>(
+    on,
+    'settlement.summed_base',
+    `select case when not exists (select from settlement_parts p where p.job_id = r.job_id and not p.done) then r.base end as base
+     from settlement_runs r where r.job_id = $1`,
+    [jobId],
+  );
+  return base;
+}
+
 /** Rows that all parts of a run have read. */
 export async function selectRowsRead(on: Queryable, jobId: string): Promise<number> {
   const { rows } = await one<{ rows: number }>(
@@ -328,40 +340,24 @@ export async function existsLater(on: Queryable, jobId: string): Promise<boolean
   return later;
 }
 
-/** The days of a run are settled up to its cut, and so are days that were settled before: what came late of them is in its file. */
-export async function settleDays(tx: Transaction, jobId: string): Promise<void> {
-  await execute(
-    tx,
-    'settlement.settle_days',
-    `insert into settlement_days (merchant_id, currency, day, cut)
-     select m.id, r.currency, d.day::date, r.cut
-     from settlement_runs r join merchants m on r.merchant_id is null or m.id = r.merchant_id
-     cross join lateral generate_series(r.from_day::timestamp, r.to_day::timestamp, interval '1 day') as d (day)
-     where r.job_id = $1 and r.currency is not null
-     on conflict (merchant_id, currency, day) do update set cut = excluded.cut where settlement_days.cut < excluded.cut`,
-    [jobId],
-  );
-  await execute(
-    tx,
-    'settlement.move_days_on',
-    `update settlement_days d set cut = r.cut from settlement_runs r
-     where r.job_id = $1 and d.currency = r.currency and (r.merchant_id is null or d.merchant_id = r.merchant_id) and d.cut < r.cut`,
-    [jobId],
-  );
-  await execute(
-    tx,
-    'settlement.finish',
-    `update settlement_runs set finished = nextval('settlement_ends') where job_id = $1`,
-    [jobId],
-  );
+/** The transaction that a connection is in. */
+export interface Backend {
+  /** Of the process that serves it */
+  pid: number;
+  /** When it began, to the microsecond. */
+  since: string;
 }
 
-export async function selectPid(tx: Transaction): Promise<number> {
-  const { pid } = await one<{ pid: number }>(tx, 'settlement.backend', 'select pg_backend_pid() as pid');
-  return pid;
+export function selectBackend(tx: Transaction): Promise<Backend> {
+  return one(tx, 'settlement.backend', 'select pg_backend_pid() as pid, now()::text as since');
 }
 
-/** Ends the statement that another connection runs. */
-export function cancelStatement(on: Queryable, pid: number): Promise<number> {
-  return execute(on, 'settlement.cancel_statement', 'select pg_cancel_backend($1)', [pid]);
+/** Ends the statement that another connection runs, as long as that is in the same transaction: later it may be at something else. Of the same role. */
+export function cancelStatement(on: Queryable, { pid, since }: Backend): Promise<number> {
+  return execute(
+    on,
+    'settlement.cancel_statement',
+    'select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and xact_start = $2::timestamptz',
+    [pid, since],
+  );
 }

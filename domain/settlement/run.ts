@@ -22,23 +22,26 @@ import {
   insertParts,
   lockEnds,
   lockRuns,
+  selectBackend,
   selectCurrency,
   selectLines,
   selectParts,
-  selectPid,
   selectRowsRead,
   selectRunForUpdate,
-  settleDays,
+  selectSummedBase,
   sumDays,
   sumLate,
   updateBase,
   updateCut,
 } from './queries';
 import { partsOf } from './rules';
+import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
 
 /** The part of what came late. */
 const LATE = 0;
 const PAGE = 5_000;
+/** Days of all merchants, and rows that are counted, may be more than fit in the time of a statement of the pool. */
+const LONG = { outsidePool: true } as const;
 
 /**
  * Marks a job as running and fixes what it sees: rows that are committed now, whatever is committed later. Returns the numbers of its parts,
@@ -54,8 +57,8 @@ export async function beginSettlement(db: Database, jobId: string, parts: number
     const run = await selectRunForUpdate(tx, jobId);
     if (run.cut === null) await updateCut(tx, jobId);
     if (run.base === null) await beginSums(tx, jobId, { ...run, parts });
-  });
-  const found = await selectParts(db, jobId);
+  }, LONG);
+  const found = await db.retrying((tx) => selectParts(tx, jobId), LONG);
   await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId), total: found.total });
   return found.parts;
 }
@@ -68,6 +71,7 @@ async function beginSums(
   await updateBase(tx, jobId);
   await deleteParts(tx, jobId);
   await deleteSums(tx, jobId);
+  await settleDaysOfNewMerchants(tx, jobId);
   if (currency !== null) await insertParts(tx, jobId, partsOf({ from, to }, parts));
 }
 
@@ -93,8 +97,8 @@ export async function sumPart(
   while (!signal?.aborted) {
     const summed = await db
       .transaction(async (tx) => {
-        const pid = await selectPid(tx);
-        const cancel = () => void cancelStatement(db, pid).catch(() => undefined);
+        const backend = await selectBackend(tx);
+        const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
         force?.addEventListener('abort', cancel, { once: true });
         try {
           return (await sum(tx, { jobId, part, batch })) ?? { rows: 0, done: true };
@@ -122,18 +126,22 @@ export async function reportSummed(db: Database, jobId: string): Promise<boolean
 }
 
 /**
- * Ends a run whose parts are all done: its file stands, and its days are settled, in one transaction. Null: another run about the same money
- * has ended meanwhile, so its parts are to be summed anew.
+ * Ends a run whose parts are all done: its file stands, and its days are settled, in one transaction. Null: they are not, or not any more,
+ * since another run about the same money has ended meanwhile: the run is to be begun and summed anew. Safe to repeat, also where the
+ * answer was lost.
  *
  * @param parts as of `beginSettlement`
  */
 export async function finishSettlement(db: Database, jobId: string, parts: number): Promise<JobView | null> {
+  const base = await selectSummedBase(db, jobId);
   const file = await digestOf(db, jobId);
   return db.retrying(async (tx) => {
     await lockEnds(tx);
     const run = await selectRunForUpdate(tx, jobId);
     const job = await readJob(tx, jobId);
     if (job && jobHasEnded(job.status)) return job;
+    // An earlier try has begun the sums anew, or another one while this one read the lines: each time by a later base.
+    if (base === null || run.base !== base) return null;
     if (await existsLater(tx, jobId)) {
       await beginSums(tx, jobId, { ...run, parts });
       return null;
@@ -148,7 +156,7 @@ export async function finishSettlement(db: Database, jobId: string, parts: numbe
         await deleteParts(inner, jobId);
       },
     );
-  });
+  }, LONG);
 }
 
 /** Ends a run that was cancelled, or cannot go on: it has no file, and settles nothing. */

@@ -306,7 +306,7 @@ export function defectsOf(shop: () => OrderShop): Readonly<Record<string, Defect
         sql(`update payments set refund_planned_minor = 100 where order_id = '${shippedId}'`),
     },
     'a parcel that left although all of its price went back': {
-      found: ['order_payments'],
+      found: ['order_payments', 'money_ledger'],
       details: { why: 'kept', amountMinor: 1_000, refundedMinor: 1_000, shippedMinor: 1_000 },
       repaired: false,
       plant: ({ shippedId, sql }) =>
@@ -319,7 +319,7 @@ export function defectsOf(shop: () => OrderShop): Readonly<Record<string, Defect
         ),
     },
     'a payment that was captured and does not say how much': {
-      found: ['order_payments'],
+      found: ['order_payments', 'money_ledger'],
       details: { why: 'not_counted', amountMinor: 1_000 },
       repaired: false,
       plant: ({ shippedId, sql }) =>

@@ -44,7 +44,7 @@ import {
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
 import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
-import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
+import { LEDGER_KINDS, SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
   ENDLESS_RESERVATION_KINDS,
@@ -100,7 +100,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
-  'inventory_transactions.kind': { all: LEDGER_KINDS },
+  'inventory_transactions.kind': { all: LEDGER_KINDS, parts: [SOLD_LEDGER_KINDS] },
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
   'money_ledger.kind': { all: MONEY_KINDS },

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
 import { backfillMoney } from '../../domain/payments/backfill';
+import { recordDispute } from '../../domain/payments/disputes';
+import { settleRefund } from '../../domain/payments/refund';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
+import type { DisputeStatus } from '../../domain/payments/types';
 import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { createEmptyDatabase } from '../support/database';
@@ -120,6 +123,43 @@ describe('workers of the version before, on this schema', () => {
       actor: 'kim',
     });
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ amountMinor: 2_000 }]);
+  });
+
+  test('take back a refund, and change a dispute, that this version has posted', async () => {
+    const { orderId, paymentId } = await charged();
+    const refundId = await planned({ orderId, paymentId }, 500);
+    const tell = (status: DisputeStatus, occurredAt: Date) => {
+      const fact = {
+        gatewayRef: 'dp',
+        amountMinor: 1_000,
+        currency: 'USD',
+        reason: 'fraudulent',
+        dueBy: null,
+      };
+      return shop.db.transaction((tx) =>
+        recordDispute(tx, { paymentId, orderId }, { ...fact, status, occurredAt }),
+      );
+    };
+    const made = { status: 'succeeded', gatewayRef: 're_1' } as const;
+    await shop.db.transaction((tx) => settleRefund(tx, refundId, made));
+    await tell('needs_response', new Date(Date.UTC(2026, 0, 1)));
+    await shop.db.pool.query('update money_backfill set next_pass_at = clock_timestamp()');
+    await backfillMoney(shop.db);
+    await expectInvariants(shop.db);
+    await shop.db.pool.query(UPDATE_REFUND, [
+      refundId,
+      'failed',
+      're_1',
+      'sent back',
+      null,
+      null,
+      null,
+      null,
+    ]);
+    await shop.db.pool.query(
+      `update disputes set status = 'won', occurred_at = '2026-01-02' where payment_id = $1`,
+      [paymentId],
+    );
   });
 
   test('plan a refund and make it, in parts and to the end', async () => {

@@ -206,7 +206,7 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_ent
       await numberAll(db);
       expect(await gapsOf(db)).toHaveLength(1);
       await record('new');
-      let isDone = false;
+      const interruption = { isDone: false };
       const interrupted: Database = {
         ...db,
         transaction: (work) =>
@@ -216,8 +216,8 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_ent
                 ...tx,
                 async query(sent) {
                   const result = await tx.query(sent);
-                  if (sent.name === `event_log.${statement}` && !isDone) {
-                    isDone = true;
+                  if (sent.name === `event_log.${statement}` && !interruption.isDone) {
+                    interruption.isDone = true;
                     await open.query('commit');
                     await insertEntry(db.pool, 'second');
                   }
@@ -229,7 +229,7 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_ent
           ),
       };
       await numberEvents(interrupted);
-      if (!isDone) {
+      if (!interruption.isDone) {
         await open.query('commit');
         await record('second');
       }

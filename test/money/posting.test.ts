@@ -194,6 +194,17 @@ test('what was captured for a reservation that was given up is the customer’s,
   expect(await balancesOf(shop.db)).toEqual({ customer_credit: 0, gateway_clearing: -1000, refunds: 1000 });
 });
 
+test('a first pass that finds nothing is not the last: workers of the version before may still run beside it', async () => {
+  const passes = async () => {
+    await backfillMoney(shop.db);
+    const { rows } = await shop.db.pool.query<{ over: boolean }>(
+      `update money_backfill set next_pass_at = clock_timestamp() returning finished_at is not null as over`,
+    );
+    return rows[0]?.over;
+  };
+  expect([await passes(), await passes()]).toEqual([false, true]);
+});
+
 describe('the check of payments and ledger', () => {
   const check = async () => {
     const found = await findInconsistencies(
@@ -230,6 +241,18 @@ describe('the check of payments and ledger', () => {
     await backfillMoney(shop.db);
     const { rows } = await shop.db.pool.query('select finished_at is not null as over from money_backfill');
     expect(rows).toEqual([{ over: true }]);
+    // A part of it that is gone is nothing that the version before does: it is told, and not posted again.
+    await without(`kind = 'capture' and amount_minor = 1000`);
+    await shop.db.pool.query(
+      'update money_backfill set finished_at = null, next_pass_at = clock_timestamp()',
+    );
+    expect(await backfillMoney(shop.db)).toBe(0);
+    expect(await check()).toEqual(['captured 3000 2000']);
+    await without('true');
+    await shop.db.pool.query(
+      'update money_backfill set finished_at = null, next_pass_at = clock_timestamp()',
+    );
+    expect(await backfillMoney(shop.db)).toBe(1);
     await shop.db.pool.query('update payments set captured_minor = captured_minor - 1 where order_id = $1', [
       orderId,
     ]);

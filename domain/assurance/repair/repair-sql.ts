@@ -40,7 +40,8 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
     select from ledger_counts where job_id = '${jobId}' and counted_at > clock_timestamp() - interval '${COUNTED_FOR}') then
     fault := ledger_months_fault();
     if fault is null then
-      insert into ledger_counts (job_id, counted_at) values ('${jobId}', clock_timestamp())
+      -- A script outlives its check: then months are counted for each place.
+      insert into ledger_counts (job_id, counted_at) select id, clock_timestamp() from jobs where id = '${jobId}'
         on conflict (job_id) do update set counted_at = excluded.counted_at;
     end if;
   end if;

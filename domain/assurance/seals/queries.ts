@@ -112,8 +112,12 @@ export function chainValues({ lastSeq, lastHash, limit, after, upTo }: ChainRang
 
 /** Seals that are not as they were made, or do not follow from the one before. */
 export function selectBrokenLinks(on: Queryable, range: ChainRange): Promise<BrokenLink[]> {
-  const text = brokenLinksSql('ledger_seals', LEDGER_PARTS);
-  return many<BrokenLink>(on, 'consistency.broken_links', text, chainValues(range));
+  return many<BrokenLink>(
+    on,
+    'consistency.broken_links',
+    brokenLinksSql('ledger_seals', LEDGER_PARTS),
+    chainValues(range),
+  );
 }
 
 export interface VerifiedPart {

@@ -7,10 +7,22 @@ import { chainValues, type BrokenLink, type ChainRange, type SealBound, type Wro
 export const SEALED_LOGS = ['audit_log', 'money_ledger'] as const;
 export type SealedLog = (typeof SEALED_LOGS)[number];
 
-/** Of each its seals, what was verified of them, and the function that hashes a row. */
+/** Of each its seals, what was verified of them, the function that hashes a row, and how both are written. */
 const OF = {
-  audit_log: { seals: 'audit_seals', verified: 'audit_verified', hash: 'audit_row_hash' },
-  money_ledger: { seals: 'money_seals', verified: 'money_verified', hash: 'money_row_hash' },
+  audit_log: {
+    seals: 'audit_seals',
+    verified: 'audit_verified',
+    hash: 'audit_row_hash',
+    insertSeal: 'insert into audit_seals',
+    updateVerified: 'update audit_verified v set',
+  },
+  money_ledger: {
+    seals: 'money_seals',
+    verified: 'money_verified',
+    hash: 'money_row_hash',
+    insertSeal: 'insert into money_seals',
+    updateVerified: 'update money_verified v set',
+  },
 } as const satisfies Record<SealedLog, object>;
 
 /** Where sealing goes on, and how far it may go. */
@@ -40,7 +52,7 @@ export async function insertLogSeal(
      ), last_row as (
        select t.${XID} as xid, t.id from picked t order by 1 desc, 2 desc limit 1
      )
-     insert into ${OF[log].seals} (seq, from_xid, from_id, to_xid, to_id, row_count, rows_hash, row_ids, row_hashes, made_at, previous_hash, hash)
+     ${OF[log].insertSeal} (seq, from_xid, from_id, to_xid, to_id, row_count, rows_hash, row_ids, row_hashes, made_at, previous_hash, hash)
      select $5::bigint + 1, $1, $2, l.xid, l.id, w.row_count, w.rows_hash, w.row_ids, w.row_hashes, w.made_at, $6,
             ledger_seal_hash($6, $5::bigint + 1, $1, $2, l.xid, l.id, w.row_count::bigint, w.made_at, encode(w.rows_hash, 'hex'))
      from whole w cross join last_row l
@@ -76,7 +88,7 @@ export function markLogVerified(
   return execute(
     on,
     `consistency.mark_verified_${log}`,
-    `update ${OF[log].verified} v set reread_seq = $2, broken = $3::bigint[],
+    `${OF[log].updateVerified} reread_seq = $2, broken = $3::bigint[],
        seals_seq = greatest(v.seals_seq, $1),
        seals_hash = case when $1 > v.seals_seq then (select s.hash from ${OF[log].seals} s where s.seq = $1) else v.seals_hash end`,
     [seq, rereadSeq, broken],
@@ -89,8 +101,12 @@ export function selectBrokenLogLinks(
   log: SealedLog,
   range: ChainRange,
 ): Promise<BrokenLink[]> {
-  const text = brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`);
-  return many<BrokenLink>(on, `consistency.broken_links_${log}`, text, chainValues(range));
+  return many<BrokenLink>(
+    on,
+    `consistency.broken_links_${log}`,
+    brokenLinksSql(OF[log].seals, `encode(s.rows_hash, 'hex')`),
+    chainValues(range),
+  );
 }
 
 /** Numbers of the seals after one, in their order. */

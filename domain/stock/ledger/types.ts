@@ -20,6 +20,9 @@ export const LEDGER_KINDS = [
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
+/** Units that left for a customer. */
+export const SOLD_LEDGER_KINDS = ['ship', 'ship_late'] as const satisfies readonly LedgerKind[];
+
 /** What moves units from one warehouse to another. */
 export const TRANSFER_LEDGER_KINDS = ['transfer_out', 'transfer_in'] as const satisfies readonly LedgerKind[];
 

@@ -1,5 +1,7 @@
 import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
 import { utcMicros } from '../../../platform/database/pages';
+import { SOLD_LEDGER_KINDS } from '../../stock/ledger/types';
 import { unitsThen } from './units-sql';
 
 /** Entries of the ledger by which goods left for customers, from `$1` on and before `$2`. */
@@ -8,7 +10,7 @@ const SOLD = `
          case when t.kind = 'ship_late' then substr(t.reference, length('shipment:') + 1)::uuid
               when t.order_id is not null then t.effect_id end as shipment_id
   from inventory_transactions t
-  where t.at >= $1::timestamptz and t.at < $2::timestamptz and t.kind in ('ship', 'ship_late') and t.on_hand_delta < 0`;
+  where t.at >= $1::timestamptz and t.at < $2::timestamptz and t.kind in ${literals(SOLD_LEDGER_KINDS)} and t.on_hand_delta < 0`;
 
 /**
  * What the units of `sold` cost, each at the average of the time at which they left, as `costed`. Units of a product whose cost nobody knows
