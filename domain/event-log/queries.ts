@@ -1,5 +1,5 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
-import { EVENT_SOURCES, type EventSource, type Gap, type NewEntry } from './types';
+import { EVENT_SOURCES, type DueGap, type EventSource, type NewEntry } from './types';
 
 /** The table of each source. Each has an `id` from a sequence that is its own. */
 const TABLES = {
@@ -102,7 +102,6 @@ export async function trySequencerLock(tx: Transaction): Promise<boolean> {
 export interface SequencerState {
   nextPosition: number;
   scannedTo: Record<EventSource, number>;
-  gaps: Gap[];
 }
 
 /** By who has the sequencer's lock. */
@@ -111,28 +110,32 @@ export function selectState(tx: Transaction): Promise<SequencerState> {
     tx,
     'event_log.state',
     `select (select next_position from event_head) as "nextPosition",
-       (select json_object_agg(source, scanned_to) from event_sources) as "scannedTo",
-       (select coalesce(json_agg(json_build_object('id', id, 'source', source, 'ids', ids::text, 'waitsFor', waits_for) order by id), '[]')
-        from event_gaps) as gaps`,
+       (select json_object_agg(source, scanned_to) from event_sources) as "scannedTo"`,
   );
 }
 
 /**
- * Who holds the lock of each source's sequence: virtual transactions that may have taken an id and have not ended. The lock goes after the
- * rows of the transaction can be seen.
+ * Gaps that are to be looked at, the oldest first: nobody has, or somebody for whom it waits has ended. While a transaction stays open, those
+ * that wait for it grow to many, and are not read. `holders` are who holds the lock of the sequence of the gap's source: virtual transactions
+ * that may have taken an id and have not ended. The lock goes after the rows of the transaction can be seen.
  */
-export function selectHolders(tx: Transaction): Promise<{ source: EventSource; holders: string[] }[]> {
+export function selectDueGaps(tx: Transaction): Promise<DueGap[]> {
   return many(
     tx,
-    'event_log.holders',
-    `select s.source, array_agg(distinct l.virtualtransaction) as holders
-     from (values ${Object.entries(TABLES)
-       .map(([source, table]) => `('${source}', pg_get_serial_sequence('${table}', 'id')::regclass)`)
-       .join(', ')}) s (source, sequence)
-     join pg_locks l on l.relation = s.sequence
-     where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-       and l.database = (select oid from pg_database where datname = current_database())
-     group by s.source`,
+    'event_log.due_gaps',
+    `with held as materialized (
+       select s.source, array_agg(distinct l.virtualtransaction) as holders
+       from (values ${Object.entries(TABLES)
+         .map(([source, table]) => `('${source}', pg_get_serial_sequence('${table}', 'id')::regclass)`)
+         .join(', ')}) s (source, sequence)
+       left join pg_locks l on l.relation = s.sequence and l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
+         and l.database = (select oid from pg_database where datname = current_database())
+       group by s.source
+     )
+     select g.id, g.source, g.ids::text as ids, g.waits_for as "waitsFor", array_remove(h.holders, null) as holders
+     from event_gaps g join held h on h.source = g.source
+     where g.waits_for is null or not g.waits_for <@ h.holders
+     order by g.id`,
   );
 }
 

@@ -1,11 +1,9 @@
-import type { Gap } from './types';
+import type { DueGap } from './types';
 
-/** Whether a gap is to be looked at: nobody has, or somebody for whom it waits has ended. */
-export function isDue({ waitsFor }: Pick<Gap, 'waitsFor'>, holders: ReadonlySet<string>): boolean {
-  return waitsFor === null || waitsFor.some((one) => !holders.has(one));
-}
+/** How PostgreSQL names a prepared transaction after a restart: it has lost the name by which it was waited for. */
+const RECOVERED = '-1/';
 
 /** For whom the rest of a gap waits, once it was looked at; none: what is missing of it was rolled back. */
-export function stillAwaited({ waitsFor }: Pick<Gap, 'waitsFor'>, holders: ReadonlySet<string>): string[] {
-  return (waitsFor ?? [...holders]).filter((one) => holders.has(one));
+export function stillAwaited({ waitsFor, holders }: Pick<DueGap, 'waitsFor' | 'holders'>): string[] {
+  return holders.filter((one) => waitsFor === null || waitsFor.includes(one) || one.startsWith(RECOVERED));
 }

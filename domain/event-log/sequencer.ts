@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import {
+  selectDueGaps,
   selectFresh,
-  selectHolders,
   selectLate,
   selectState,
   selectUnnumbered,
@@ -12,7 +12,7 @@ import {
   type NewBatch,
   type SequencerState,
 } from './queries';
-import { isDue, stillAwaited } from './rules';
+import { stillAwaited } from './rules';
 import { EVENTS_NUMBERED, type EventSource, type Gap } from './types';
 
 export { selectUnnumberedSeconds as unnumberedSeconds } from './queries';
@@ -59,13 +59,6 @@ export async function numberEvents(
   });
 }
 
-type Holders = ReadonlyMap<EventSource, ReadonlySet<string>>;
-
-async function readHolders(tx: Transaction, { gaps }: SequencerState): Promise<Holders> {
-  if (gaps.length === 0) return new Map();
-  return new Map((await selectHolders(tx)).map(({ source, holders }) => [source, new Set(holders)]));
-}
-
 type TurnRows = Parameters<typeof writeTurn>[1];
 
 function isEmpty({ scanned, gaps, closed }: TurnRows): boolean {
@@ -95,21 +88,19 @@ async function readTurn(
     if (fresh) found.set(source, fresh);
   }
 
-  const holders = await readHolders(tx, state);
   const gaps: { id: number; left: string; waitsFor: readonly string[] | null }[] = [];
   const closed: number[] = [];
   const unfinished = new Set<EventSource>();
-  for (const gap of state.gaps) {
+  for (const gap of await selectDueGaps(tx)) {
     const { id, source } = gap;
-    const held = holders.get(source) ?? new Set();
-    if (unfinished.has(source) || !isDue(gap, held)) continue;
+    if (unfinished.has(source)) continue;
     const late = await selectLate(tx, source, { ids: gap.ids, limit: rowsPerTurn });
     add(source, late);
     const { left } = late;
     const isFull = late.count === rowsPerTurn;
     // The rest was perhaps not reached: what comes after it waits for the next turn.
     if (isFull) unfinished.add(source);
-    const waitsFor = isFull ? null : stillAwaited(gap, held);
+    const waitsFor = isFull ? null : stillAwaited(gap);
     if (left === null || waitsFor?.length === 0) closed.push(id);
     else gaps.push({ id, left, waitsFor });
   }

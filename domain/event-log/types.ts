@@ -15,6 +15,11 @@ export interface Gap {
   waitsFor: string[] | null;
 }
 
+/** One that is to be looked at, with who may bring ids of its source. */
+export interface DueGap extends Gap {
+  holders: string[];
+}
+
 /** What happened and no other row says. */
 export interface NewEntry {
   /** A type of the catalogue, such as `job.completed`. */

@@ -15,6 +15,7 @@ const LOOKED_AT = 5_000;
  *
  * @param request.after undefined: from the oldest that is kept on
  * @param request.types of the catalogue; undefined: all
+ * @param request.upTo the last position that is looked at; undefined: as far as one page looks
  * @throws AppError `EVENTS_EXPIRED` where events after this position are kept no more, `EVENTS_AHEAD` for a position that there is not yet
  */
 export async function readEvents(
@@ -24,12 +25,13 @@ export async function readEvents(
     types: readonly string[] | undefined;
     limit: number;
     visible: Visibility;
+    upTo?: number;
   },
 ): Promise<EventPage> {
   const bounds = await selectBounds(on);
   const after = startOf(bounds, request.after);
   if (after >= bounds.newest) return { items: [], after, atEnd: true, newest: bounds.newest };
-  const upTo = Math.min(bounds.newest, after + LOOKED_AT);
+  const upTo = Math.min(bounds.newest, after + LOOKED_AT, request.upTo ?? bounds.newest);
   const rows = await selectEvents(
     on,
     { after, upTo, limit: request.limit },

@@ -67,8 +67,11 @@ export async function serveWebhook(
       const due = await selectDue(db, id, DUE_AT_ONCE);
       if (due.length === 0 && isCaughtUp) return served;
       for (const delivery of due) {
-        if (!goesOn() || !(await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS }))) return served;
-        const outcome = await deliver(context, webhook, delivery);
+        if (!goesOn()) return served;
+        // As it is by now: its address may have been changed, or its secret.
+        const current = await leaseWebhook(db, { id, lease, seconds: LEASE_SECONDS });
+        if (!current) return served;
+        const outcome = await deliver(context, current, delivery);
         context.onTried?.(outcome);
         if (outcome === 'delivered') served.delivered += 1;
         else served.failed += 1;
@@ -141,6 +144,7 @@ async function readOne(db: Database, position: number): Promise<StreamEvent | nu
   try {
     const page = await readEvents(db, {
       after: position - 1,
+      upTo: position,
       types: undefined,
       limit: 1,
       visible: EVERYTHING,
@@ -163,7 +167,7 @@ interface Recorded {
 
 async function record(
   db: Database,
-  { id }: LeasedWebhook,
+  { id, url }: LeasedWebhook,
   made: DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer },
 ): Promise<TryOutcome> {
   const { position, tries, headers, answer } = made;
@@ -195,8 +199,8 @@ async function record(
     const outcome = taken ? 'delivered' : next === null ? 'failed' : 'postponed';
     await endTry(tx, { id, position }, { status: outcome === 'postponed' ? 'pending' : outcome, next });
     const why = answer.status === GONE ? 'gone' : isGivenUp(failingSeconds) ? 'failing' : null;
-    if (why !== null) await disableWebhook(tx, id, why);
-    return { outcome, disabled: why };
+    const isDisabled = why !== null && (await disableWebhook(tx, { id, url }, why)) > 0;
+    return { outcome, disabled: isDisabled ? why : null };
   });
   if (disabled !== null)
     await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });

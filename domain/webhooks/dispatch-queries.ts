@@ -6,13 +6,18 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { notPutOff } from '../stock/alerts/put-off-sql';
 import { MOST_PENDING } from './rules';
 import type { WebhookDisabled } from './types';
 
+/** SQL: there are events to look at, and room to plan their deliveries. */
 const HAS_EVENTS_TO_PLAN = `w.position < (select next_position - 1 from event_head)
     and not exists (select from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending' offset ${MOST_PENDING - 1})`;
 
-const READY = `w.disabled is null and (
+/** SQL: it may be delivered to, and that has not failed just now by an error of ours. */
+const SERVED = `w.disabled is null and ${notPutOff('deliver_webhook', 'w.id')}`;
+
+const READY = `${SERVED} and (
   exists (select from webhook_deliveries d
           where d.webhook_id = w.id and d.status = 'pending' and d.next_try_at <= statement_timestamp())
   or ${HAS_EVENTS_TO_PLAN})`;
@@ -36,6 +41,17 @@ export async function existsEnabled(on: Queryable): Promise<boolean> {
     'select exists (select from webhooks where disabled is null) as there',
   );
   return there;
+}
+
+/** Whether the webhook is there and not disabled. */
+export async function isEnabled(on: Queryable, id: string): Promise<boolean> {
+  const row = await maybeOne(
+    on,
+    'webhooks.is_enabled',
+    'select from webhooks where id = $1 and disabled is null',
+    [id],
+  );
+  return row !== undefined;
 }
 
 /** Whether something is due to a webhook that nobody delivers to. */
@@ -71,11 +87,12 @@ export async function selectMsLeft(on: Queryable): Promise<number | null> {
   const { msLeft } = await one<{ msLeft: number | null }>(
     on,
     'webhooks.ms_left',
-    `select greatest(0, ceil(extract(epoch from min(n.next_try_at) - clock_timestamp()) * 1000))::float8 as "msLeft"
+    // `greatest` leaves nulls out: around the minimum it would say 0 where none waits.
+    `select min(greatest(0, ceil(extract(epoch from n.next_try_at - clock_timestamp()) * 1000)))::float8 as "msLeft"
      from webhooks w cross join lateral (
        select d.next_try_at from webhook_deliveries d where d.webhook_id = w.id and d.status = 'pending'
        order by d.next_try_at, d.position limit 1) n
-     where w.disabled is null`,
+     where ${SERVED}`,
   );
   return msLeft;
 }
@@ -254,12 +271,17 @@ export async function noteHealth(tx: Transaction, id: string, taken: boolean): P
   return row?.seconds ?? 0;
 }
 
-export function disableWebhook(tx: Transaction, id: string, why: WebhookDisabled): Promise<number> {
+/** Not where it has another address by now: who has answered was the receiver before. */
+export function disableWebhook(
+  tx: Transaction,
+  { id, url }: Pick<LeasedWebhook, 'id' | 'url'>,
+  why: WebhookDisabled,
+): Promise<number> {
   return execute(
     tx,
     'webhooks.disable',
-    `update webhooks set disabled = $2, disabled_at = clock_timestamp(), updated_at = clock_timestamp()
-     where id = $1 and disabled is null`,
-    [id, why],
+    `update webhooks set disabled = $3, disabled_at = clock_timestamp(), updated_at = clock_timestamp()
+     where id = $1 and url = $2 and disabled is null`,
+    [id, url, why],
   );
 }

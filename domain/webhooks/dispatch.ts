@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
+import { isSubjectsOwn } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
+import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { serveWebhook, type DeliveryContext } from './deliver';
-import { existsEnabled, selectMsLeft, selectReady } from './dispatch-queries';
+import { existsEnabled, isEnabled, selectMsLeft, selectReady } from './dispatch-queries';
 import type { DispatchRound } from './types';
 
 export {
@@ -20,6 +22,8 @@ const STRETCH_MS = 20_000;
 const LOOK_EVERY_MS = 200;
 const IDLE_MS = 2_000;
 
+const WORK = 'deliver_webhook';
+
 /** Leaves the message that wakes the dispatcher, where there is somebody to be told of events. */
 export async function wakeWebhooks(tx: Transaction): Promise<void> {
   if (await existsEnabled(tx)) await enqueue(tx, [{ topic: 'webhooks.ready', key: '' }]);
@@ -27,7 +31,8 @@ export async function wakeWebhooks(tx: Transaction): Promise<void> {
 
 /**
  * Delivers what is due to all webhooks, to several at once, until nothing has been due for a while or `signal` is aborted. One with which
- * it fails by an error of ours is logged and left to the next round, and holds up no other.
+ * it fails by an error of ours is logged and left to a later round, and holds up no other. Where the error is the webhook's own, such as a
+ * secret that cannot be decrypted, an alert tells of it, and it is put off longer each time.
  */
 export async function dispatchWebhooks(
   context: DeliveryContext,
@@ -38,19 +43,27 @@ export async function dispatchWebhooks(
   const total = { delivered: 0, failed: 0 };
   const underWay = new Map<string, Promise<void>>();
   const broken = new Set<string>();
+  const { due: failedBefore } = await failuresByDue(db, WORK);
   let idleSince = performance.now();
   const goesOn = () => !signal.aborted && performance.now() < until;
 
   function begin(id: string): void {
     const stretch = performance.now() + STRETCH_MS;
     const work = serveWebhook(context, id, () => goesOn() && performance.now() < stretch)
-      .then(({ delivered, failed }) => {
+      .then(async ({ delivered, failed }) => {
         total.delivered += delivered;
         total.failed += failed;
+        if (delivered > 0 && failedBefore.includes(id) && (await isEnabled(db, id)))
+          await forgetFailures(db, WORK, [id]);
+      })
+      .catch(async (error: unknown) => {
+        broken.add(id);
+        if (isSubjectsOwn(error)) await recordFailure(db, { work: WORK, subject: id, error });
+        else
+          log.error({ err: error, webhookId: id }, 'a webhook could not be delivered to; the others go on');
       })
       .catch((error: unknown) => {
-        broken.add(id);
-        log.error({ err: error, webhookId: id }, 'a webhook could not be delivered to; the others go on');
+        log.error({ err: error, webhookId: id }, 'the failure of a webhook could not be written down');
       })
       .finally(() => {
         underWay.delete(id);

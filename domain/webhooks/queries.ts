@@ -71,7 +71,7 @@ export function updateWebhook(
     'webhooks.update',
     `update webhooks set url = $2, description = $3, types = $4, disabled = $5::text,
        disabled_at = case when $5::text is null then null else coalesce(disabled_at, clock_timestamp()) end,
-       failing_since = case when $5::text is null and disabled is not null then null else failing_since end,
+       failing_since = case when $5::text is null and disabled is not null or url <> $2 then null else failing_since end,
        updated_at = clock_timestamp()
      where id = $1`,
     [changed.id, changed.url, changed.description, changed.types, changed.disabled],

@@ -11,7 +11,7 @@ const PURPOSE = 'holdfast webhook secrets';
 export interface WebhookSecrets {
   /** A new secret, and how it is kept. @throws AppError `WEBHOOKS_NOT_SET_UP` where no key is set */
   make(webhookId: string): { secret: string; sealed: Buffer };
-  /** @throws AppError `WEBHOOKS_NOT_SET_UP` where the key that it is kept under is not set any more */
+  /** @throws AppError `WEBHOOKS_NOT_SET_UP` where the key that it is kept under is not set any more, or is another one */
   open(webhookId: string, sealed: Buffer): string;
 }
 
@@ -41,7 +41,11 @@ export function createWebhookSecrets(keys: readonly PayloadKey[]): WebhookSecret
       const id = sealed.subarray(1, 1 + length).toString();
       const key = derived.get(id);
       if (!key) throw notSetUp(`PAYLOAD_KEYS has no key '${id}'.`);
-      return unseal(key, sealed.subarray(1 + length), `${PURPOSE} ${webhookId}`).toString();
+      try {
+        return unseal(key, sealed.subarray(1 + length), `${PURPOSE} ${webhookId}`).toString();
+      } catch {
+        throw notSetUp(`PAYLOAD_KEYS has another key '${id}' than the one that they were encrypted under.`);
+      }
     },
   };
 }

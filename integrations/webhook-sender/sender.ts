@@ -19,8 +19,8 @@ export interface SenderOptions {
 const KEPT = 1_000;
 const READ_BYTES = 4_096;
 
-/** Why nothing was sent. */
-class Refused extends Error {}
+/** Why there is no answer, in words for the log of deliveries. */
+class NoAnswer extends Error {}
 
 /**
  * Sends webhooks by HTTPS. To addresses of the public internet, and of networks that are allowed: what a name resolves to is looked at
@@ -34,11 +34,11 @@ export function createWebhookSender({
   lookup = resolve,
 }: SenderOptions): WebhookSender {
   function vet(addresses: readonly string[], protocol: string): void {
-    if (addresses.length === 0) throw new Refused('the name has no address');
+    if (addresses.length === 0) throw new NoAnswer('the name has no address');
     const refused = addresses.find((address) => !mayReach(address, allowed));
-    if (refused !== undefined) throw new Refused('the address is not one of the public internet');
+    if (refused !== undefined) throw new NoAnswer('the address is not one of the public internet');
     if (protocol === 'http:' && !addresses.every(isOwnMachine))
-      throw new Refused('plain HTTP is for this machine only');
+      throw new NoAnswer('plain HTTP is for this machine only');
   }
 
   /** Resolves a name for a connection, which takes one of the addresses that were looked at. */
@@ -109,9 +109,14 @@ export function createWebhookSender({
         response.on('end', finish);
         // Its status counts, whether or not the rest of it comes.
         response.on('error', finish);
+        response.on('close', finish);
         failed = finish;
       });
       request.on('error', (error) => failed(error));
+      // Node ends a connection that the receiver switches to another protocol (101) without an error and without a response.
+      request.on('close', () => {
+        if (failed === fail) fail(new NoAnswer('the receiver ended the connection without an answer'));
+      });
       request.end(body);
     });
   }
@@ -123,7 +128,7 @@ function asFailure(error: unknown): Omit<WebhookAnswer, 'millis'> {
 
 /** Without addresses of the inside. */
 function wordsOf(error: unknown): string {
-  if (error instanceof Refused) return error.message;
+  if (error instanceof NoAnswer) return error.message;
   if (!(error instanceof Error)) return 'the request failed';
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'there was no answer in time';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;

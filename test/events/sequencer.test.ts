@@ -191,6 +191,47 @@ test('a gap is not read while nobody for whom it waits has ended', async () => {
   }
 });
 
+test('gaps that wait for an open transaction are not read, however many it lets grow', async () => {
+  const open = await db.pool.connect();
+  try {
+    await open.query('begin');
+    await insertEntry(open, 'late');
+    await record('one');
+    await numberAll(db);
+    await db.pool.query(
+      `insert into event_gaps (source, ids, waits_for) select source, int8multirange(int8range(1000 + n, 1001 + n)), waits_for
+       from event_gaps, generate_series(1, 2000) n`,
+    );
+    await record('two');
+    let read = 0;
+    const counting: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction((tx, commitEarly) =>
+          work(
+            {
+              ...tx,
+              async query(sent) {
+                const result = await tx.query(sent);
+                read += JSON.stringify(result).length;
+                return result;
+              },
+            },
+            commitEarly,
+          ),
+        ),
+    };
+    expect(await numberEvents(counting)).toMatchObject({ numbered: 1 });
+    expect(read).toBeLessThan(20_000);
+    await open.query('commit');
+    await numberAll(db);
+    expect(await gapsOf(db)).toEqual([]);
+    expect(await subjects()).toEqual(['one', 'two', 'late']);
+  } finally {
+    open.release();
+  }
+});
+
 test('nobody is waited for who is not there any more, as after a crash or on another server', async () => {
   await record('one');
   await numberAll(db);
@@ -222,7 +263,7 @@ test('a large part is numbered in parts, the late ones too', async () => {
   }
 });
 
-test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'holders', 'late_entries', 'write_turn'])(
+test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_entries', 'write_turn'])(
   'what was written after something has committed comes after it, whenever both commit: after %s of a turn',
   async (statement) => {
     const open = await db.pool.connect();

@@ -14,6 +14,7 @@ import {
 } from '../../domain/webhooks/webhooks';
 import { allowedNetworks } from '../../integrations/webhook-sender/address';
 import { createWebhookSender } from '../../integrations/webhook-sender/sender';
+import type { Database } from '../../platform/database/database';
 import { verifyWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
 import { numberAll } from '../events/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -204,6 +205,63 @@ test('a changed secret signs beside the one before until its time is over; nothi
   );
 });
 
+test('what is sent is read by its position alone, however much comes after it', async () => {
+  const { id } = await add();
+  await happen('a', 'b', 'c');
+  const looked: number[] = [];
+  const db: Database = {
+    ...shop.db,
+    query(sent) {
+      const [after, upTo] = sent.values ?? [];
+      if (sent.name === 'events.window') looked.push(Number(upTo) - Number(after));
+      return shop.db.query(sent);
+    },
+  };
+  await serveWebhook({ ...context, db }, id, always);
+  expect(subjects()).toEqual(['a', 'b', 'c']);
+  expect(looked).toEqual([1, 1, 1]);
+});
+
+test('an address and a secret that are changed count from the next message on', async () => {
+  const { id } = await add();
+  const other = await startReceiver();
+  let changed = '';
+  const changing: WebhookSender = async (message) => {
+    const answer = await send(message);
+    if (changed !== '') return answer;
+    const wish = { url: other.url, description: null, types: ['job.*'], enabled: true };
+    await changeWebhook(shop.db, id, wish, ACTOR);
+    ({ secret: changed } = await rotateSecret(context, id, { overlapSeconds: 0, actor: ACTOR }));
+    return answer;
+  };
+  await happen('a', 'b');
+  await serveWebhook({ ...context, send: changing }, id, always);
+  expect([subjects(), subjects(other)]).toEqual([['a'], ['b']]);
+  const [second] = other.received;
+  const headers = second?.headers as Partial<SignatureHeaders>;
+  expect(verifyWebhook([changed], { headers, body: Buffer.from(second?.body ?? '') })).toBe('valid');
+  await other.close();
+});
+
+test('what the receiver at the address before answers, and how long it has failed, does not disable a webhook', async () => {
+  const { id } = await add();
+  const other = await startReceiver((res) => res.writeHead(500).end());
+  receiver.answer = (res) => res.writeHead(410).end();
+  await shop.db.pool.query(`update webhooks set failing_since = clock_timestamp() - interval '80 hours'`);
+  const wish = { url: other.url, description: null, types: ['job.*'], enabled: true };
+  let asked = 0;
+  const changing: WebhookSender = async (message) => {
+    const answer = await send(message);
+    if ((asked += 1) === 1) await changeWebhook(shop.db, id, wish, ACTOR);
+    return answer;
+  };
+  await happen('a', 'b');
+  expect(await serveWebhook({ ...context, send: changing }, id, always)).toEqual({ delivered: 0, failed: 2 });
+  expect([subjects(), subjects(other)]).toEqual([['a'], ['b']]);
+  expect(await readWebhook(shop.db, id)).toMatchObject({ disabled: null });
+  await other.close();
+});
+
 test('a dispatcher that dies after it has sent sends again; two of them send nothing twice', async () => {
   const { id } = await add();
   await happen('a', 'b');
@@ -264,6 +322,46 @@ test('receivers that are down, slow, redirect inward or answer without end cost 
   expect(await last(2)).toMatchObject({ status: 200, error: null, answer: 'x'.repeat(1_000) });
   expect(await last(3)).toMatchObject({ status: null, error: 'the request failed: ECONNREFUSED' });
   await Promise.all(bad.map((one) => one.close()));
+});
+
+test('a round says when the next try is due, and where none waits, that none does', async () => {
+  const { id } = await add();
+  const dispatch = () =>
+    dispatchWebhooks(context, { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 });
+  receiver.answer = (res, received) => res.writeHead(subjectOf(received) === 'b' ? 500 : 200).end();
+  await happen('a');
+  expect(await dispatch()).toEqual({ delivered: 1, failed: 0, msLeft: null });
+  await happen('b');
+  await serveWebhook(context, id, always);
+  await shop.db.pool.query(
+    `update webhook_deliveries set next_try_at = clock_timestamp() + interval '1 hour' where status = 'pending'`,
+  );
+  const { msLeft } = await dispatch();
+  expect(msLeft).toBeGreaterThan(3_500_000);
+  expect(msLeft).toBeLessThanOrEqual(3_600_000);
+});
+
+test('a secret that cannot be decrypted is an alert, and put off, until something is delivered', async () => {
+  const { id } = await add();
+  await happen('a');
+  const dispatch = (keys: Parameters<typeof createWebhookSecrets>[0]) =>
+    dispatchWebhooks(
+      { ...context, secrets: createWebhookSecrets(keys) },
+      { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 },
+    );
+  const alerts = async () =>
+    (await shop.db.pool.query<{ status: string }>(`select status from alerts where kind = 'work_failed'`))
+      .rows;
+  const another = [{ id: 'one', key: Buffer.alloc(32, 9) }];
+  for (const keys of [[], another]) {
+    expect(await dispatch(keys)).toEqual({ delivered: 0, failed: 0, msLeft: null });
+    expect(await alerts()).toEqual([{ status: 'open' }]);
+    expect(await webhooksAreDue(shop.db)).toBe(false);
+    await shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
+  }
+  expect(await deliveriesOf(id)).toMatchObject([{ status: 'pending', tries: 0 }]);
+  expect(await dispatch([{ id: 'one', key: Buffer.alloc(32, 7) }])).toMatchObject({ delivered: 1 });
+  expect(await alerts()).toEqual([{ status: 'resolved' }]);
 });
 
 test('a webhook with many deliveries that wait plans no more: the rest stays in the stream', async () => {

@@ -79,6 +79,18 @@ test('a receiver that says nothing, or drips, is given up in time', async () => 
   expect(answer.millis).toBeLessThan(5_000);
 });
 
+test('a receiver that switches to another protocol, or hangs up, has not answered, and nobody waits for it', async () => {
+  const { url } = receiver;
+  const ends = ['HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', ''];
+  for (const said of ends) {
+    receiver.answer = ({ socket }) => socket?.end(said);
+    expect(await sender()(message(url))).toMatchObject({
+      status: null,
+      error: expect.stringMatching(/^the re(ceiver ended|quest failed: ECONNRESET)/) as string,
+    });
+  }
+});
+
 test('a receiver that is down, or whose certificate is not good, is an error in words', async () => {
   const { url } = receiver;
   expect(await sender({ ca: undefined })(message())).toMatchObject({ status: null });

@@ -152,8 +152,8 @@ export const WORK = {
   },
   deliver_webhook: {
     advice:
-      'This webhook is disabled: its receiver answered 410, or took nothing for three days. Look at GET /webhooks/{id}/deliveries, put the receiver right, and enable the webhook with PUT /webhooks/{id}; what it has missed is then delivered as long as events are kept.',
-    nextAttempt: 'once it is enabled',
+      'Either this webhook is disabled, since its receiver answered 410 or took nothing for three days: look at GET /webhooks/{id}/deliveries, put the receiver right, and enable the webhook with PUT /webhooks/{id}; what it has missed is then delivered as long as events are kept. Or its secret cannot be decrypted: set the key that the error names in PAYLOAD_KEYS of the workers, or give the webhook a new secret with POST /webhooks/{id}/rotate-secret and overlapSeconds 0.',
+    nextAttempt: 'once it is enabled; within an hour where its secret cannot be decrypted',
   },
   apply_carrier_update: {
     advice:
