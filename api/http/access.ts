@@ -194,14 +194,17 @@ export const RECENT_SIGN_IN_SECONDS = 900;
 const CLOCK_AHEAD_MS = 60_000;
 
 /**
- * For what a token that somebody else got hold of must not do: erase a person, make keys, give rights. Services have no sign-in.
+ * For what a token that somebody else got hold of must not do: erase a person, make keys, give rights, have events sent elsewhere. Services have no
+ * sign-in.
  *
  * @throws AppError `SIGN_IN_NOT_RECENT` for a person who has signed in longer ago than `RECENT_SIGN_IN_SECONDS`, or whose token does not say when
  */
 export function expectRecentSignIn({ kind, signedInAt }: Principal, now = Date.now()): void {
   if (kind !== 'user') return;
   const ago = now - (signedInAt?.getTime() ?? Number.NEGATIVE_INFINITY);
-  if (ago > RECENT_SIGN_IN_SECONDS * 1_000 || ago < -CLOCK_AHEAD_MS)
+  const isRecent = ago <= RECENT_SIGN_IN_SECONDS * 1_000 && ago >= -CLOCK_AHEAD_MS;
+  // Also of a time that there is not, which is neither.
+  if (!isRecent)
     throw problem(
       'SIGN_IN_NOT_RECENT',
       `Sign in anew: this is for who has done so within ${RECENT_SIGN_IN_SECONDS / 60} minutes.`,

@@ -10,7 +10,7 @@ import {
   rotateSecret,
 } from '../../domain/webhooks/webhooks';
 import { allowedNetworks } from '../../integrations/webhook-sender/address';
-import { ADMINS, OPERATORS } from '../http/access';
+import { ADMINS, expectRecentSignIn, OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -58,9 +58,12 @@ function managing({ db, webhookSecrets: secrets, settings }: ApiContext): Route[
           'By the Standard Webhooks specification. The response has the secret, this once. It takes no Idempotency-Key, under which the response would be kept.',
         body: newWebhookBody(allowed),
         responses: { 201: { description: 'The webhook', schema: shownWebhook } },
-        problems: ['WEBHOOKS_NOT_SET_UP'],
+        problems: ['SIGN_IN_NOT_RECENT', 'WEBHOOKS_NOT_SET_UP'],
       },
-      async ({ body, caller }) => withSecret(201, await createWebhook({ db, secrets }, body, caller)),
+      async ({ body, caller, principal }) => {
+        expectRecentSignIn(principal);
+        return withSecret(201, await createWebhook({ db, secrets }, body, caller));
+      },
     ),
     route(
       {
@@ -96,9 +99,12 @@ function managing({ db, webhookSecrets: secrets, settings }: ApiContext): Route[
         params: idParams,
         body: changedWebhookBody(allowed),
         responses: { 200: { description: 'The webhook afterwards', schema: webhook } },
+        problems: ['SIGN_IN_NOT_RECENT'],
       },
-      async ({ params: { id }, body, caller }) =>
-        ok(await changeWebhook(db, id, body, caller).catch(noWebhook)),
+      async ({ params: { id }, body, caller, principal }) => {
+        expectRecentSignIn(principal);
+        return ok(await changeWebhook(db, id, body, caller).catch(noWebhook));
+      },
     ),
     route(
       {
@@ -109,8 +115,10 @@ function managing({ db, webhookSecrets: secrets, settings }: ApiContext): Route[
         summary: 'Remove a webhook, with the log of its deliveries',
         params: idParams,
         responses: { 204: { description: 'It is gone' } },
+        problems: ['SIGN_IN_NOT_RECENT'],
       },
-      async ({ params: { id }, caller, res }) => {
+      async ({ params: { id }, caller, principal, res }) => {
+        expectRecentSignIn(principal);
         await removeWebhook(db, id, caller).catch(noWebhook);
         res.status(204).end();
         return null;
@@ -128,13 +136,13 @@ function managing({ db, webhookSecrets: secrets, settings }: ApiContext): Route[
         body: secretRotation,
         bodyOptional: true,
         responses: { 200: { description: 'The webhook with its new secret', schema: rotatedWebhook } },
-        problems: ['WEBHOOKS_NOT_SET_UP'],
+        problems: ['SIGN_IN_NOT_RECENT', 'WEBHOOKS_NOT_SET_UP'],
       },
-      async ({ params: { id }, body: { overlapSeconds }, caller }) =>
-        withSecret(
-          200,
-          await rotateSecret({ db, secrets }, id, { overlapSeconds, actor: caller }).catch(noWebhook),
-        ),
+      async ({ params: { id }, body: { overlapSeconds }, caller, principal }) => {
+        expectRecentSignIn(principal);
+        const rotation = { overlapSeconds, actor: caller };
+        return withSecret(200, await rotateSecret({ db, secrets }, id, rotation).catch(noWebhook));
+      },
     ),
   ];
 }

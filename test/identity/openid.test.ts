@@ -7,6 +7,7 @@ import { openIdProvider } from '../../integrations/openid/provider';
 import { createProviderKeys } from '../../integrations/openid/provider-keys';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
+import { MAY } from '../api/access-table';
 import { openTestApi, type TestApi } from '../api/support';
 import { addCustomer } from './people';
 import { startProvider, type TestProvider } from './provider';
@@ -94,7 +95,30 @@ describe('what cannot be taken back, or gives others rights, needs a sign-in of 
     ['does not say when', {}],
     ['says something else', { auth_time: String(ago(1)) as unknown as number }],
     ['says a time to come', { auth_time: ago(-600) }],
+    ['says a time that there is not', { auth_time: 1e20 }],
   ];
+  const webhook = { url: 'https://shop.example/holdfast', types: ['order.*'] };
+  /** What needs it, with a body that is good. */
+  const SENSITIVE: Readonly<Record<string, unknown>> = {
+    'POST /api-keys': { service: 'new', role: 'service', scopes: ['orders'] },
+    'POST /api-keys/{id}/rotate': undefined,
+    'PUT /users/{id}': { role: 'admin' },
+    'DELETE /users/{id}': undefined,
+    'POST /webhooks': webhook,
+    'PUT /webhooks/{id}': webhook,
+    'DELETE /webhooks/{id}': undefined,
+    'POST /webhooks/{id}/rotate-secret': undefined,
+  };
+  /** Of admins alone, and done at once: what ends rights, and what changes nothing. */
+  const AT_ONCE = ['DELETE /api-keys/{id}', 'POST //codec/decode', 'POST //codec/encode'];
+
+  test('as all does that only admins may change, but to end rights', () => {
+    const ofAdmins = Object.entries(MAY).flatMap(([operation, who]) =>
+      who.join() === 'admin' && !operation.startsWith('GET ') ? [operation] : [],
+    );
+    const known = [...Object.keys(SENSITIVE), ...AT_ONCE];
+    expect(ofAdmins.filter((operation) => !known.includes(operation))).toEqual([]);
+  });
 
   test.each(STALE)('of somebody who %s', async (_, claims) => {
     const subject = newId();
@@ -109,14 +133,11 @@ describe('what cannot be taken back, or gives others rights, needs a sign-in of 
     expect((await call(token, 'GET', `/users/${id}`)).status).toBe(200);
 
     const admin = await provider.sign({ sub: newId(), ...rolesOf('boss'), ...claims });
-    const key = { service: `s-${newId()}`, role: 'service', scopes: ['orders'] };
-    for (const [method, path, body] of [
-      ['POST', '/api-keys', key],
-      ['POST', `/api-keys/${newId()}/rotate`, undefined],
-      ['PUT', `/users/${id}`, { role: 'admin' }],
-      ['DELETE', `/users/${id}`, undefined],
-    ] as const)
-      expect(await call(admin, method, path, body)).toMatchObject({ body: { code: 'SIGN_IN_NOT_RECENT' } });
+    for (const [operation, body] of Object.entries(SENSITIVE)) {
+      const [method = '', path = ''] = operation.replace('{id}', id).split(' ');
+      const { code } = (await call(admin, method, path, body)).body;
+      expect([operation, code]).toEqual([operation, 'SIGN_IN_NOT_RECENT']);
+    }
   });
 
   test('who has signed in just now may', async () => {
