@@ -40,8 +40,7 @@ export function metricsRoutes({ reports }: Pick<ApiContext, 'reports'>): Route[]
         responses: { 200: { description: 'The state', schema: inventoryHealth } },
       },
       async () => {
-        const { ledgerSeconds, auditLogSeconds } = await readUnsealed(reports);
-        const unsealedSeconds = Math.max(ledgerSeconds, auditLogSeconds);
+        const unsealedSeconds = Math.max(...Object.values(await readUnsealed(reports)));
         return ok(await readInventoryHealth(reports, { unsealedSeconds }));
       },
     ),

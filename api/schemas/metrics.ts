@@ -57,10 +57,11 @@ export const inventoryHealth = z
     partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
     driftAlerts: count,
     tamperAlerts: count.meta({
-      description: 'Open alerts that the ledger or the audit log is not as it was sealed',
+      description: 'Open alerts that a ledger, of stock or money, or the audit log is not as it was sealed',
     }),
     unsealedSeconds: count.meta({
-      description: 'Age of the oldest row of the ledger or the audit log that no seal covers',
+      description:
+        'Age of the oldest row of a ledger, of stock or money, or of the audit log that no seal covers',
     }),
     failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
     attention: count.meta({ description: 'Alerts that an order needs a person' }),

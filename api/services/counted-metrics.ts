@@ -111,16 +111,12 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
     registry,
     {
       name: 'holdfast_unsealed_oldest_seconds',
-      help: 'Age of the oldest row that no seal covers, of the ledger and of the audit log; 0: there is none.',
+      help: 'Age of the oldest row that no seal covers, of each log that is sealed; 0: there is none.',
       labelNames: ['log'],
     },
-    briefly(async () => {
-      const { ledgerSeconds, auditLogSeconds } = await readUnsealed(db);
-      return [
-        { labels: { log: 'ledger' }, value: ledgerSeconds },
-        { labels: { log: 'audit_log' }, value: auditLogSeconds },
-      ];
-    }),
+    briefly(async () =>
+      Object.entries(await readUnsealed(db)).map(([log, value]) => ({ labels: { log }, value })),
+    ),
   );
   addCountedGauge(
     registry,

@@ -1,4 +1,5 @@
 import { readSealHead, verifyHead } from '../../domain/assurance/seals/head';
+import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { sealLog, verifyLog } from '../../domain/assurance/seals/sealed-logs';
 import { enter } from '../settlement/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -48,6 +49,15 @@ test('rows that were changed, removed or added by hand after they were sealed ar
   expect((await verifyHead(shop.db, head)).findings).toMatchObject([
     { subject: 'money-seal:3', details: { what: 'seal_missing' } },
   ]);
+});
+
+test('how long rows wait to be sealed is told by the oldest', async () => {
+  const minutes = async () => Math.floor((await readUnsealed(shop.db)).money_ledger / 60);
+  for (const minor of [1, 2]) await enter(shop.db, { day: '2026-06-01', minor });
+  await byHand(`update money_ledger set at = at - make_interval(mins => 20 - id::int)`);
+  expect(await minutes()).toBe(19);
+  await seal(2);
+  expect((await readUnsealed(shop.db)).money_ledger).toBe(0);
 });
 
 test.each([

@@ -125,8 +125,9 @@ export const FIRING: Readonly<Record<string, Firing>> = {
     fires: [
       ['holdfast_unsealed_oldest_seconds{log="ledger"}', always(601)],
       ['holdfast_unsealed_oldest_seconds{log="audit_log"}', always(30)],
+      ['holdfast_unsealed_oldest_seconds{log="money_ledger"}', always(601)],
     ],
-    as: [{ log: 'ledger' }],
+    as: [{ log: 'ledger' }, { log: 'money_ledger' }],
     silent: [
       ['holdfast_unsealed_oldest_seconds{log="ledger"}', always(600)],
       ['holdfast_unsealed_oldest_seconds{log="audit_log"}', always(0)],

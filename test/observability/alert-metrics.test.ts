@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { addCountedMetrics } from '../../api/services/counted-metrics';
-import { sealLog } from '../../domain/assurance/seals/sealed-logs';
+import { SEALED_LOGS, sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { recordChange } from '../../domain/audit/record';
@@ -146,13 +146,12 @@ test('a failed job counts until somebody acknowledges it', async () => {
   expect(await jobs()).toEqual({});
 });
 
-test('rows that wait for a seal are as old as the oldest, of the ledger and of the audit log', async () => {
+test('rows that wait for a seal are as old as the oldest, of both ledgers and of the audit log', async () => {
   const { db } = shop;
   const sealed = async () => {
     await sealLedger(db);
-    await sealLog(db, 'audit_log');
-    const { ledgerSeconds, auditLogSeconds } = await readUnsealed(db);
-    return ledgerSeconds === 0 && auditLogSeconds === 0;
+    for (const log of SEALED_LOGS) await sealLog(db, log);
+    return Object.values(await readUnsealed(db)).every((seconds) => seconds === 0);
   };
   await waitFor(sealed);
   await db.pool.query(
@@ -171,8 +170,12 @@ test('rows that wait for a seal are as old as the oldest, of the ledger and of t
       after: { name: 'Lamp' },
     }),
   );
-  const { 'log=ledger': ledger, 'log=audit_log': audit } = await series('holdfast_unsealed_oldest_seconds');
-  expect([Math.floor((ledger ?? 0) / 60), Math.floor((audit ?? 0) / 60)]).toEqual([20, 5]);
+  const ages = Object.entries(await series('holdfast_unsealed_oldest_seconds'));
+  expect(Object.fromEntries(ages.map(([log, seconds]) => [log, Math.floor(seconds / 60)]))).toEqual({
+    'log=ledger': 20,
+    'log=audit_log': 5,
+    'log=money_ledger': 0,
+  });
   await waitFor(sealed);
   expect(await shown('holdfast_unsealed_oldest_seconds')).toEqual({});
 });

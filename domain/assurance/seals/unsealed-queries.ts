@@ -1,6 +1,7 @@
 import { many, one, type Transaction } from '../../../platform/database/database';
 import { afterPosition, XID } from './ledger-range';
 import type { SealBound } from './queries';
+import type { SealedLog } from './sealed-log-queries';
 
 /**
  * Of this transaction alone: the ledger is read by its index of transactions only. With a limit any other plan may look cheaper and
@@ -32,13 +33,17 @@ export async function selectUnsealedLedgerSeconds(tx: Transaction, { xid, id }: 
   return row.seconds;
 }
 
-/** The same of the audit log. */
-export async function selectUnsealedAuditSeconds(tx: Transaction, { xid, id }: Bound): Promise<number> {
+/** The same of a log that is sealed row by row. */
+export async function selectUnsealedLogSeconds(
+  tx: Transaction,
+  log: SealedLog,
+  { xid, id }: Bound,
+): Promise<number> {
   const row = await one<{ seconds: number }>(
     tx,
-    'consistency.unsealed_audit_seconds',
+    `consistency.unsealed_seconds_${log}`,
     `select coalesce(greatest(extract(epoch from clock_timestamp() - min(at)), 0), 0)::float8 as seconds
-     from (select t.at from audit_log t where ${afterPosition('$1', '$2')} order by t.${XID}, t.id limit 1) first`,
+     from (select t.at from ${log} t where ${afterPosition('$1', '$2')} order by t.${XID}, t.id limit 1) first`,
     [xid, id],
   );
   return row.seconds;

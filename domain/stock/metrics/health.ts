@@ -66,7 +66,7 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: Upkeep) => string 
     code: 'LEDGER_TAMPERED',
     message: ({ tamperAlerts }) =>
       tamperAlerts > 0
-        ? 'The ledger or the audit log is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
+        ? 'A ledger or the audit log is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
         : null,
   },
   {

@@ -44,7 +44,7 @@ export interface InventoryHealth {
   /** Places whose counters were found to disagree with the ledger, and not repaired since. */
   driftAlerts: number;
   tamperAlerts: number;
-  /** Age of the oldest row of the ledger or the audit log that no seal covers. */
+  /** Age of the oldest row of a ledger or the audit log that no seal covers. */
   unsealedSeconds: number;
   /** Subjects on which work failed by an error of their own and is tried again later. */
   failedWork: number;
