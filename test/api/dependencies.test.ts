@@ -41,7 +41,11 @@ describe('while every connection of the pool is taken', () => {
     const shop = await openTestShop();
     const test = await openTestApi({ shop });
     const holders = await Promise.all(Array.from({ length: 10 }, () => holdConnection(shop.db)));
-    expect(await test.call('GET', '//health')).toMatchObject({ status: 200, body: { status: 'up' } });
+    const timestamp: unknown = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    expect(await test.call('GET', '//health')).toMatchObject({
+      status: 200,
+      body: { status: 'up', timestamp },
+    });
     expect(await test.call('GET', '//ready')).toMatchObject({ status: 200, body: { ready: true } });
     for (const release of holders) await release();
     await test.close();

@@ -179,7 +179,8 @@ describe('holdfast up', () => {
       const dev = await home.devFile();
       const { baseUrl } = dev;
       // Whoever has a database of their own makes the keys of it.
-      expect(dev).not.toHaveProperty('adminApiKey');
+      for (const made of ['adminApiKey', 'operatorApiKey', 'serviceApiKey', 'publishableKey', 'customer'])
+        expect(dev).not.toHaveProperty(made);
       const products = await fetch(`${baseUrl}/api/v1/products`);
       expect(await products.json()).toMatchObject({ items: [] });
       started.kill('SIGINT');
