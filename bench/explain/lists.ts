@@ -39,6 +39,8 @@ const farthest = { limit: 20, offset: 100_000 };
 const DAY_MS = 86_400_000;
 const SKIPS = 'so many rows are skipped, by their ids; a client should go on with `cursor`';
 const OF_ONE_PRODUCT = 'the ledger of this product: an index of kinds or references would cost every entry';
+const SOLD_PRODUCTS =
+  'the ledger of the products of the page, from a kept balance before the first units to the last ones: what they cost is followed';
 const CATALOGUE = 'products, of which there are as many as are sold, not as were ever sold';
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS);
 
@@ -328,6 +330,7 @@ const REST: readonly ReadCase[] = [
   },
   {
     what: '`/cost-of-goods-sold/shipments`, a month',
+    readsOn: SOLD_PRODUCTS,
     run: (on) =>
       selectSold(
         on,

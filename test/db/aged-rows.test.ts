@@ -384,6 +384,7 @@ test('events of gateways go once nothing of their payment is open', async () => 
     5,
   );
   await write('delete from captures', 'delete from payments');
+  await postMoneyAgain(shop.db);
 });
 
 test('reservations without an order go when they have ended; those of orders, live ones and their references stay', async () => {

@@ -34,12 +34,15 @@ const write = (given: Partial<Change> = {}) => shop.db.transaction((tx) => recor
 const entries = async (filter: Parameters<typeof listAudit>[1] = page) =>
   (await listAudit(shop.db, filter)).items;
 
-/** Once the transactions of other tests on the server, which delay seals, have ended. */
+/** Once all that wrote has ended, other tests on the server included, so that the same rows always make as many seals. */
 async function seal(rows: number): Promise<void> {
-  let sealed = 0;
-  await waitFor(
-    async () => (sealed += (await sealLog(shop.db, 'audit_log', { rowsPerSeal: 3 })).rows) === rows,
-  );
+  await waitFor(async () => {
+    const { rows: found } = await shop.db.pool.query<{ ended: boolean }>(
+      `select max(xid::text::bigint) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint as ended from audit_log`,
+    );
+    return found[0]?.ended;
+  });
+  expect((await sealLog(shop.db, 'audit_log', { rowsPerSeal: 3 })).rows).toBe(rows);
 }
 
 const verify = (mode: 'full' | 'incremental' = 'full') =>

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const ROOT = join(__dirname, '..', '..');
 
 /** The commit of the release before this one: it is changed with each release. */
-export const RELEASE_BEFORE = '8d9d35cecb2755c68d999c83644cdce02e78b420';
+export const RELEASE_BEFORE = '4e86a1e265d06de34c2a29b2f5018a111a1d612a';
 
 const manifest = z.object({
   dependencies: z.record(z.string(), z.string()),
