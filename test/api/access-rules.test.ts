@@ -37,6 +37,7 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   CHANGE_CATALOGUE: ['operator', 'admin'],
   JOBS: ['operator', 'admin'],
   OWN_JOB: ['operator', 'admin'],
+  READ_EVENTS: ['operator', 'admin'],
   PUBLIC: ROLES,
   OPERATIONS: ROLES,
   SIGNATURE: ROLES,
