@@ -43,7 +43,13 @@ export default tseslint.config(
     rules: {
       'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expect*', 'fc.assert', 'assert*'] }],
       'jest/no-conditional-expect': 'off',
+      'jest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['audited'] }],
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
+  {
+    // Makes tests for several files.
+    files: ['test/api/audited.ts'],
+    rules: { 'jest/no-export': 'off' },
+  },
   },
 );

@@ -153,11 +153,12 @@ test('a repair that is killed in the middle of each of its transactions, and beh
   expect({ code: last.code, failed: last.stdout.match(/ {2}failed /g) }).toEqual({ code: 0, failed: null });
   const before = await fingerprintOf(shop.db);
   expect(await (await repair()).ended).toMatchObject({ code: 0 });
-  // Each repair looks again at its end, in a job of its own, which is in the audit log.
+  // Each repair looks again at its end, in a job of its own, which is in the audit log and among the events.
   const looked = {
     jobs: before['jobs'],
     consistency_checks: before['consistency_checks'],
     audit_log: before['audit_log'],
+    event_entries: before['event_entries'],
   };
   expect({ ...(await fingerprintOf(shop.db)), ...looked }).toEqual({ ...before });
   await expectRepairedOnce();
