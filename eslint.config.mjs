@@ -46,10 +46,10 @@ export default tseslint.config(
       'jest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['audited'] }],
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
+  },
   {
     // Makes tests for several files.
     files: ['test/api/audited.ts'],
     rules: { 'jest/no-export': 'off' },
-  },
   },
 );
