@@ -140,7 +140,8 @@ async function benchTokens(db: Database, secret: Buffer): Promise<Tokens> {
     issue: () => issueAccessToken(keys, names, operator),
     async issueMany(count) {
       const issued: string[] = [];
-      while (issued.length < count) issued.push(await issueAccessToken(keys, names, operator));
+      while (issued.length < count)
+        issued.push(await issueAccessToken(keys, names, { ...operator, sessionId: newId() }));
       return issued;
     },
     read: (token) => reader.read(token),
