@@ -36,6 +36,7 @@ import {
 import { idParams, line, newestCursor, pageQuery, sku, timeQuery } from '../schemas/common';
 import { attentionKind, order, orderStatus } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import { askedBy } from '../use-cases/asked';
 import { expectKnownToken } from '../use-cases/known-tokens';
 import { orderNotFound } from '../use-cases/saga-update';
 import { PAY_PROBLEMS } from '../use-cases/pay-order';
@@ -146,22 +147,12 @@ export function adminOrderRoutes(context: ApiContext, knownTokens: readonly stri
         const { id: orderId } = call.params;
         const { status, reason = null, payment = null } = call.body;
         expectKnownToken(knownTokens, payment?.token, 'payment.token');
-        const { caller: actor, traceparent, requestId: httpRequestId } = call;
         return runOnce(
           context,
           call,
           `PUT /admin/orders/${orderId}/status`,
           (updateId) =>
-            setOrderStatus(context, {
-              orderId,
-              status,
-              reason,
-              payment,
-              updateId,
-              actor,
-              httpRequestId,
-              traceparent,
-            }),
+            setOrderStatus(context, { ...askedBy(call), orderId, status, reason, payment, updateId }),
           idForKey(call, 'pay', orderId),
         );
       },

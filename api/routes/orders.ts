@@ -16,6 +16,7 @@ import { payment, paymentMethod } from '../schemas/payments';
 import type { ApiContext } from '../services/context';
 import { onReports } from '../services/searches';
 import { amendOrder } from '../use-cases/amend-order';
+import { askedBy } from '../use-cases/asked';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { PAY_PROBLEMS, payOrder } from '../use-cases/pay-order';
@@ -122,7 +123,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `POST /orders/${orderId}/payments`,
-          (updateId) => payOrder(context, { ...asked(call), orderId, method: call.body, updateId }),
+          (updateId) => payOrder(context, { ...askedBy(call), orderId, method: call.body, updateId }),
           idForKey(call, 'pay', orderId),
         );
       },
@@ -177,7 +178,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `PATCH /orders/${orderId}`,
-          (requestId) => amendOrder(context, { ...asked(call), orderId, items, shipTo, requestId }),
+          (requestId) => amendOrder(context, { ...askedBy(call), orderId, items, shipTo, requestId }),
           idForKey(call, 'amend', orderId),
         );
       },
@@ -216,24 +217,19 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       (call) => {
         const { id: orderId } = call.params;
         const { reason = null, items } = call.body;
-        if (!items) return cancelOrder(context, { ...asked(call), orderId, reason });
+        if (!items) return cancelOrder(context, { ...askedBy(call), orderId, reason });
         requireKey(call, 'without one a repeat would take out as many units again.');
         return runOnce(
           context,
           call,
           `POST /orders/${orderId}/cancel`,
-          (requestId) => cutItems(context, { ...asked(call), orderId, items, reason, requestId }),
+          (requestId) => cutItems(context, { ...askedBy(call), orderId, items, reason, requestId }),
           idForKey(call, 'cut', orderId),
         );
       },
     ),
   ];
   return routes.map(shownToCustomers);
-}
-
-/** Who asks, by which request, and in which trace. */
-function asked({ caller, traceparent, requestId }: Record<'caller' | 'traceparent' | 'requestId', string>) {
-  return { actor: caller, traceparent, httpRequestId: requestId };
 }
 
 export function orderReads(context: ApiContext): Route[] {

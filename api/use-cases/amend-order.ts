@@ -11,22 +11,18 @@ import { orderPath } from '../http/paths';
 import { invalid, problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
+import type { Asked } from './asked';
 import { readView } from './cancel-order';
 import { outOfStock } from './order-responses';
 import { refuseUnwritten, updateSaga } from './saga-update';
 
-export interface AmendOrder {
+export interface AmendOrder extends Asked {
   orderId: string;
   items: { sku: string; quantity: number }[];
   /** Null: it goes where it went. */
   shipTo: ShipTo | null;
   /** The same request again is the same amendment. */
   requestId: string;
-  /** Who asks for it. */
-  actor: string;
-  /** By which request. */
-  httpRequestId: string;
-  traceparent: string;
 }
 
 /** Items of one order. */

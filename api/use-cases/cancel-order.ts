@@ -8,16 +8,12 @@ import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
+import type { Asked } from './asked';
 import { updateSaga, orderNotFound } from './saga-update';
 
-export interface CancelOrder {
+export interface CancelOrder extends Asked {
   orderId: string;
   reason: string | null;
-  /** Who asks for it. */
-  actor: string;
-  /** By which request. */
-  httpRequestId: string;
-  traceparent: string;
 }
 
 /**

@@ -3,20 +3,16 @@ import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/types';
 import { invalid, problem } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
+import type { Asked } from './asked';
 import { afterCancelling, notCancellable, readView } from './cancel-order';
 import { refuseUnwritten, updateSaga } from './saga-update';
 
-export interface CutItems {
+export interface CutItems extends Asked {
   orderId: string;
   items: { sku: string; quantity: number }[];
   reason: string | null;
   /** The same request again is the same cut. */
   requestId: string;
-  /** Who asks for it. */
-  actor: string;
-  /** By which request. */
-  httpRequestId: string;
-  traceparent: string;
 }
 
 /**

@@ -5,18 +5,14 @@ import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
+import type { Asked } from './asked';
 import { refuseUnwritten, updateSaga } from './saga-update';
 
-export interface PayOrder {
+export interface PayOrder extends Asked {
   orderId: string;
   method: PaymentMethod;
   /** The same id is the same charge, whoever sends it and however often. */
   updateId: string;
-  /** Who pays. */
-  actor: string;
-  /** By which request. */
-  httpRequestId: string;
-  traceparent: string;
 }
 
 /** Problems with which a charge is refused. */

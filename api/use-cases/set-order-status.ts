@@ -4,11 +4,12 @@ import type { OrderStatus, PaymentMethod } from '../../domain/orders/types';
 import { invalid, problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
+import type { Asked } from './asked';
 import { cancelOrder, readView } from './cancel-order';
 import { payOrder } from './pay-order';
 import { orderNotFound } from './saga-update';
 
-export interface SetOrderStatus {
+export interface SetOrderStatus extends Asked {
   orderId: string;
   status: OrderStatus;
   reason: string | null;
@@ -16,11 +17,6 @@ export interface SetOrderStatus {
   payment: PaymentMethod | null;
   /** The same id is the same charge. */
   updateId: string;
-  /** Who asks for it. */
-  actor: string;
-  /** By which request. */
-  httpRequestId: string;
-  traceparent: string;
 }
 
 /**
