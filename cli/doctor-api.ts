@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UNTRUSTED_FORWARDS } from '../api/services/metrics';
 import { messageOf } from '../platform/errors';
-import type { Settings } from '../platform/config';
+import { ownAddress, type Settings } from '../platform/config';
 import { readDevFile } from './dev-file';
 import type { Finding } from './doctor-checks';
 
@@ -9,7 +9,7 @@ const CALL_MS = 5_000;
 const health = z.object({ status: z.string(), version: z.string().optional() });
 
 export async function checkApi(settings: Settings): Promise<Finding[]> {
-  const url = (await readDevFile(settings))?.baseUrl ?? localUrl(settings);
+  const url = (await readDevFile(settings))?.baseUrl ?? ownAddress(settings);
   const name = 'API';
   try {
     const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(CALL_MS) });
@@ -56,10 +56,4 @@ async function countUntrusted(url: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Every address of this host is reached by way of the local one. */
-function localUrl({ HOST, PORT }: Settings): string {
-  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { JOB_STATUSES } from '../domain/jobs/types';
-import type { Settings } from '../platform/config';
+import { ownAddress, type Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
 import { signedInHeaders } from './api-key';
 import { readDevFile } from './dev-file';
@@ -44,7 +44,8 @@ export interface JobClient {
 
 /** Talks to the API at `given`, else at HOLDFAST_URL, else to a running `holdfast up`, else at HOST and PORT. */
 export async function openJobClient(settings: Settings, given: string | undefined): Promise<JobClient> {
-  const base = given ?? settings.HOLDFAST_URL ?? (await readDevFile(settings))?.baseUrl ?? localUrl(settings);
+  const base =
+    given ?? settings.HOLDFAST_URL ?? (await readDevFile(settings))?.baseUrl ?? ownAddress(settings);
   const url = `${base.replace(/\/+$/, '')}/api/v1`;
 
   const signedIn = await signedInHeaders(settings, base);
@@ -94,7 +95,3 @@ export async function openJobClient(settings: Settings, given: string | undefine
 }
 
 const RECONNECT_MS = 1_000;
-
-function localUrl({ HOST, PORT }: Settings): string {
-  return `http://${HOST === '0.0.0.0' ? '127.0.0.1' : HOST}:${PORT}`;
-}
