@@ -22,6 +22,11 @@ export function ok(body: unknown): ApiResponse {
   return { status: 200, body };
 }
 
+/** With a secret, or what was encrypted: no cache is to keep it. */
+export function withSecret(status: 200 | 201, body: object): ApiResponse {
+  return { status, body, headers: { 'cache-control': 'no-store' } };
+}
+
 /** 200 with a thing that was read. @throws AppError `NOT_FOUND` with this detail where there is none */
 export function okOrNotFound(found: object | null | undefined, detail: string): ApiResponse {
   if (!found) throw notFound(detail);

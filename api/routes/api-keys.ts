@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { createKey, listKeys, revokeKey, rotateKey, type ShownKey } from '../../domain/identity/keys';
+import { createKey, listKeys, revokeKey, rotateKey } from '../../domain/identity/keys';
 import { ADMINS, expectRecentSignIn } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
-import { ok, type ApiResponse } from '../http/response';
+import { ok, withSecret } from '../http/response';
 import { route, type Route } from '../http/route';
 import { apiKey, apiKeyPage, newApiKey, rotation, shownApiKey } from '../schemas/api-keys';
 import { idParams, name, newestCursor, pageQuery } from '../schemas/common';
@@ -47,7 +47,7 @@ export function apiKeyRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
         expectRecentSignIn(principal);
         const { service, role, kind, scopes, label = null, expiresInSeconds = null } = body;
         const wanted = { service, role, kind, scopes, label, expiresInSeconds, actor: caller };
-        return shown(await createKey(db, wanted));
+        return withSecret(201, await createKey(db, wanted));
       },
     ),
     route(
@@ -80,7 +80,7 @@ export function apiKeyRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       async ({ params, body, caller, principal }) => {
         expectRecentSignIn(principal);
         const wanted = { id: params.id, overlapSeconds: body.overlapSeconds, actor: caller };
-        return shown(await rotateKey(db, wanted).catch(noKey));
+        return withSecret(201, await rotateKey(db, wanted).catch(noKey));
       },
     ),
     route(
@@ -97,8 +97,4 @@ export function apiKeyRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       async ({ params, caller }) => ok(await revokeKey(db, { id: params.id, actor: caller }).catch(noKey)),
     ),
   ];
-}
-
-function shown(key: ShownKey): ApiResponse {
-  return { status: 201, body: key, headers: { 'cache-control': 'no-store' } };
 }

@@ -3,6 +3,7 @@ import { payloadKeysOf } from '../../platform/config';
 import { createPayloadCodec } from '../../platform/temporal/payload-codec';
 import { ADMINS } from '../http/access';
 import { CODEC_BASE } from '../http/paths';
+import { withSecret } from '../http/response';
 import { route, type Route, type RouteDocs } from '../http/route';
 import { payloads, sentPayloads, type SentPayload } from '../schemas/codec';
 import type { ApiContext } from '../services/context';
@@ -52,8 +53,7 @@ function codecRoute({
     },
     async ({ body }) => {
       const converted = await convert(body.payloads.map(fromJson));
-      const headers = { 'cache-control': 'no-store' };
-      return { status: 200, body: { payloads: converted.map(toJson) }, headers };
+      return withSecret(200, { payloads: converted.map(toJson) });
     },
   );
 }

@@ -8,7 +8,7 @@ import { ACCESS_TOKEN_SECONDS } from '../../domain/identity/signing/signing-keys
 import { PEOPLE_ONLY, PUBLIC } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { addressOf } from '../http/request-context';
-import type { ApiResponse } from '../http/response';
+import { withSecret, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import {
   accepted,
@@ -203,5 +203,5 @@ async function respond({ keys, names }: Accounts, begun: RefreshedSession): Prom
     refreshToken: begun.refreshToken,
     user: { id: begun.userId, role: begun.role },
   };
-  return { status: 200, body, headers: { 'cache-control': 'no-store' } };
+  return withSecret(200, body);
 }

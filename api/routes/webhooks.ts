@@ -15,7 +15,7 @@ import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
-import { ok, type ApiResponse } from '../http/response';
+import { ok, withSecret } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams, newestCursor, pageQuery, rowNumber } from '../schemas/common';
 import {
@@ -187,8 +187,4 @@ function delivering({ db }: ApiContext): Route[] {
         ok({ planned: await redeliver(db, id, { ...body, actor: caller }).catch(noWebhook) }),
     ),
   ];
-}
-
-function withSecret(status: 200 | 201, body: object): ApiResponse {
-  return { status, body, headers: { 'cache-control': 'no-store' } };
 }
