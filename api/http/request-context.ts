@@ -79,7 +79,7 @@ export function requestContext(
     res.setHeader('x-content-type-options', 'nosniff');
     res.once('close', () => {
       if (!res.writableFinished) exchange.abort();
-      exchange.joinTrace(false);
+      exchange.context.joinTrace(false);
       observe(exchange.context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
       if (span) endSpan(span, exchange.context, req, res);
     });
@@ -171,36 +171,32 @@ function lazyContext(
 ): {
   context: RequestContext;
   fields: Readonly<Record<string, string>>;
-  joinTrace: RequestContext['joinTrace'];
   abort(): void;
 } {
   let child: Logger | undefined;
   let gone: AbortController | undefined;
   let aborted = false;
-  let traceparent: string | undefined;
+  let trace: ReturnType<typeof beginTrace> | undefined;
   const fields = { requestId, ...(callerRequestId === null ? {} : { callerRequestId }) };
-
-  function joinTrace(isTrusted: boolean): Partial<TelemetryContext> | null {
-    if (traceparent !== undefined) return null;
-    const begun = beginTrace(isTrusted);
-    traceparent = begun.traceparent;
-    return { trace: begun.spanned, fields: { traceId: traceIdOf(traceparent) } };
-  }
 
   return {
     context: {
       requestId,
       callerRequestId,
-      joinTrace,
       route: 'unmatched',
       principal: ANONYMOUS,
       failedSignIn: null,
       problem: null,
       keyCaller: ANONYMOUS.caller,
       admitAgain: () => Promise.resolve(),
+      joinTrace(isTrusted) {
+        if (trace) return null;
+        trace = beginTrace(isTrusted);
+        return { trace: trace.spanned, fields: { traceId: traceIdOf(trace.traceparent) } };
+      },
       get traceparent() {
-        if (traceparent === undefined) joinTrace(false);
-        return traceparent ?? '';
+        trace ??= beginTrace(false);
+        return trace.traceparent;
       },
       get log() {
         return (child ??= loggerOf(log, { ...fields, traceId: traceIdOf(this.traceparent) }));
@@ -212,7 +208,6 @@ function lazyContext(
       },
     },
     fields,
-    joinTrace,
     abort() {
       aborted = true;
       gone?.abort();
