@@ -7,7 +7,7 @@ import { countOpenAlerts } from '../../domain/orders/open-alerts';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import { webhooksDueSeconds } from '../../domain/webhooks/dispatch';
 import type { Database } from '../../platform/database/database';
-import { addCountedGauge, briefly } from '../../platform/telemetry/counted-gauge';
+import { addCountedGauge, addCountedNumber, briefly } from '../../platform/telemetry/counted-gauge';
 
 const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> = {
   outboxMessages: {
@@ -52,11 +52,9 @@ const BACKLOG: Readonly<Record<keyof Backlog, { name: string; help: string }>> =
 /** Metrics that are counted in the database at a scrape: every process of the API shows the same. None while the database is away. */
 export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query' | 'transaction'>): void {
   const backlog = briefly(() => readBacklog(db));
-  for (const [what, { name, help }] of Object.entries(BACKLOG))
-    addCountedGauge(registry, { name, help, labelNames: [] }, async () => {
-      // The keys of `BACKLOG` are those of a backlog.
-      return [{ labels: {}, value: (await backlog())[what as keyof Backlog] }];
-    });
+  for (const [what, about] of Object.entries(BACKLOG))
+    // The keys of `BACKLOG` are those of a backlog.
+    addCountedNumber(registry, about, async () => (await backlog())[what as keyof Backlog]);
   addCountedGauge(
     registry,
     {
@@ -118,22 +116,20 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       Object.entries(await readUnsealed(db)).map(([log, value]) => ({ labels: { log }, value })),
     ),
   );
-  addCountedGauge(
+  addCountedNumber(
     registry,
     {
       name: 'holdfast_events_unnumbered_oldest_seconds',
       help: 'Age of the oldest committed row that is an event and has no position; 0: there is none.',
-      labelNames: [],
     },
-    briefly(async () => [{ labels: {}, value: await unnumberedSeconds(db) }]),
+    briefly(() => unnumberedSeconds(db)),
   );
-  addCountedGauge(
+  addCountedNumber(
     registry,
     {
       name: 'holdfast_webhook_delivery_oldest_seconds',
       help: 'For how long a delivery to a webhook has been due, or an event that none is planned of yet; 0: nothing is due.',
-      labelNames: [],
     },
-    briefly(async () => [{ labels: {}, value: await webhooksDueSeconds(db) }]),
+    briefly(() => webhooksDueSeconds(db)),
   );
 }

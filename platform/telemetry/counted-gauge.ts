@@ -28,6 +28,15 @@ export function addCountedGauge(
   });
 }
 
+/** The same of a gauge without labels. */
+export function addCountedNumber(
+  registry: Registry,
+  about: { name: string; help: string },
+  read: () => Promise<number>,
+): void {
+  addCountedGauge(registry, { ...about, labelNames: [] }, async () => [{ labels: {}, value: await read() }]);
+}
+
 /** `read`, asked once for all who ask within a second: whoever reaches the port can scrape as often as they like. */
 export function briefly<T>(read: () => Promise<T>): () => Promise<T> {
   let latest: { at: number; value: Promise<T> } | undefined;
