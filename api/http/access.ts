@@ -189,7 +189,7 @@ export async function expectAdminStill(
 }
 
 /** So long ago somebody may have signed in for what cannot be taken back, or gives others rights. */
-export const RECENT_SIGN_IN_SECONDS = 900;
+const RECENT_SIGN_IN_SECONDS = 900;
 /** The provider's clock may be ahead of ours. */
 const CLOCK_AHEAD_MS = 60_000;
 

@@ -8,7 +8,7 @@ import type { Admission } from './admission';
 import { addCountedMetrics } from './counted-metrics';
 
 /** How `POST /orders` ended. */
-export const PLACEMENT_OUTCOMES = [
+const PLACEMENT_OUTCOMES = [
   'reserved',
   'rejected',
   'out_of_stock',

@@ -3,12 +3,12 @@ import { cp, mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
-export interface Instruction {
+interface Instruction {
   name: string;
   rest: string;
 }
 
-export interface Stage {
+interface Stage {
   image: string;
   /** By which later stages copy from it; empty: none does. */
   name: string;
@@ -16,7 +16,7 @@ export interface Stage {
 }
 
 /** The stages of a Dockerfile, with continued lines joined. */
-export function stagesOf(dockerfile: string): Stage[] {
+function stagesOf(dockerfile: string): Stage[] {
   const stages: Stage[] = [];
   const lines = dockerfile.split('\n').filter((line) => !line.trimStart().startsWith('#'));
   for (const line of lines
