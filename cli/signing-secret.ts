@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { isKey256, type Settings } from '../platform/config';
+import type { Settings } from '../platform/config';
 import { configError } from '../platform/errors';
+import { isKey256 } from '../platform/setting-formats';
 import { keepSecret, keptSecret } from './home-secret';
 
 /**

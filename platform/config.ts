@@ -1,9 +1,21 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { configError } from './errors';
-import { hostNameOf, isLoopback } from './loopback';
 import { withFiles } from './secret-settings';
-import { isWebhookSecret } from './webhook-signature';
+import {
+  AMOUNT_OF_CURRENCY,
+  amountsByCurrency,
+  carrierSecrets,
+  hostNames,
+  key256,
+  list,
+  networks,
+  openIdRoles,
+  origins,
+  PAYLOAD_KEY,
+  payloadKeys,
+  secureUrl,
+  stripeSecrets,
+} from './setting-formats';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
@@ -14,129 +26,10 @@ const flag = z
   .transform((value) => value === 'true' || value === '1')
   .default(false);
 const text = z.string().min(1).optional();
-const list = z
-  .string()
-  .default('')
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
-
-/** Names as in a `Host` header, without a port. */
-const hostNames = list
-  .transform((names) => names.map((name) => name.toLowerCase()))
-  .superRefine((names, context) => {
-    for (const name of names)
-      if (hostNameOf(name) !== name) context.addIssue(`${name}: must be a host name without a port`);
-  });
-
-/** Origins as browsers send them. */
-const origins = list.superRefine((given, context) => {
-  for (const origin of given)
-    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
-      context.addIssue(`${origin}: must be an origin, such as https://shop.example`);
-});
-
-const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
-
-/** Addresses and networks of proxies. */
-const networks = list.superRefine((given, context) => {
-  for (const network of given)
-    if (!NAMED_NETWORKS.includes(network) && !isNetwork(network))
-      context.addIssue(
-        `${network}: must be an address, a network such as 10.0.0.0/8, or ${NAMED_NETWORKS.join(', ')}`,
-      );
-});
-
-const plainNetworks = list.superRefine((given, context) => {
-  for (const network of given)
-    if (!isNetwork(network))
-      context.addIssue(`${network}: must be an address, or a network such as 10.0.0.0/8`);
-});
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
-
 /** Requests a minute; 0: no limit. */
 const limit = z.coerce.number().int().min(0).max(1_000_000_000);
 
 const carrierName = z.enum(['sandbox']);
-
-const SECRET_OF_CARRIER = /^([a-z]+)=(.*)$/;
-
-/** `carrier=secret`, the same carrier twice while its secret is changed. */
-const carrierSecrets = list.superRefine((items, context) => {
-  for (const item of items) {
-    const [, name, secret = ''] = SECRET_OF_CARRIER.exec(item) ?? [];
-    // The text is not told: it may be a secret.
-    if (!carrierName.safeParse(name).success)
-      context.addIssue('must be carrier=secret, of a carrier that there is');
-    else if (!isWebhookSecret(secret))
-      context.addIssue(`the secret of ${name} must be whsec_ and the base64 of 24 to 64 bytes`);
-  }
-});
-
-/** The secrets of a Stripe webhook endpoint, two while it is replaced. */
-const stripeSecrets = list.superRefine((items, context) => {
-  // The text is not told: it may be a secret.
-  if (!items.every((item) => /^whsec_\S+$/.test(item)))
-    context.addIssue('each must be the signing secret of an endpoint, which begins with whsec_');
-});
-
-/** Whether a text is the base64 of 32 bytes. */
-export function isKey256(text: string): boolean {
-  return /^[A-Za-z0-9+/]{43}=$/.test(text);
-}
-
-const PAYLOAD_KEY = /^([a-z0-9][a-z0-9._-]{0,31})=(.*)$/;
-
-/** `id=key`, each id once. The texts are not told: they are secrets. */
-const payloadKeys = list.superRefine((items, context) => {
-  const ids = items.map((item) => PAYLOAD_KEY.exec(item)?.[1]);
-  if (items.some((item) => !isKey256(PAYLOAD_KEY.exec(item)?.[2] ?? '')))
-    context.addIssue('each must be id=key: an id of small letters and digits, and the base64 of 32 bytes');
-  else if (new Set(ids).size < ids.length) context.addIssue('an id is given twice');
-});
-
-/** The text is not told: it is a secret. */
-const key256 = z.string().refine(isKey256, 'must be the base64 of 32 bytes').optional();
-
-const OPENID_ROLE = /^(.+)=(customer|operator|admin)$/;
-
-/** `value=role`, of the values of a claim. */
-const openIdRoles = list.superRefine((items, context) => {
-  for (const item of items)
-    if (!OPENID_ROLE.test(item))
-      context.addIssue(`${item}: must be value=customer, value=operator or value=admin`);
-});
-
-/** Keys over plain HTTP would be whatever somebody on the way makes of them. */
-const secureUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine(
-    (url) => !URL.canParse(url) || new URL(url).protocol === 'https:' || isLoopback(new URL(url).hostname),
-    'must be https',
-  );
-
-const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
-
-/** `currency:minor units`, each currency once. */
-const amountsByCurrency = list.superRefine((items, context) => {
-  const seen = new Set<string>();
-  for (const item of items) {
-    const [, currency] = AMOUNT_OF_CURRENCY.exec(item) ?? [];
-    if (currency === undefined)
-      context.addIssue(`${item}: must be CURRENCY:amount, such as USD:100000, in minor units`);
-    else if (seen.has(currency)) context.addIssue(`${currency}: is given twice`);
-    else seen.add(currency);
-  }
-});
 
 /** Every setting Holdfast reads, by the name of its environment variable. `.env.example` documents each. */
 export const settingsSchema = z.object({
@@ -144,7 +37,7 @@ export const settingsSchema = z.object({
   PORT: port.default(8080),
   ALLOWED_HOSTS: hostNames,
   ALLOWED_ORIGINS: origins,
-  TRUSTED_PROXIES: networks,
+  TRUSTED_PROXIES: networks(['loopback', 'linklocal', 'uniquelocal']),
   HTTP_MAX_CONNECTIONS: positive.max(1_000_000).default(10_000),
   REQUEST_HEADER_SECONDS: positive.max(600).default(15),
   STREAMS: positive.max(1_000_000).default(5_000),
@@ -232,7 +125,7 @@ export const settingsSchema = z.object({
 
   CARRIER: carrierName.default('sandbox'),
   CARRIER_CALL_TIMEOUT_MS: positive.max(15_000).default(10_000),
-  CARRIER_WEBHOOK_SECRETS: carrierSecrets,
+  CARRIER_WEBHOOK_SECRETS: carrierSecrets(carrierName),
   CARRIER_WEBHOOK_SECRETS_FILE: text,
   CARRIER_UPDATES_UNSIGNED: z.enum(['refuse', 'allow']).default('refuse'),
   SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
@@ -240,7 +133,7 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_LOSES: list,
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
 
-  WEBHOOK_ALLOWED_NETWORKS: plainNetworks,
+  WEBHOOK_ALLOWED_NETWORKS: networks(),
   WEBHOOK_TIMEOUT_MS: positive.max(30_000).default(15_000),
 
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'balanced', 'priority']).default('nearest'),
