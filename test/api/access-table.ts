@@ -4,8 +4,8 @@ import type { OpenApiDocument } from '../../api/http/openapi';
 import { createKey } from '../../domain/identity/keys';
 import { SCOPES, type Scope, type ServiceRole } from '../../domain/identity/types';
 import { newId } from '../../platform/ids';
-import { newEmail, PASSWORD } from '../identity/people';
-import { openTestApi, type Reply, type TestApi } from './support';
+import { signUp, type Person } from './people-api';
+import { openTestApi, type TestApi } from './support';
 
 /** Who calls: services by the scopes of their keys, people by keys with their roles. */
 export const CALLERS = ['nobody', 'publishable', ...SCOPES, 'customer', 'operator', 'admin'] as const;
@@ -255,13 +255,6 @@ export interface Operation {
   access: { rule: string; owned?: string };
 }
 
-/** Somebody who has signed in. */
-export interface Person {
-  id: string;
-  email: string;
-  token: string;
-}
-
 /** An API with a key for each caller, two people, and its operations. */
 export interface AccessApi {
   test: TestApi;
@@ -275,31 +268,8 @@ export async function openAccessApi(env: Record<string, string> = {}): Promise<A
   const test = await openTestApi({
     env: { SIGNING_KEYS_SECRET: randomBytes(32).toString('base64'), ...env },
   });
-  const [ada, bob] = [await addPerson(test), await addPerson(test)];
+  const [ada, bob] = [await signUp(test), await signUp(test)];
   return { test, operations: await operationsOf(test), keys: await keysOf(test), ada, bob };
-}
-
-export async function addPerson(test: TestApi): Promise<Person> {
-  const who = { email: newEmail(), password: PASSWORD };
-  await test.call('POST', '/users', { key: null, body: { ...who, name: 'Ada' } });
-  const { body } = await test.call('POST', '/auth/login', { key: null, body: who });
-  const session = body as unknown as { accessToken: string; user: { id: string } };
-  return { id: session.user.id, email: who.email, token: session.accessToken };
-}
-
-/** As a customer. */
-export function asPerson(
-  test: TestApi,
-  { token }: Pick<Person, 'token'>,
-  method: string,
-  path: string,
-  { body, headers }: { body?: unknown; headers?: Record<string, string> } = {},
-): Promise<Reply> {
-  return test.call(method, path, {
-    key: null,
-    body,
-    headers: { authorization: `Bearer ${token}`, ...headers },
-  });
 }
 
 export async function keyOf(

@@ -37,7 +37,7 @@ it('lets nobody do what is not theirs to do, and everybody what is', async () =>
   const attempt = async (operation: Operation, caller: Caller) => {
     const signedIn =
       caller === 'customer'
-        ? { key: null, headers: { authorization: `Bearer ${api.ada.token}` } }
+        ? { key: null, headers: { authorization: `Bearer ${api.ada.accessToken}` } }
         : { key: keys.get(caller) ?? null };
     // A body that breaks every rule: whoever may call it changes nothing.
     const options = operation.method === 'GET' ? signedIn : { ...signedIn, body: { unknownMember: true } };
@@ -104,7 +104,7 @@ it('a publishable key reads what can be ordered now, and nothing else of stock',
   for (const caller of ['publishable', 'availability:read', 'customer'] as const) {
     const as =
       caller === 'customer'
-        ? { key: null, headers: { authorization: `Bearer ${api.ada.token}` } }
+        ? { key: null, headers: { authorization: `Bearer ${api.ada.accessToken}` } }
         : { key: keys.get(caller) };
     for (const path of ['/inventory/SHOWN', '/products/SHOWN/inventory']) {
       const { status, body } = await test.call('GET', path, as);

@@ -1,23 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { hashOfToken } from '../../domain/identity/secret-token';
 import { newId } from '../../platform/ids';
-import { newEmail, PASSWORD } from '../identity/people';
+import { idOf, newEmail, PASSWORD } from '../identity/people';
 import { auditedTests } from './audited';
+import { sessionOf, signUp } from './people-api';
 
 const key = () => randomBytes(32).toString('base64');
 const audited = auditedTests({ settings: { SIGNING_KEYS_SECRET: key(), PAYLOAD_KEYS: [`audit=${key()}`] } });
 
 audited('people', async (test, expectRecorded) => {
-  const email = newEmail();
-  await test.call('POST', '/users', { key: null, body: { email, password: PASSWORD, name: 'Ada' } });
-  const idOf = async (address: string) =>
-    (
-      await test.stack.db.pool.query<{ id: string }>(
-        'select user_id as id from user_profiles where email = $1',
-        [address],
-      )
-    ).rows[0]!.id;
-  const id = await idOf(email);
+  const { id, email } = await signUp(test);
   const other = newEmail();
   const registered = { email: other, password: PASSWORD, name: 'Grace' };
   await expectRecorded('POST /users', { log: 'user.added' }, { body: registered });
@@ -28,7 +20,7 @@ audited('people', async (test, expectRecorded) => {
       { log: 'session.begun' },
       { actor, options: { key: null }, body: { email, password: PASSWORD } },
     );
-  const session = (await login()).body as unknown as { accessToken: string; refreshToken: string };
+  const session = sessionOf(await login());
   const signedIn = { key: null, headers: { authorization: `Bearer ${session.accessToken}` } };
   await expectRecorded(
     'PUT /users/{id}',
@@ -83,7 +75,7 @@ audited('people', async (test, expectRecorded) => {
       body: { token: await token('confirm_email'), password: PASSWORD },
     },
   );
-  const again = (await login()).body as unknown as { accessToken: string; refreshToken: string };
+  const again = sessionOf(await login());
   await expectRecorded(
     'POST /auth/logout',
     { log: 'session.ended' },
@@ -93,8 +85,12 @@ audited('people', async (test, expectRecorded) => {
       body: { refreshToken: again.refreshToken },
     },
   );
-  await expectRecorded('DELETE /users/{id}', { log: 'user.erased' }, { params: { id: await idOf(other) } });
-  const last = (await login()).body as unknown as { accessToken: string };
+  await expectRecorded(
+    'DELETE /users/{id}',
+    { log: 'user.erased' },
+    { params: { id: await idOf(test.stack.db, other) } },
+  );
+  const last = sessionOf(await login());
   await expectRecorded(
     'POST /auth/logout-all',
     { log: 'user.sessions_ended' },

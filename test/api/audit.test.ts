@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenApiDocument } from '../../api/http/openapi';
 import { newId } from '../../platform/ids';
-import { newEmail, PASSWORD } from '../identity/people';
 import { ADMIN_CALLER } from '../support/access-keys';
 import { waitFor } from '../support/wait';
 import { AUDITED, NOT_AUDITED } from './audit-table';
+import { logIn, sessionOf, signUp } from './people-api';
 import { openStackApi, type StackApi } from './stack-api';
 import { order, type CallOptions, type Reply } from './support';
 
@@ -20,15 +20,10 @@ afterAll(() => test.stack.stop());
 const idOf = ({ headers }: Reply) => headers.get('x-holdfast-request-id');
 
 it('an operator who acts for a customer is recorded with the customer', async () => {
-  const email = newEmail();
-  await test.call('POST', '/users', { key: null, body: { email, password: PASSWORD, name: 'Op' } });
-  const { rows } = await test.stack.db.pool.query<{ id: string }>(
-    `update users set role = 'operator' where id = (select user_id from user_profiles where email = $1) returning id`,
-    [email],
-  );
-  const operator = `user:${rows[0]!.id}`;
-  const login = await test.call('POST', '/auth/login', { key: null, body: { email, password: PASSWORD } });
-  const { accessToken } = login.body as unknown as { accessToken: string };
+  const { id, email } = await signUp(test);
+  await test.stack.db.pool.query(`update users set role = 'operator' where id = $1`, [id]);
+  const operator = `user:${id}`;
+  const { accessToken } = sessionOf(await logIn(test, email));
   const as = { key: null, headers: { authorization: `Bearer ${accessToken}` } };
   const body = { ...order(await test.newSku(1), 1), customerId: 'c-42' };
   const placed = await test.call('POST', '/orders', { ...as, body });

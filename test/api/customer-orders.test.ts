@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { newId } from '../../platform/ids';
-import { newEmail, PASSWORD } from '../identity/people';
 import { expectInvariants } from '../support/invariants';
+import { asPerson, signUp } from './people-api';
 import { openStackApi, type StackApi } from './stack-api';
 import type { Reply } from './support';
 
@@ -23,16 +23,9 @@ type Call = (method: string, path: string, body?: unknown) => Promise<Reply>;
 
 /** A new customer's own calls, each with an idempotency key of its own. */
 async function customer(): Promise<Call> {
-  const who = { email: newEmail(), password: PASSWORD };
-  await test.call('POST', '/users', { key: null, body: who });
-  const { body } = await test.call('POST', '/auth/login', { key: null, body: who });
-  const { accessToken } = body as unknown as { accessToken: string };
-  return (method, path, given) =>
-    test.call(method, path, {
-      key: null,
-      body: given,
-      headers: { authorization: `Bearer ${accessToken}`, 'idempotency-key': newId() },
-    });
+  const person = await signUp(test);
+  return (method, path, body) =>
+    asPerson(test, person, method, path, { body, headers: { 'idempotency-key': newId() } });
 }
 
 const of = (sku: string, quantity = 1) => ({ items: [{ sku, quantity }] });

@@ -4,7 +4,8 @@ import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
-import { addPerson, asPerson, keyOf, openAccessApi, type Person } from './access-table';
+import { keyOf, openAccessApi } from './access-table';
+import { asPerson, signUp, type Person } from './people-api';
 import type { TestApi } from './support';
 
 let test: TestApi;
@@ -73,7 +74,7 @@ describe('what a customer says of an order', () => {
   });
 
   it('is refused before anything is started where they have as many unpaid orders as they may', async () => {
-    const eve = await addPerson(test);
+    const eve = await signUp(test);
     await orderOf(eve, 'reserved');
     await orderOf(eve, 'paid');
     const unknown = { items: [{ sku: 'NOT-SOLD', quantity: 1 }] };
@@ -161,7 +162,7 @@ it('a customer has few streams open, and a service many', async () => {
         signal: ending.signal,
       })
     ).status;
-  const own = { authorization: `Bearer ${ada.token}` };
+  const own = { authorization: `Bearer ${ada.accessToken}` };
   const all = { 'x-api-key': await keyOf(test, newId(), ['orders:all']) };
   try {
     expect([await open(own), await open(own), await open(own)]).toEqual([200, 200, 429]);
@@ -185,7 +186,7 @@ it('searches of anybody hold a part of the connections for reports: those who wo
   const anybody: Record<string, string>[] = [
     {},
     { 'x-api-key': publishable },
-    { authorization: `Bearer ${ada.token}` },
+    { authorization: `Bearer ${ada.accessToken}` },
   ];
   await holder.query('lock table products in access exclusive mode');
   const searches = anybody.map((headers) =>

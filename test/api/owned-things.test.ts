@@ -1,15 +1,7 @@
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import {
-  addressOf,
-  asPerson,
-  keyOf,
-  openAccessApi,
-  OWNED,
-  type AccessApi,
-  type Operation,
-  type Person,
-} from './access-table';
+import { addressOf, keyOf, openAccessApi, OWNED, type AccessApi, type Operation } from './access-table';
+import { asPerson, type Person } from './people-api';
 import type { TestApi } from './support';
 
 let test: TestApi;

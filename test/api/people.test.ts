@@ -1,13 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { SignJWT } from 'jose';
-import { problemResponse } from '../../api/http/response';
-import { createAccounts } from '../../api/services/accounts';
-import { createSigningKeys, rotateSigningKeys } from '../../domain/identity/signing/signing-keys';
-import { deliver, idOf, newEmail, PASSWORD, tokenIn } from '../identity/people';
-import { readSettings } from '../../platform/config';
-import { newId } from '../../platform/ids';
+import { deliver, newEmail, PASSWORD, tokenIn } from '../identity/people';
 import { addStock } from '../support/fixtures';
-import { openTestApi, type CallOptions, type Reply, type TestApi } from './support';
+import { asPerson, logIn, sessionOf, signUp } from './people-api';
+import { openTestApi, type TestApi } from './support';
 
 const SECRET = randomBytes(32);
 const NEW_PASSWORD = 'another password altogether';
@@ -27,35 +22,10 @@ afterAll(async () => {
 });
 beforeEach(() => one.db.pool.query('delete from sign_in_attempts'));
 
-interface SessionBody {
-  accessToken: string;
-  refreshToken: string;
-  expiresIn: number;
-  user: { id: string; role: string };
-}
-const sessionOf = ({ body }: Reply) => body as unknown as SessionBody;
-
-const anonymously = (api: TestApi, method: string, path: string, options: CallOptions = {}) =>
-  api.call(method, path, { ...options, key: null });
-const post = (path: string, body: unknown, api = one) => anonymously(api, 'POST', path, { body });
-const as = (token: string, method: string, path: string, body?: unknown, api = one) =>
-  anonymously(api, method, path, { body, headers: { authorization: `Bearer ${token}` } });
-const logIn = (email: string, password = PASSWORD, api = one) =>
-  post('/auth/login', { email, password }, api);
-
-interface Person extends SessionBody {
-  email: string;
-  id: string;
-}
-
-async function addPerson(): Promise<Person> {
-  const email = newEmail();
-  expect(await post('/users', { email, password: PASSWORD, name: 'Ada' })).toMatchObject({ status: 202 });
-  const reply = await logIn(email);
-  expect(reply.status).toBe(200);
-  return { ...sessionOf(reply), email, id: sessionOf(reply).user.id };
-}
-
+const post = (path: string, body: unknown, api = one) => api.call('POST', path, { key: null, body });
+const as = (accessToken: string, method: string, path: string, body?: unknown, api = one) =>
+  asPerson(api, { accessToken }, method, path, { body });
+const addPerson = () => signUp(one);
 const setRole = (id: string, role: string) => one.call('PUT', `/users/${id}`, { body: { role } });
 
 test('somebody registers, confirms their address, signs in, reads and changes themselves, and signs out', async () => {
@@ -101,100 +71,6 @@ test('an address that has an account is answered as one that has none', async ()
   );
 });
 
-test('to sign in fails alike with a wrong password and without an account, and takes as long', async () => {
-  const { email } = await addPerson();
-  const tried = async (address: string) => {
-    const begun = performance.now();
-    const reply = await logIn(address, 'wrong password');
-    return { ms: performance.now() - begun, reply };
-  };
-  const known: number[] = [];
-  const unknown: number[] = [];
-  for (let n = 0; n < 9; n++) {
-    await one.db.pool.query('delete from sign_in_attempts');
-    const [a, b] = [await tried(email), await tried(newEmail())];
-    known.push(a.ms);
-    unknown.push(b.ms);
-    expect(a.reply).toMatchObject({ status: 401, body: { code: 'SIGN_IN_FAILED' } });
-    expect({ ...b.reply.body, instance: '' }).toEqual({ ...a.reply.body, instance: '' });
-  }
-  // A hash takes most of it: where none was made, it would be several times as fast. The fastest of each, since others use the machine.
-  const [slow, fast] = [Math.min(...known), Math.min(...unknown)].sort((a, b) => b - a);
-  expect(slow! / fast!).toBeLessThan(2);
-});
-
-test('failed attempts are counted over two processes, with a wait that the response tells', async () => {
-  const { email } = await addPerson();
-  const statuses: number[] = [];
-  for (let n = 0; n < 5; n++) statuses.push((await logIn(email, 'wrong', n % 2 ? one : two)).status);
-  await one.db.pool.query(
-    `update sign_in_attempts set blocked_until = now() + interval '30 s' where failures >= 5`,
-  );
-  const refused = await Promise.all([logIn(email, PASSWORD, one), logIn(email, PASSWORD, two)]);
-  expect(statuses).toEqual([401, 401, 401, 401, 401]);
-  for (const reply of refused) {
-    expect(reply).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
-    expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
-  }
-});
-
-test('a refresh token at two processes at once has one successor; later it ends the session', async () => {
-  const { refreshToken } = await addPerson();
-  const replies = await Promise.all(
-    [one, two, one, two].map((api) => post('/auth/refresh', { refreshToken }, api)),
-  );
-  expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  expect(new Set(replies.map((reply) => sessionOf(reply).refreshToken)).size).toBe(1);
-  await one.db.pool.query(
-    `update refresh_tokens set used_at = used_at - interval '11 s' where used_at is not null`,
-  );
-  for (const token of [refreshToken, sessionOf(replies[0]!).refreshToken])
-    expect((await post('/auth/refresh', { refreshToken: token }, two)).body.code).toBe('SESSION_ENDED');
-});
-
-test('a token of one process is good at the other, also after the keys were rotated', async () => {
-  const before = await addPerson();
-  await rotateSigningKeys(one.db, SECRET, { isLeaked: false, actor: 'test' });
-  const after = await createSigningKeys({ db: one.db, secret: SECRET }).current();
-  const token = await tokenBy(after, { sub: before.id, sid: before.user.id });
-  for (const api of [one, two])
-    for (const each of [before.accessToken, token])
-      expect((await as(each, 'GET', `/users/${before.id}`, undefined, api)).status).toBe(200);
-  const { keys } = (await anonymously(two, 'GET', '//.well-known/jwks.json')).body as unknown as {
-    keys: { kid: string; d?: string }[];
-  };
-  expect(keys.map(({ kid }) => kid)).toContain(after.kid);
-  expect(keys.length).toBeGreaterThan(1);
-  expect(keys.filter((key) => 'd' in key)).toEqual([]);
-});
-
-async function tokenBy(
-  { kid, key }: Awaited<ReturnType<ReturnType<typeof createSigningKeys>['current']>>,
-  claims: Record<string, unknown>,
-): Promise<string> {
-  return new SignJWT({ role: 'customer', iss: 'holdfast', aud: 'holdfast-api', ...claims })
-    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
-    .setIssuedAt()
-    .setExpirationTime('600 s')
-    .sign(key);
-}
-
-test.each(['', 'x', 'a.b.c', 'eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.'])(
-  'the access token "%s" is refused, also where none is needed',
-  async (token) => {
-    for (const path of ['/orders', '/products']) {
-      const reply = await as(token, 'GET', path);
-      expect(reply).toMatchObject({ status: 401, body: { code: 'NOT_SIGNED_IN' } });
-    }
-  },
-);
-
-test('an access token beside an API key is refused', async () => {
-  const { accessToken } = await addPerson();
-  const reply = await one.call('GET', '/products', { headers: { authorization: `Bearer ${accessToken}` } });
-  expect(reply.status).toBe(401);
-});
-
 test('nobody sees or changes another customer, who does not exist for them', async () => {
   const [ada, bob] = [await addPerson(), await addPerson()];
   for (const [method, body] of [['GET'], ['PUT', { name: 'Mallory' }]] as const) {
@@ -202,7 +78,7 @@ test('nobody sees or changes another customer, who does not exist for them', asy
       expect((await as(ada.accessToken, method, `/users/${id}`, body)).status).toBe(404);
   }
   expect((await as(ada.accessToken, 'GET', `/users/${ada.id.toUpperCase()}`)).status).toBe(200);
-  expect((await anonymously(one, 'GET', `/users/${ada.id}`)).status).toBe(401);
+  expect((await one.call('GET', `/users/${ada.id}`, { key: null })).status).toBe(401);
 });
 
 test('nobody gives themselves a role; operators read everybody and change nobody', async () => {
@@ -214,7 +90,7 @@ test('nobody gives themselves a role; operators read everybody and change nobody
   expect((await setRole(ada.id, 'operator')).status).toBe(200);
   // The token says what was when it was made; the session has ended.
   expect((await post('/auth/refresh', { refreshToken: ada.refreshToken })).status).toBe(401);
-  const operator = sessionOf(await logIn(ada.email));
+  const operator = sessionOf(await logIn(one, ada.email));
   expect(operator.user.role).toBe('operator');
   expect((await as(operator.accessToken, 'GET', `/users/${bob.id}`)).status).toBe(200);
   for (const body of [
@@ -232,7 +108,7 @@ test('somebody who was disabled does not sign in, and the only admin is not disa
   expect(reply).toMatchObject({ status: 409, body: { code: 'LAST_ADMIN' } });
   const bob = await addPerson();
   expect((await one.call('PUT', `/users/${bob.id}`, { body: { status: 'disabled' } })).status).toBe(200);
-  expect((await logIn(bob.email)).body.code).toBe('SIGN_IN_FAILED');
+  expect((await logIn(one, bob.email)).body.code).toBe('SIGN_IN_FAILED');
 });
 
 test('an admin who was demoted or disabled gives no rights with the token from before', async () => {
@@ -241,7 +117,7 @@ test('an admin who was demoted or disabled gives no rights with the token from b
   for (const change of [{ role: 'customer' }, { status: 'disabled' }]) {
     const eve = await addPerson();
     await setRole(eve.id, 'admin');
-    const { accessToken } = sessionOf(await logIn(eve.email));
+    const { accessToken } = sessionOf(await logIn(one, eve.email));
     const newKey = { service: `eve-${eve.id}`, role: 'admin' };
     expect((await as(accessToken, 'PUT', `/users/${left.id}`, { name: 'Ada' })).status).toBe(200);
     expect((await one.call('PUT', `/users/${eve.id}`, { body: change })).status).toBe(200);
@@ -257,26 +133,6 @@ test('an admin who was demoted or disabled gives no rights with the token from b
   }
 });
 
-test('keys are made by an admin who has signed in within a quarter of an hour, however often the session was refreshed', async () => {
-  const admin = await addPerson();
-  await setRole(admin.id, 'admin');
-  const first = sessionOf(await logIn(admin.email));
-  const newKey = () => ({ service: `s-${admin.id}-${newId()}`, role: 'service', scopes: ['orders'] });
-  expect((await as(first.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
-  await one.db.pool.query(
-    `update sessions set created_at = created_at - interval '16 minutes' where user_id = $1`,
-    [admin.id],
-  );
-  const refreshed = sessionOf(await post('/auth/refresh', { refreshToken: first.refreshToken }));
-  expect(await as(refreshed.accessToken, 'POST', '/api-keys', newKey())).toMatchObject({
-    status: 401,
-    body: { code: 'SIGN_IN_NOT_RECENT' },
-  });
-  expect((await as(refreshed.accessToken, 'GET', '/api-keys')).status).toBe(200);
-  const again = sessionOf(await logIn(admin.email));
-  expect((await as(again.accessToken, 'POST', '/api-keys', newKey())).status).toBe(201);
-});
-
 test('a changed password ends all sessions; the present one is asked for', async () => {
   const { id, email, accessToken, refreshToken } = await addPerson();
   const change = (current: string) =>
@@ -284,7 +140,9 @@ test('a changed password ends all sessions; the present one is asked for', async
   expect((await change('wrong password')).body.code).toBe('PASSWORD_NOT_RIGHT');
   expect((await change(PASSWORD)).status).toBe(200);
   expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
-  expect([(await logIn(email)).status, (await logIn(email, NEW_PASSWORD)).status]).toEqual([401, 200]);
+  expect([(await logIn(one, email)).status, (await logIn(one, email, NEW_PASSWORD)).status]).toEqual([
+    401, 200,
+  ]);
 });
 
 test('a new password by mail, and to sign out everywhere', async () => {
@@ -299,11 +157,14 @@ test('a new password by mail, and to sign out everywhere', async () => {
     status: 422,
     body: { code: 'MAIL_TOKEN_INVALID' },
   });
-  const sessions = [sessionOf(await logIn(email, NEW_PASSWORD)), sessionOf(await logIn(email, NEW_PASSWORD))];
+  const sessions = [
+    sessionOf(await logIn(one, email, NEW_PASSWORD)),
+    sessionOf(await logIn(one, email, NEW_PASSWORD)),
+  ];
   expect((await as(sessions[0]!.accessToken, 'POST', '/auth/logout-all')).status).toBe(204);
   for (const { refreshToken } of sessions)
     expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
-  expect((await anonymously(one, 'POST', '/auth/logout-all')).status).toBe(401);
+  expect((await one.call('POST', '/auth/logout-all', { key: null })).status).toBe(401);
 });
 
 describe('what somebody does again and again to their own account', () => {
@@ -421,7 +282,7 @@ test('somebody changes their address: the new one counts once it is confirmed', 
       .status,
   ).toBe(403);
   expect(await ask(PASSWORD)).toMatchObject({ status: 200, body: { email, pendingEmail: wanted } });
-  expect((await logIn(wanted)).status).toBe(401);
+  expect((await logIn(one, wanted)).status).toBe(401);
   const mail = (await deliver(one.db)).find(({ to }) => to === wanted);
   expect(await post('/auth/confirm-email', { token: tokenIn(mail!), password: PASSWORD })).toMatchObject({
     status: 204,
@@ -429,7 +290,7 @@ test('somebody changes their address: the new one counts once it is confirmed', 
   expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({
     body: { email: wanted, pendingEmail: null, emailConfirmed: true },
   });
-  expect([(await logIn(email)).status, (await logIn(wanted)).status]).toEqual([401, 200]);
+  expect([(await logIn(one, email)).status, (await logIn(one, wanted)).status]).toEqual([401, 200]);
   expect((await deliver(one.db)).map(({ to, subject }) => [to, subject])).toContainEqual([
     email,
     'Your e-mail address was changed',
@@ -442,40 +303,4 @@ test('somebody changes their address: the new one counts once it is confirmed', 
     status: 422,
     body: { errors: [{ path: 'email' }] },
   });
-});
-
-test('without the secret for signing keys sign-in says so, and begins no session', async () => {
-  const bare = await openTestApi({ shop: one });
-  try {
-    const { email, id } = await addPerson();
-    const reply = await logIn(email, PASSWORD, bare);
-    expect(reply).toMatchObject({ status: 503, body: { code: 'SIGN_IN_NOT_SET_UP' } });
-    const { rows } = await one.db.pool.query<{ count: number }>(
-      'select count(*) from sessions where user_id = $1',
-      [id],
-    );
-    expect(rows[0]!.count).toBe(1);
-    expect(await idOf(one.db, email)).toBe(id);
-  } finally {
-    await bare.close();
-  }
-});
-
-test('hashes run two at a time, fifty more wait, and who would be one more is told to come back', async () => {
-  const { depsFor } = createAccounts({ db: one.db, settings: readSettings({}) });
-  const { passwords } = depsFor(new AbortController().signal);
-  const outcomes = await Promise.allSettled(Array.from({ length: 60 }, () => passwords.hash(PASSWORD)));
-  const refused = outcomes.flatMap((outcome) =>
-    outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-  );
-  // On a slow machine some of those that wait are refused too, since they would wait too long.
-  expect(refused.length).toBeGreaterThanOrEqual(8);
-  for (const reason of refused)
-    expect(problemResponse(reason, newId())).toMatchObject({
-      status: 503,
-      body: { code: 'OVERLOADED' },
-      headers: { 'retry-after': expect.stringMatching(/^[1-9]/) as string },
-    });
-  const { email } = await addPerson();
-  expect((await logIn(email)).status).toBe(200);
 });

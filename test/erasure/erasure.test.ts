@@ -11,9 +11,9 @@ import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
+import { asPerson, signUp } from '../api/people-api';
 import { openStackApi, type StackApi } from '../api/stack-api';
-import type { Reply } from '../api/support';
-import { idOf, newEmail, PASSWORD } from '../identity/people';
+import { PASSWORD } from '../identity/people';
 import { tablesWith, totals } from './everything';
 
 let test: StackApi;
@@ -31,27 +31,12 @@ afterAll(async () => {
   await rm(mailFolder, { recursive: true });
 });
 
-interface Person {
-  id: string;
-  email: string;
-  as(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
-}
-
-async function addPerson(name: string | null = null): Promise<Person> {
-  const email = newEmail();
-  const anonymous = (path: string, body: object) => test.call('POST', path, { body, key: null });
-  await anonymous('/users', { email, password: PASSWORD, name });
-  const { body } = await anonymous('/auth/login', { email, password: PASSWORD });
-  const { accessToken } = body as unknown as { accessToken: string };
+async function addPerson(name: string | null = null) {
+  const person = await signUp(test, name);
   return {
-    id: await idOf(db(), email),
-    email,
-    as: (method, path, sent, headers = {}) =>
-      test.call(method, path, {
-        ...(sent === undefined ? {} : { body: sent }),
-        key: null,
-        headers: { authorization: `Bearer ${accessToken}`, ...headers },
-      }),
+    ...person,
+    as: (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      asPerson(test, person, method, path, { body, headers }),
   };
 }
 

@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { newId } from '../../platform/ids';
 import { createObservability, type Observability } from '../../platform/observability';
 import { openTracer } from '../../platform/telemetry/open-telemetry';
-import { newEmail, PASSWORD } from '../identity/people';
+import { signUp } from '../api/people-api';
 import { openStackApi, type StackApi } from '../api/stack-api';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -117,7 +117,7 @@ test('what a caller does not want recorded is not recorded, nor is what nobody h
 test('a traceparent of strangers, of keys that are made up and of customers is a link of a trace of our own', async () => {
   const address = test_.stack.url;
   const madeUp = `hf_live_${newId().replaceAll('-', '')}_${'A'.repeat(43)}`;
-  const customer = await signUp(address);
+  const { accessToken: customer } = await signUp(test_);
   for (const [digit, path, status, headers] of [
     ['d', '/warehouses', 401, {}],
     ['e', '/warehouses', 401, { 'x-api-key': 'hf_pub_unknown' }],
@@ -142,19 +142,3 @@ test('a traceparent of strangers, of keys that are made up and of customers is a
     expect(receiver.spans.filter((span) => span.traceId === traceId)).toEqual([]);
   }
 });
-
-/** An access token of a new customer. */
-async function signUp(address: string): Promise<string> {
-  const email = newEmail();
-  const post = (path: string, body: unknown) =>
-    fetch(`${address}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  await post('/users', { email, password: PASSWORD, name: 'Ada' });
-  const { accessToken } = (await (await post('/auth/login', { email, password: PASSWORD })).json()) as {
-    accessToken: string;
-  };
-  return accessToken;
-}
