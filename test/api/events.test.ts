@@ -10,6 +10,7 @@ import { numberAll } from '../events/support';
 import { ADMIN_KEY } from '../support/access-keys';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { waitFor } from '../support/wait';
+import { listen, type Stream } from './listen';
 import { openTestApi, type TestApi } from './support';
 
 let test: TestApi;
@@ -159,54 +160,33 @@ it('where a parcel goes, and who works here, is not in the data of an event', as
   expect(items[0]?.data).toEqual({ totalMinor: 5, seq: expect.any(Number) as number });
 });
 
-async function listen(query: string, lastEventId?: number) {
-  const leaving = new AbortController();
-  const response = await fetch(`${test.api.url}/api/v1/events${query}`, {
-    headers: {
-      'x-api-key': ADMIN_KEY,
-      accept: 'text/event-stream',
-      ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
-    },
-    signal: leaving.signal,
-  });
-  let text = '';
-  const decoder = new TextDecoder();
-  const ended = (async () => {
-    for await (const chunk of response.body ?? [])
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-  })().catch(() => undefined);
-  const events = () =>
-    [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as StreamEvent);
-  return {
-    status: response.status,
-    events,
-    lastId: () => Number([...text.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1]),
-    async leave() {
-      leaving.abort();
-      await ended;
-    },
-  };
-}
+const listenTo = (types: string, lastEventId?: number) =>
+  listen(test, `/events?types=${types}`, { lastEventId });
+
+const eventsOf = (stream: Stream) =>
+  [...stream.text().matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as StreamEvent);
 
 it('a stream sends what there is and what comes, and goes on after Last-Event-ID', async () => {
   await append('payment_started');
   await numberAll(test.db);
-  const stream = await listen('?types=payment.*,order.*');
-  await waitFor(() => stream.events().length === 1);
+  const stream = await listenTo('payment.*,order.*');
+  await waitFor(() => eventsOf(stream).length === 1);
   await append('order_paid');
   await numberAll(test.db);
-  await waitFor(() => stream.events().length === 2);
-  expect(stream.events().map(({ type }) => type)).toEqual(['payment.started', 'order.paid']);
+  await waitFor(() => eventsOf(stream).length === 2);
+  expect(eventsOf(stream).map(({ type }) => type)).toEqual(['payment.started', 'order.paid']);
   await record('of another type');
   await numberAll(test.db);
-  const [first] = stream.events();
+  const [first] = eventsOf(stream);
   // Its position moves on past what is not for it.
-  await waitFor(async () => stream.lastId() === (await get('')).after);
-  await stream.leave();
-  const again = await listen('?types=payment.*,order.*', first?.position);
-  await waitFor(() => again.events().length === 1);
-  expect(again.events().map(({ type }) => type)).toEqual(['order.paid']);
-  await again.leave();
+  await waitFor(async () => stream.ids().at(-1) === (await get('')).after);
+  stream.leave();
+  await stream.ended;
+  const again = await listenTo('payment.*,order.*', first?.position);
+  await waitFor(() => eventsOf(again).length === 1);
+  expect(eventsOf(again).map(({ type }) => type)).toEqual(['order.paid']);
+  again.leave();
+  await again.ended;
   const wrong = await test.call('GET', '/events', {
     headers: { accept: 'text/event-stream', 'last-event-id': 'x' },
   });

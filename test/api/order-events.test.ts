@@ -4,8 +4,8 @@ import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { STREAMED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
+import { listen as listenTo } from './listen';
 import { openTestApi, type TestApi } from './support';
-import { ADMIN_KEY } from '../support/access-keys';
 
 let test: TestApi;
 
@@ -36,39 +36,8 @@ function append(orderId: string, count: number, end?: string): Promise<void> {
   });
 }
 
-interface Stream {
-  status: number;
-  /** Ids of the messages so far. */
-  ids(): number[];
-  text(): string;
-  ended: Promise<void>;
-  leave(): void;
-}
-
-async function listen(orderId: string, lastEventId?: number | string, key = ADMIN_KEY): Promise<Stream> {
-  const leaving = new AbortController();
-  const response = await fetch(`${test.api.url}/api/v1/orders/${orderId}/events`, {
-    headers: {
-      'x-api-key': key,
-      accept: 'text/event-stream',
-      ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
-    },
-    signal: leaving.signal,
-  });
-  let text = '';
-  const decoder = new TextDecoder();
-  const ended = (async () => {
-    for await (const chunk of response.body ?? [])
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-  })().catch(() => undefined);
-  return {
-    status: response.status,
-    ids: () => [...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1])),
-    text: () => text,
-    ended,
-    leave: () => leaving.abort(),
-  };
-}
+const listen = (orderId: string, lastEventId?: number | string, key?: string) =>
+  listenTo(test, `/orders/${orderId}/events`, { lastEventId, ...(key === undefined ? {} : { key }) });
 
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
