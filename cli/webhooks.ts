@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
+import { eventStreamPage, streamEvent } from '../api/schemas/events';
 import { bodyOf, messageId } from '../domain/webhooks/message';
 import type { Settings } from '../platform/config';
 import { AppError, messageOf } from '../platform/errors';
@@ -19,19 +19,6 @@ export interface ListenOptions {
   /** Address of the API. */
   url?: string;
 }
-
-const eventSchema = z.object({
-  position: z.int(),
-  type: z.string(),
-  version: z.int(),
-  at: z.string(),
-  subject: z.object({ type: z.string(), id: z.string() }),
-  actor: z.string(),
-  onBehalfOf: z.string().nullable(),
-  trace: z.string().nullable(),
-  data: z.record(z.string(), z.unknown()),
-});
-const pageSchema = z.object({ newest: z.int() });
 
 const SECRET_BYTES = 32;
 const RECONNECT_MS = 1_000;
@@ -60,7 +47,7 @@ export async function listenForWebhooks(
         ...(signal ? { signal } : {}),
       });
       for await (const data of eventData(response)) {
-        const event = eventSchema.parse(JSON.parse(data));
+        const event = streamEvent.parse(JSON.parse(data));
         const body = bodyOf(event);
         const headers = signWebhook([secret], { id: messageId(event.position), body });
         const answer = await forward(options.forwardTo, { ...headers }, body);
@@ -77,7 +64,8 @@ export async function listenForWebhooks(
 }
 
 async function newestOf(client: JobClient): Promise<number> {
-  return pageSchema.parse(await (await client.call('/events?limit=1')).json()).newest;
+  return eventStreamPage.pick({ newest: true }).parse(await (await client.call('/events?limit=1')).json())
+    .newest;
 }
 
 async function forward(url: string, headers: Record<string, string>, body: string): Promise<string> {
