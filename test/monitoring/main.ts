@@ -123,10 +123,9 @@ const HAS_VALUES_WITHIN_MS = 120_000;
 async function check(prometheus: Prometheus, drive: () => Promise<void>): Promise<number> {
   const asked = expressions();
   const problems = new Map<string, string>();
-  const until = Date.now() + HAS_VALUES_WITHIN_MS;
   let left = asked;
   // A rate needs two scrapes, and some of what is shown comes a while after its cause.
-  while (left.length > 0 && Date.now() < until) {
+  await waitFor(async () => {
     await drive();
     const still: typeof asked = [];
     for (const each of left) {
@@ -139,8 +138,8 @@ async function check(prometheus: Prometheus, drive: () => Promise<void>): Promis
       still.push(each);
     }
     left = still;
-    if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, 1_000));
-  }
+    return left.length === 0;
+  }, HAS_VALUES_WITHIN_MS).catch((error: unknown) => say(messageOf(error)));
   await waitFor(async () => (await prometheus.rules()).every(({ health }) => health !== 'unknown'));
   const broken = (await prometheus.rules()).filter(({ health }) => health !== 'ok');
   for (const { where } of left) say(`✕ ${where} ${problems.get(where) ?? ''}`);
