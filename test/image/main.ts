@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, mkdir, readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { choosePort } from '../../platform/embedded/ports';
@@ -12,6 +11,7 @@ import { readOnlyExcept } from '../cli/read-only';
 import { NODE_VERSIONS, provideNode } from '../node-versions/provide';
 import { waitFor } from '../support/wait';
 import { startServers } from '../upgrade/servers';
+import { withStops, type Stops } from '../upgrade/stops';
 import { buildImage, type BuiltImage } from './dockerfile';
 
 const ROOT = join(__dirname, '..', '..');
@@ -26,16 +26,7 @@ const log = createLogger('error', 'image');
  * packages in its image, are not tried.
  */
 async function main(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-image-'));
-  await chmod(folder, 0o711);
-  const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const stopAll = async () => {
-    for (let stop = stops.pop(); stop; stop = stops.pop())
-      await stop().catch((error: unknown) => say(stackOf(error)));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void stopAll().finally(() => process.exit(1)));
-  try {
+  await withStops('holdfast-image-', async (folder, stops) => {
     const provided = await provideNode(NODE_VERSIONS[2]);
     if ('skipped' in provided) {
       say(`SKIPPED: ${provided.skipped}`);
@@ -46,9 +37,7 @@ async function main(): Promise<void> {
     await checkFiles(image);
     say('built, with a list of what is in it');
     await takeAnOrder({ image, folder, path, stops });
-  } finally {
-    await stopAll();
-  }
+  });
 }
 
 const sbomSchema = z.object({ components: z.array(z.object({ name: z.string(), version: z.string() })) });
@@ -83,7 +72,7 @@ async function takeAnOrder(around: {
   image: BuiltImage;
   folder: string;
   path: string;
-  stops: (() => Promise<unknown>)[];
+  stops: Stops;
 }): Promise<void> {
   const { image, folder, path, stops } = around;
   const servers = await startServers(folder, stops, log);

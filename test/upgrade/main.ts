@@ -1,5 +1,3 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from '../../platform/embedded/ports';
 import { stackOf } from '../../platform/errors';
@@ -9,6 +7,7 @@ import { waitFor } from '../support/wait';
 import { buildRelease, RELEASE_BEFORE } from './release';
 import { startRouter, type Router } from './router';
 import { startServers } from './servers';
+import { withStops, type Stops } from './stops';
 import { startTraffic } from './traffic';
 
 const ORDERS_OF_A_STEP = 15;
@@ -20,17 +19,7 @@ const log = createLogger(process.env.LOG_LEVEL ?? 'error', 'upgrade');
  * each order to be fulfilled, and the numbers to agree at the end. Skipped where the commit is not in the history.
  */
 async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-upgrade-'));
-  // PostgreSQL may run as another user, who must be able to pass.
-  await chmod(folder, 0o711);
-  const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const stopAll = async () => {
-    for (let stop = stops.pop(); stop; stop = stops.pop())
-      await stop().catch((error: unknown) => say(stackOf(error)));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void stopAll().finally(() => process.exit(1)));
-  try {
+  await withStops('holdfast-upgrade-', async (folder, stops) => {
     say(`building ${commit.slice(0, 8)}, the release before`);
     const before = await buildRelease(commit, join(folder, 'before'));
     if ('skipped' in before) {
@@ -38,12 +27,10 @@ async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void>
       return;
     }
     await upgradeAndBack(before.program, folder, stops);
-  } finally {
-    await stopAll();
-  }
+  });
 }
 
-async function upgradeAndBack(before: string, folder: string, stops: (() => Promise<unknown>)[]) {
+async function upgradeAndBack(before: string, folder: string, stops: Stops) {
   const env = await startServers(folder, stops, log);
   const router = await startRouter();
   stops.push(() => router.close());

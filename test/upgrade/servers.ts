@@ -5,6 +5,7 @@ import { startTemporalServer } from '../../platform/embedded/temporal';
 import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import type { Logger } from '../../platform/telemetry/log';
 import { webhookSecretOf } from '../../platform/webhook-signature';
+import type { Stops } from './stops';
 
 const DATABASE = 'holdfast';
 
@@ -15,7 +16,7 @@ const DATABASE = 'holdfast';
  */
 export async function startServers(
   folder: string,
-  stops: (() => Promise<unknown>)[],
+  stops: Stops,
   log: Logger,
 ): Promise<Record<string, string>> {
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'pg'), log });
