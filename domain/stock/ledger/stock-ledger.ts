@@ -20,7 +20,15 @@ import {
 } from './entry-queries';
 import { selectNumberedSince, selectNumberFacts } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
-import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf, unreserved } from './rules';
+import {
+  distinctKeys,
+  foldChanges,
+  freedUnits,
+  MAX_ON_HAND,
+  OVERFLOW_DETAIL,
+  stockKeyOf,
+  unreserved,
+} from './rules';
 import { selectBlockedProducts, takeBlocked } from './blocked-queries';
 import { selectShortProducts } from './shortfall-queries';
 import { leftByShortfalls } from './shortfalls';
@@ -347,10 +355,6 @@ async function withFree(
 
 function isCorrection(entry: LedgerEntry): entry is LedgerEntry & { correction: Correction } {
   return entry.correction !== undefined;
-}
-
-export function distinctKeys(keys: readonly StockKey[]): StockKey[] {
-  return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
 }
 
 /**
