@@ -1,19 +1,17 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Client } from 'pg';
-import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
-import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { approveCount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
-import { settleCount } from '../../domain/warehousing/counting/settle-count';
+import { settleAllPromised } from '../../domain/ordering/promised/settle-promised';
+import { rejectCount } from '../../domain/warehousing/counting/decide-lines';
 import { readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
 import type { Database } from '../../platform/database/database';
-import { newId } from '../../platform/ids';
-import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from '../db/support';
-import { applyStagedFeed, importFeed, stageText } from '../support/import-feed';
+import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, type OrderShop } from '../db/support';
+import { applyStagedFeed, stageText } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { waitFor } from '../support/wait';
-import { deliver, inDays, lotsOf, trackedProduct } from '../tracking/support';
+import { deliver, inDays, trackedProduct } from '../tracking/support';
+import { overtakingIn } from './overtaking';
 import { countingIn } from './support';
 
 /** A count that is `resolving` when a newer number of its place comes. */
@@ -25,18 +23,10 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-const { about, adjust, approve, count, countAll, now, sheetOf, submit } = countingIn(() => shop);
-
-const resolve = (sheet: SheetView) =>
-  approveCount(withStock(shop.db), { ...about(sheet), resolveReserved: true });
-const lineOf = async (sheet: SheetView) => (await readSheet(shop.db, sheet.id))?.lines[0];
-const settleSheets = async () => {
-  const { rows } = await shop.db.pool.query<{ key: string }>(
-    `delete from outbox where topic = 'count.settle' returning key`,
-  );
-  for (const { key } of rows)
-    await settleCount(withStock(shop.db), key, (place) => settlePromised(shop.db, place));
-};
+const { about, adjust, approve, count, countAll, lineOf, now, resolve, sheetOf, submit } = countingIn(
+  () => shop,
+);
+const { imported, kept, settleSheets } = overtakingIn(() => shop);
 
 async function booked(sku: string, quantity: number): Promise<string> {
   const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
@@ -64,11 +54,6 @@ async function awaiting(sku: string): Promise<{ sku: string; older: SheetView; o
 }
 const tenOnHand = async () => awaiting(await shop.product({ AMS: 10 }));
 
-async function kept(orders: readonly string[]): Promise<(number | undefined)[]> {
-  const views = await Promise.all(orders.map((orderId) => viewOf(shop.db, orderId)));
-  return views.map(({ items }) => items[0]?.reservedQuantity);
-}
-
 /** Nobody gives up anything for the count, and it closes by the message that ended it. */
 async function expectOvertaken(older: SheetView, orders: readonly string[]): Promise<void> {
   await settleAllPromised(shop.db);
@@ -79,14 +64,6 @@ async function expectOvertaken(older: SheetView, orders: readonly string[]): Pro
     lines: [{ status: 'superseded', resolving: null }],
   });
   expect(await kept(orders)).toEqual([4, 4]);
-}
-
-async function imported(rows: readonly string[]) {
-  const jobId = newId();
-  const result = await importFeed(shop.db, rows.join('\n'), { jobId });
-  let csv = '';
-  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
-  return { result, csv };
 }
 
 describe('a newer count', () => {
@@ -301,156 +278,4 @@ test('so does a row that says less of a lot, and one that says what is on hand a
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 9] });
   expect(await kept([waits.orderId])).toEqual([1]);
   await expectOvertaken(older, orders);
-});
-
-describe('a count of each lot of a place of which one has a newer number', () => {
-  const feed = (sku: string, lot: string, units: number) =>
-    imported(['sku,location,lot,quantity', `${sku},AMS,${lot},${units}`]);
-
-  async function twoLots(): Promise<string> {
-    const sku = await trackedProduct(shop, { lots: true });
-    await deliver(shop.db, [
-      { sku, quantity: 10, lot: { code: 'A', expiresOn: inDays(30) } },
-      { sku, quantity: 10, lot: { code: 'B', expiresOn: inDays(40) } },
-    ]);
-    return sku;
-  }
-
-  async function countBoth(sku: string, counted: { A: number; B: number }): Promise<SheetView> {
-    const sheet = await sheetOf([sku]);
-    const lots = Object.entries(counted).map(([code, units]) => ({ code, counted: units }));
-    await countAll(sheet, [{ sku, lots }]);
-    return sheet;
-  }
-
-  test('still says what is there of the others, in both orders', async () => {
-    for (const isCountFirst of [true, false]) {
-      const sku = await twoLots();
-      const sheet = await countBoth(sku, { A: 3, B: 7 });
-      await submit(sheet);
-      if (isCountFirst) await approve(sheet);
-      await feed(sku, 'A', 9);
-      if (!isCountFirst) await approve(sheet);
-      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 9', 'B@AMS: 7']);
-      expect(await lineOf(sheet)).toMatchObject({
-        status: 'approved',
-        variance: isCountFirst ? -10 : -3,
-        lots: [
-          isCountFirst
-            ? { code: 'A', counted: 3, variance: -7, superseded: false }
-            : { code: 'A', counted: 3, variance: 0, superseded: true },
-          { code: 'B', counted: 7, variance: -3, superseded: false },
-        ],
-      });
-      await expectInvariants(shop.db);
-    }
-  });
-
-  test('is superseded as a whole where all have one, or the place has', async () => {
-    const sku = await twoLots();
-    const [first, second] = [await countBoth(sku, { A: 3, B: 7 }), await countBoth(sku, { A: 3, B: 7 })];
-    await feed(sku, 'A', 9);
-    await feed(sku, 'B', 8);
-    await submit(first);
-    expect(await approve(first)).toMatchObject({ lines: [{ status: 'superseded' }] });
-    const newest = await countBoth(sku, { A: 5, B: 5 });
-    await submit(newest);
-    await approve(newest);
-    await submit(second);
-    expect(await approve(second)).toMatchObject({ lines: [{ status: 'superseded' }] });
-    expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 5', 'B@AMS: 5']);
-  });
-
-  test('goes on for the others where it waits for units that are promised', async () => {
-    for (const isWaiting of [true, false]) {
-      const sku = await twoLots();
-      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
-      for (const order of orders) await shop.place(order);
-      const sheet = await countBoth(sku, { A: 3, B: 7 });
-      await submit(sheet);
-      if (isWaiting) {
-        expect((await resolve(sheet)).lines[0]).toMatchObject({ resolving: { missing: 10, awaited: 8 } });
-        await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
-      }
-      expect((await feed(sku, 'A', 11)).result).toMatchObject({ rejected: 0 });
-      if (!isWaiting) expect((await resolve(sheet)).lines[0]).toMatchObject({ status: 'approved' });
-      await settleSheets();
-      // 11 of A by the feed, 7 of B by the count: all that is promised.
-      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 7']);
-      expect(await lineOf(sheet)).toMatchObject({ status: 'approved', variance: -3 });
-      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [18, 18] });
-      expect(await Promise.all(orders.map(async ({ orderId }) => (await kept([orderId]))[0]))).toEqual([
-        9, 9,
-      ]);
-    }
-  });
-
-  test('has those give up units that it lacks of the others', async () => {
-    for (const isWaiting of [true, false]) {
-      const sku = await twoLots();
-      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
-      for (const order of orders) await shop.place(order);
-      const sheet = await countBoth(sku, { A: 3, B: 2 });
-      await submit(sheet);
-      if (isWaiting) await resolve(sheet);
-      await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
-      expect((await feed(sku, 'A', 11)).result).toMatchObject({ rejected: 0 });
-      if (!isWaiting) await resolve(sheet);
-      await settleSheets();
-      await settleSheets();
-      expect(await lineOf(sheet)).toMatchObject({ status: 'approved', variance: -8, resolving: null });
-      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 2']);
-      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [13, 13] });
-      // The newest gave up what there was too much promised.
-      expect(await Promise.all(orders.map(async ({ orderId }) => (await kept([orderId]))[0]))).toEqual([
-        9, 4,
-      ]);
-    }
-  });
-
-  describe('and that waits for what is promised of the others, with the number after it', () => {
-    /** 21 on hand by a number of A, 18 promised: a count, older than the number, has found 2 of B and waits for 5 units. */
-    async function waiting(): Promise<{ sku: string; older: SheetView; between: string; orders: string[] }> {
-      const sku = await twoLots();
-      const orders = [orderOf({ [sku]: 9 }), orderOf({ [sku]: 9 })];
-      for (const order of orders) await shop.place(order);
-      const older = await countBoth(sku, { A: 3, B: 2 });
-      await submit(older);
-      const between = await now();
-      await feed(sku, 'A', 11);
-      expect((await resolve(older)).lines[0]).toMatchObject({ resolving: { missing: 8, awaited: 5 } });
-      await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
-      return { sku, older, between, orders: orders.map(({ orderId }) => orderId) };
-    }
-
-    async function expectNobodyGaveUp(sku: string, orders: readonly string[]): Promise<void> {
-      await settleAllPromised(shop.db);
-      await settleSheets();
-      expect(await Promise.all(orders.map(async (orderId) => (await kept([orderId]))[0]))).toEqual([9, 9]);
-      expect((await lotsOf(shop.db, sku)).sort()).toEqual(['A@AMS: 11', 'B@AMS: 7']);
-      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [18, 18] });
-    }
-
-    test('ends for a later count, though that is older than the number', async () => {
-      const { sku, older, between, orders } = await waiting();
-      const later = await sheetOf([sku]);
-      const lots = [
-        { code: 'A', counted: 3 },
-        { code: 'B', counted: 7 },
-      ];
-      await countAll(later, [{ sku, lots, countedAt: between }]);
-      await submit(later);
-      expect(await approve(later)).toMatchObject({ lines: [{ status: 'approved', variance: -3 }] });
-      await expectNobodyGaveUp(sku, orders);
-      expect(await lineOf(older)).toMatchObject({ status: 'superseded', resolving: null });
-    });
-
-    test('ends for a later number of another lot, though that is older', async () => {
-      const { sku, older, between, orders } = await waiting();
-      const { result } = await imported(['sku,location,lot,quantity,as_of', `${sku},AMS,B,7,${between}`]);
-      expect(result).toMatchObject({ applied: 1, rejected: 0 });
-      await expectNobodyGaveUp(sku, orders);
-      expect(await lineOf(older)).toMatchObject({ status: 'superseded', resolving: null });
-    });
-  });
 });

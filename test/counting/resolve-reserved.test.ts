@@ -3,7 +3,7 @@ import { settleAllPromised, settlePromised } from '../../domain/ordering/promise
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
-import { approveCount, recount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
+import { recount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
 import { settleCount, wakeResolving } from '../../domain/warehousing/counting/settle-count';
 import { readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
@@ -26,13 +26,11 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-const { about, adjust, approve, count, sheetOf, submit } = countingIn(() => shop);
+const { about, adjust, approve, count, lineOf, resolve, sheetOf, submit } = countingIn(() => shop);
 
 const access = () => withStock(shop.db);
-const resolve = (sheet: SheetView) => approveCount(access(), { ...about(sheet), resolveReserved: true });
 /** As the message in the outbox has it done. */
 const settle = (sheet: SheetView) => settleCount(access(), sheet.id, (key) => settlePromised(shop.db, key));
-const lineOf = async (sheet: SheetView) => (await readSheet(shop.db, sheet.id))?.lines[0];
 
 async function placed(sku: string, quantity: number): Promise<string> {
   const order = orderOf({ [sku]: quantity });

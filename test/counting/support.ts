@@ -1,7 +1,7 @@
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
 import { countLines } from '../../domain/warehousing/counting/count';
 import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
-import { makeSheet } from '../../domain/warehousing/counting/sheets';
+import { makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { Counted, NewSheet, SheetView } from '../../domain/warehousing/counting/types';
 import { newId } from '../../platform/ids';
 import { capture, levelsOf, orderOf, PAYMENT, ship, type OrderShop } from '../db/support';
@@ -30,6 +30,9 @@ export function countingIn(shop: () => OrderShop) {
     countAll(sheet, [{ sku, counted, countedAt }]);
   const submit = (sheet: SheetView) => submitCount(withStock(db()), { sheetId: sheet.id, actor: 'test' });
   const approve = (sheet: SheetView, skus?: string[]) => approveCount(withStock(db()), about(sheet, skus));
+  const resolve = (sheet: SheetView) =>
+    approveCount(withStock(db()), { ...about(sheet), resolveReserved: true });
+  const lineOf = async (sheet: SheetView) => (await readSheet(db(), sheet.id))?.lines[0];
   const onHand = async (sku: string) => (await levelsOf(db(), sku))['AMS']?.[0] ?? 0;
 
   function adjust(sku: string, change: AdjustmentChange, effectId = newId()) {
@@ -61,5 +64,19 @@ export function countingIn(shop: () => OrderShop) {
     return { sku, sheet: await submit(sheet) };
   }
 
-  return { sheetOf, about, countAll, count, submit, approve, onHand, adjust, now, sellOne, submitted };
+  return {
+    sheetOf,
+    about,
+    countAll,
+    count,
+    submit,
+    approve,
+    resolve,
+    lineOf,
+    onHand,
+    adjust,
+    now,
+    sellOne,
+    submitted,
+  };
 }

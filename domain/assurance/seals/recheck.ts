@@ -7,7 +7,12 @@ const ROUND_SECONDS = 28 * 86_400;
 /** Rows that one check reads again at most, unless its first seal has more: some 15 s. */
 const MAX_ROWS = 5_000_000;
 /** Broken seals that are remembered. */
-export const MAX_BROKEN = 1_000;
+const MAX_BROKEN = 1_000;
+
+/** Of seals that are not as they were made, those that the next check reads again in any case. */
+export function brokenToRemember(seals: Iterable<number>): number[] {
+  return [...seals].sort((a, b) => a - b).slice(0, MAX_BROKEN);
+}
 
 /** The share of all seals that is due. */
 export interface RecheckShare {
@@ -55,12 +60,12 @@ export async function shareToRecheck(
       }
     },
     async end(found) {
-      const still = [...new Set([...broken.filter((one) => !read.has(one)), ...found])];
+      const still = new Set([...broken.filter((one) => !read.has(one)), ...found]);
       const beginsRound = isOver && reached >= lastSeq;
       await markRechecked(db, {
         from: seq,
         to: beginsRound ? 0 : reached,
-        broken: still.sort((a, b) => a - b).slice(0, MAX_BROKEN),
+        broken: brokenToRemember(still),
         beginsRound,
       });
     },
@@ -73,7 +78,7 @@ export async function markAllRechecked(db: Database, broken: ReadonlySet<number>
   await markRechecked(db, {
     from: seq,
     to: 0,
-    broken: [...broken].sort((a, b) => a - b).slice(0, MAX_BROKEN),
+    broken: brokenToRemember(broken),
     beginsRound: true,
   });
 }

@@ -109,19 +109,22 @@ export function selectBrokenLogLinks(
   );
 }
 
-/** Numbers of the seals after one, in their order. */
-export async function selectLogSeals(
+export interface LogSeal {
+  seq: number;
+}
+
+/** Seals after one, in their order. */
+export function selectLogSeals(
   on: Queryable,
   log: SealedLog,
   { after, limit }: { after: number; limit: number },
-): Promise<number[]> {
-  const rows = await many<{ seq: number }>(
+): Promise<LogSeal[]> {
+  return many<LogSeal>(
     on,
     `consistency.seals_${log}`,
     `select seq from ${OF[log].seals} where seq > $1 order by seq limit $2`,
     [after, limit],
   );
-  return rows.map(({ seq }) => seq);
 }
 
 const covered = (log: SealedLog) => `select t.* from ${log} t, ${OF[log].seals} s

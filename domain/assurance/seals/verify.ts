@@ -7,23 +7,19 @@ import {
   selectSeals,
   selectWrongRows,
   verifySealRows,
-  type BrokenLink,
   type SealRange,
 } from './queries';
-import { asFinding, readerOfChain, type SealChain } from './chain';
+import { verifyingChain, type SealChain, type VerifyChainOptions } from './chain';
 import { markAllRechecked, shareToRecheck } from './recheck';
 import { areFoldsDue, markFoldsRead } from './recheck-queries';
 import { markSealsVerified, isFolded, selectVerified } from './checkpoint-queries';
 import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
-export interface VerifySealsOptions {
+export interface VerifySealsOptions extends VerifyChainOptions {
   /** `incremental`: seals made since the last verification and their rows, and a share of those before. */
   mode: CheckMode;
-  /** Findings at most. */
-  limit: number;
   onProgress?: (seals: number) => void;
-  signal?: AbortSignal;
   /** Rows that are read again at most, and seconds in which all seals are. */
   recheck?: { maxRows?: number; roundSeconds?: number };
 }
@@ -35,86 +31,60 @@ export interface SealsOutcome {
   findings: Finding[];
 }
 
-const BATCH = 100;
-
 /**
  * Reads sealed rows again and compares them with their seals, and the seals with each other. Names each row that was changed,
  * is missing or was added, each month that is gone, and each seal that was changed or is missing. Rows of months whose partition
  * was dropped by the retention are known to be gone.
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
-  const { mode, limit } = options;
-  const verified = await selectVerified(db);
-  const { sealsSeq: lastSeq, sealsHash: lastHash } = verified;
-  const chain = readerOfChain(db, LEDGER_CHAIN, { lastSeq, lastHash, limit });
-  const outcome: SealsOutcome = { seals: 0, rows: 0, findings: [] };
-  /** A month that is gone is told of once, not by each of its seals; a seal, once and not by each part that it is read with. */
-  const told = new Set<string>();
-  const tell = (findings: readonly Finding[]) => {
-    for (const finding of findings) {
-      const what = `${finding.subject} ${String(finding.details['what'])}`;
-      if (!told.has(what)) outcome.findings.push(finding);
-      told.add(what);
-    }
+  const { mode, onProgress } = options;
+  const { sealsSeq: lastSeq, sealsHash: lastHash } = await selectVerified(db);
+  let seals = 0;
+  let rows = 0;
+  const chain: SealChain<SealRange> = {
+    ...LEDGER_CHAIN,
+    async verify(on, seal, limit) {
+      const found = await verifySeal(on, seal, limit);
+      seals += 1;
+      rows += seal.rowCount;
+      onProgress?.(seals);
+      return found;
+    },
   };
-  const wrong = new Set<number>();
-  const tellOfLinks = (links: readonly BrokenLink[]) => {
-    tell(links.map((link) => asFinding(LEDGER_CHAIN, link)));
-    for (const { seq } of links) wrong.add(seq);
-  };
-  tell(await readFolds(db, mode));
-  let after = mode === 'full' ? 0 : lastSeq;
-  // Seals that are made meanwhile are for the next check, which reads the chain up to them.
-  const upTo = Math.max((await selectSealBound(db)).seq, lastSeq);
-  const links = await chain.read(Math.max(after - 1, 0), upTo);
-  tellOfLinks(links);
-  let intactUpTo = links.length === 0 ? after : null;
-  const read = async (seal: SealRange): Promise<boolean> => {
-    const findings = await verifySeal(db, seal, limit - outcome.findings.length);
-    tell(findings);
-    outcome.seals += 1;
-    outcome.rows += seal.rowCount;
-    if (findings.length > 0) wrong.add(seal.seq);
-    options.onProgress?.(outcome.seals);
-    return findings.length === 0;
-  };
-  const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < limit;
-  for (;;) {
-    const seals = (await selectSeals(db, after, BATCH)).filter(({ seq }) => seq <= upTo);
-    for (const seal of seals) {
-      if (!mayGoOn()) return outcome;
-      if (!(await read(seal))) intactUpTo = null;
-      if (intactUpTo !== null) intactUpTo = seal.seq;
-      after = seal.seq;
-    }
-    if (seals.length < BATCH) break;
-  }
+  const verification = verifyingChain(db, chain, { lastSeq, lastHash }, options);
+  const { findings, wrong, mayGoOn } = verification;
+  const outcome = () => ({ seals, rows, findings });
+  verification.tell(await readFolds(db, mode));
+  const intactUpTo = await verification.readAfterVerified(mode);
+  if (intactUpTo === undefined) return outcome();
   if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
   if (mode === 'full') {
     await markAllRechecked(db, wrong);
-    return outcome;
+    return outcome();
   }
   // What is not verified yet is read again by each check in any case.
   wrong.clear();
   const share = await shareToRecheck(db, lastSeq, options.recheck);
   for (const seq of share.broken) {
-    if (!mayGoOn()) return outcome;
-    tellOfLinks(await chain.readAgain(seq));
+    if (!mayGoOn()) return outcome();
+    await verification.readLinksAgain(seq);
   }
   for await (const seal of share.seals()) {
-    if (!mayGoOn()) return outcome;
-    await read(seal);
+    if (!mayGoOn()) return outcome();
+    await verification.readRows(seal);
   }
   const came = share.range();
-  if (came.upTo > came.after) tellOfLinks(await chain.read(came.after, came.upTo));
+  if (came.upTo > came.after) await verification.readLinks(came.after, came.upTo);
   await share.end(wrong);
-  return outcome;
+  return outcome();
 }
 
-const LEDGER_CHAIN: SealChain = {
+const LEDGER_CHAIN: SealChain<SealRange> = {
   name: 'seal',
+  selectBound: selectSealBound,
+  selectSeals,
   selectBroken: selectBrokenLinks,
-  selectNext: async (on, after) => (await selectSeals(on, after, 1))[0]?.seq,
+  verify: verifySeal,
 };
 
 /** The record of months that were summed up, and the opening balances: all of them are read, so an incremental check does so once a day. */

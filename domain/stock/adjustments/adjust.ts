@@ -4,13 +4,13 @@ import { readActive } from '../../catalog/warehouse-state';
 import { assignUnits } from '../tracking/assign-units';
 import { selectLotsNumberedSince } from '../tracking/tracking';
 import type { NamedUnits } from '../tracking/types';
+import { effectiveTime } from '../ledger/effective-time';
 import { decideNumber } from '../ledger/numbers';
 import { orderableOf, stockStatus } from '../ledger/rules';
 import {
   checkCountable,
   effectIsApplied,
   endOvertakenHolds,
-  effectiveTime,
   findStockKey,
   insertEmptyStock,
   lockStock,

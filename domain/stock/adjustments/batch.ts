@@ -3,7 +3,7 @@ import { AppError, isAppError, isSubjectsOwn, translateDatabaseError } from '../
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
 import { readActive } from '../../catalog/warehouse-state';
-import { decideUpdates, stockKeyOf, type BatchCode } from '../ledger/rules';
+import { decideUpdates, distinctKeys, stockKeyOf, type BatchCode } from '../ledger/rules';
 import { insertEmptyStock, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import type { LedgerEntry, LedgerKind, StockKey, StockLevel } from '../ledger/types';
 import type { ADJUSTMENT_KINDS } from './adjust';
@@ -174,9 +174,9 @@ async function runChunk(
   { chunk, updates, failing }: ChunkOfUpdates,
 ): Promise<StoredOutcome[]> {
   const { batchId, atomic } = request;
-  const keys = distinctKeys(updates);
+  const keys = keysOf(updates);
   // Only an arrival makes a row. First of all locks, and in their order, so that it waits for nobody who waits for us.
-  const missing = distinctKeys(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
+  const missing = keysOf(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
   if (missing.length > 0) await insertEmptyStock(tx, missing);
   // Read after the locks: a transaction that applied this chunk meanwhile had them until the chunk was written.
   const [locked, known, active] = await Promise.all([
@@ -205,9 +205,8 @@ function hasIds(key: ResolvedKey | undefined): key is ResolvedKey & StockKey {
   return key !== undefined && key.productId !== null && key.warehouseId !== null;
 }
 
-function distinctKeys(updates: readonly PlacedUpdate[]): StockKey[] {
-  const found = updates.flatMap(({ key }) => (hasIds(key) ? [[stockKeyOf(key), key] as const] : []));
-  return [...new Map(found).values()];
+function keysOf(updates: readonly PlacedUpdate[]): StockKey[] {
+  return distinctKeys(updates.flatMap(({ key }) => (hasIds(key) ? [key] : [])));
 }
 
 function decide(

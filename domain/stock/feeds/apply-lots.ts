@@ -1,6 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { derivedId } from '../../../platform/ids';
-import { stockKeyOf } from '../ledger/rules';
+import { distinctKeys } from '../ledger/rules';
 import {
   endOvertakenHolds,
   insertEmptyStock,
@@ -120,6 +120,6 @@ async function post<Effects>(
 /** The ledger blocks what comes in where units become free. Units that only change their lot may come into one that is blocked too. */
 async function blockWhatCame(tx: Transaction, applied: readonly AppliedLotRow[]): Promise<void> {
   const came = applied.filter(({ delta }) => delta > 0).map(({ row }) => row);
-  const places = [...new Map(came.map((row) => [stockKeyOf(row), row])).values()];
+  const places = distinctKeys(came);
   if (places.length > 0) await takeBlocked(tx, places);
 }

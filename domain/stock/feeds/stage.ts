@@ -1,6 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { effectiveTime } from '../ledger/stock-ledger';
+import { effectiveTime } from '../ledger/effective-time';
 import type { JobView } from '../../jobs/types';
 import { escaped, stageUpload, type CopyLine } from '../../uploads/stage';
 import { COPY_BARE_ROWS, COPY_ROWS, countLocations } from './queries';

@@ -34,6 +34,11 @@ export function stockKeyOf({ productId, warehouseId }: StockKey): string {
   return `${productId}:${warehouseId}`;
 }
 
+/** Of what is about one stock row the last, in the order in which the rows first occur. */
+export function distinctKeys<Key extends StockKey>(keys: readonly Key[]): Key[] {
+  return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
+}
+
 /**
  * Decides updates in their order, each on what those before it have left: a refused one changes nothing for the next.
  *

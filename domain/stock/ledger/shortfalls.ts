@@ -1,5 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
-import { stockKeyOf } from './rules';
+import { distinctKeys, stockKeyOf } from './rules';
 import { insertShortfalls, payShortfalls, selectShortfalls } from './shortfall-queries';
 import type { Allocation, GoneUnits } from './types';
 
@@ -17,7 +17,7 @@ export async function countAsGone(
 ): Promise<{ shipmentId: string; productId: number; open: number }[]> {
   if (gone.length === 0) return [];
   const leaving = [...new Set(gone.map(({ shipmentId }) => shipmentId))];
-  const keys = [...new Map(gone.map((units) => [stockKeyOf(units), units])).values()];
+  const keys = distinctKeys(gone);
   await insertShortfalls(tx, gone);
   await payShortfalls(tx, keys, { leaving, actor });
   return selectShortfalls(tx, leaving);

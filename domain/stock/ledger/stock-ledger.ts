@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, Queryable, Transaction } from '../../../platform/database/database';
+import type { Database, Transaction } from '../../../platform/database/database';
 import { countEffects } from '../../../platform/database/effects';
 import { AppError } from '../../../platform/errors';
 import { readServing } from '../../catalog/warehouse-state';
@@ -18,9 +18,17 @@ import {
   selectUnlockedStockForUpdate,
   updateStock,
 } from './entry-queries';
-import { selectNumberedSince, selectNumberFacts, selectTimes } from './number-queries';
+import { selectNumberedSince, selectNumberFacts } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
-import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf, unreserved } from './rules';
+import {
+  distinctKeys,
+  foldChanges,
+  freedUnits,
+  MAX_ON_HAND,
+  OVERFLOW_DETAIL,
+  stockKeyOf,
+  unreserved,
+} from './rules';
 import { selectBlockedProducts, takeBlocked } from './blocked-queries';
 import { selectShortProducts } from './shortfall-queries';
 import { leftByShortfalls } from './shortfalls';
@@ -349,10 +357,6 @@ function isCorrection(entry: LedgerEntry): entry is LedgerEntry & { correction: 
   return entry.correction !== undefined;
 }
 
-export function distinctKeys(keys: readonly StockKey[]): StockKey[] {
-  return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
-}
-
 /**
  * The stock row that a SKU and a location's code mean, whether it exists or not.
  *
@@ -371,39 +375,4 @@ export async function findStockKey(
 /** @throws AppError `QUANTITY_OVERFLOW` for more units than a stock row can count. */
 export function checkCountable(onHand: number): void {
   if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', OVERFLOW_DETAIL);
-}
-
-/**
- * The time that an absolute number, or a correction, takes effect as of, by PostgreSQL's clock: now unless it is given. To be
- * taken when the request begins.
- *
- * @param given RFC 3339; some seconds ahead of our clock it is taken for now
- * @returns RFC 3339, UTC, with microseconds
- * @throws AppError `ASOF_IN_FUTURE`; `ASOF_BEFORE_RETENTION` for a time of which the ledger keeps no entries
- */
-export async function effectiveTime(on: Queryable, given?: string): Promise<string> {
-  const [time] = await effectiveTimes(on, [given]);
-  if (time === undefined) throw new Error('a time was not checked');
-  return time;
-}
-
-/** The same for several times, in their order. */
-export async function effectiveTimes(
-  on: Queryable,
-  given: readonly (string | undefined)[],
-): Promise<string[]> {
-  const times = await selectTimes(
-    on,
-    given.map((time) => time ?? null),
-  );
-  return times.map(({ asOf, inFuture, isFolded, horizon }, place) => {
-    const details = { asOf: given[place] };
-    if (inFuture) throw new AppError('ASOF_IN_FUTURE', `It is not ${given[place]} yet.`, details);
-    if (isFolded)
-      throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, {
-        ...details,
-        horizon,
-      });
-    return asOf;
-  });
 }

@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { recordChange } from '../../audit/record';
-import { effectiveTimes } from '../../stock/ledger/stock-ledger';
+import { effectiveTimes } from '../../stock/ledger/effective-time';
 import { readKnownUnits, recordOf } from './counted-units';
 import { lockSheet, selectLines, updateCounts, type CountToRecord, type LineRow } from './queries';
 import { sheetIn } from './sheets';

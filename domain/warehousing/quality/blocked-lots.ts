@@ -9,7 +9,8 @@ import {
   forgetSettled,
   runIsolated,
 } from '../../stock/alerts/failed-work';
-import { distinctKeys, lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
+import { distinctKeys } from '../../stock/ledger/rules';
+import { lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
 import {
   correctExpiry,
