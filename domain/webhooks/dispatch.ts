@@ -4,7 +4,7 @@ import { enqueue } from '../../platform/database/outbox';
 import { isSubjectsOwn } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
-import { serveWebhook, type DeliveryContext } from './deliver';
+import { serveWebhook, type DeliveryContext } from './serve';
 import { existsEnabled, isEnabled, selectMsLeft, selectReady } from './dispatch-queries';
 import type { DispatchRound } from './types';
 
