@@ -20,7 +20,7 @@ const LONGEST_PAUSE_MS = 400;
 export function startEventSequencer({
   db,
   log,
-  onNumbered,
+  ...options
 }: { db: Database; log: Logger } & Pick<SequencerOptions, 'onNumbered'>): EventSequencer {
   const wake = createAutoResetEvent();
   let stopping = false;
@@ -30,7 +30,7 @@ export function startEventSequencer({
     let failures = 0;
     while (!stopping) {
       try {
-        const { numbered, hasMore } = await numberEvents(db, { ...(onNumbered ? { onNumbered } : {}) });
+        const { numbered, hasMore } = await numberEvents(db, options);
         failures = 0;
         pauseMs = numbered > 0 ? PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
         if (!hasMore) await wake.wait(pauseMs);
