@@ -9,6 +9,7 @@ import {
 } from '../domain/settlement/run';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
+import { withHeartbeats } from './heartbeat';
 
 export interface SettlementEnd {
   jobId: string;
@@ -36,7 +37,6 @@ export interface SettlementDeps {
   batch: number;
 }
 
-const BEAT_MS = 1_000;
 const PERMANENT = new Set(['JOB_NOT_FOUND']);
 
 export function createSettlementActivities({ db, parts, batch }: SettlementDeps): SettlementActivities {
@@ -45,7 +45,7 @@ export function createSettlementActivities({ db, parts, batch }: SettlementDeps)
       beginSettlement: (jobId) => beginSettlement(db, jobId, parts),
 
       async sumSettlementPart({ jobId, part }) {
-        const context = Context.current();
+        const { cancellationSignal } = Context.current();
         const unwanted = new AbortController();
         const force = new AbortController();
         // A database that is away is noticed by the work itself.
@@ -54,21 +54,20 @@ export function createSettlementActivities({ db, parts, batch }: SettlementDeps)
           unwanted.abort();
           if (await isCancelForced(db, jobId)) force.abort();
         };
-        const timer = setInterval(() => {
-          context.heartbeat();
-          look().catch(() => undefined);
-        }, BEAT_MS);
-        try {
-          if (await isCancelRequested(db, jobId)) return { cancelled: true };
-          const signal = AbortSignal.any([context.cancellationSignal, unwanted.signal]);
-          const forced = AbortSignal.any([context.cancellationSignal, force.signal]);
-          const done = await sumPart({ db, batch, signal, force: forced }, { jobId, part });
-          // Cancelled in the engine, or this worker shuts down: both are told as such.
-          if (!done) context.cancellationSignal.throwIfAborted();
-          return { cancelled: !done };
-        } finally {
-          clearInterval(timer);
-        }
+        return withHeartbeats(
+          async () => {
+            if (await isCancelRequested(db, jobId)) return { cancelled: true };
+            const signal = AbortSignal.any([cancellationSignal, unwanted.signal]);
+            const forced = AbortSignal.any([cancellationSignal, force.signal]);
+            const done = await sumPart({ db, batch, signal, force: forced }, { jobId, part });
+            // Cancelled in the engine, or this worker shuts down: both are told as such.
+            if (!done) cancellationSignal.throwIfAborted();
+            return { cancelled: !done };
+          },
+          () => {
+            look().catch(() => undefined);
+          },
+        );
       },
 
       async finishSettlement(jobId) {

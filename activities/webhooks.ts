@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { DeliveryContext } from '../domain/webhooks/deliver';
+import type { DeliveryContext } from '../domain/webhooks/serve';
 import { dispatchWebhooks } from '../domain/webhooks/dispatch';
 import type { DispatchRound } from '../domain/webhooks/types';
 import type { Logger } from '../platform/telemetry/log';

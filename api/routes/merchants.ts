@@ -28,6 +28,7 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'Money';
 const NO_MERCHANT = 'There is no such merchant.';
+const noMerchant = asNotFound('UNKNOWN_MERCHANT', NO_MERCHANT);
 
 const merchantQuery = z.strictObject({
   ...pageQuery,
@@ -55,10 +56,8 @@ export function merchantRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'A page', schema: merchantPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query: { cursor, ...page } }) => {
-        const found = await listMerchants(db, { ...page, after: cursor?.id });
-        return okPage({ ...found, next: found.next === null ? null : { id: found.next } });
-      },
+      async ({ query: { cursor, ...page } }) =>
+        okPage(await listMerchants(db, { ...page, after: cursor?.id })),
     ),
     route(
       {
@@ -136,11 +135,8 @@ export function merchantRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'A page', schema: feeRulePage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params, query: { cursor, ...page } }) => {
-        const found = await listFeeRules(db, params.id, { ...page, before: cursor?.id ?? null });
-        if (!found) throw notFound(NO_MERCHANT);
-        return okPage({ ...found, next: found.next === null ? null : { id: found.next } });
-      },
+      async ({ params, query: { cursor, ...page } }) =>
+        okPage(await listFeeRules(db, params.id, { ...page, before: cursor?.id ?? null }).catch(noMerchant)),
     ),
     route(
       {
@@ -172,7 +168,7 @@ export function merchantRoutes(context: ApiContext): Route[] {
             call.params.id,
             { ...terms, effectiveFrom },
             { isRepeat, actor: call.caller },
-          ).catch(asNotFound('UNKNOWN_MERCHANT', NO_MERCHANT));
+          ).catch(noMerchant);
           return { status: 201, body: rule };
         }),
     ),

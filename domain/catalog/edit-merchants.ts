@@ -1,4 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { cutPage } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import type { AuditValues } from '../audit/types';
@@ -32,15 +33,15 @@ export async function knownMerchantId(on: Queryable, code: string): Promise<numb
   return found.id;
 }
 
-/** A page of merchants, by code. `next` is the code to go on after, or null at the end. */
+/** A page of merchants, by code. `next` has the code to go on after; null at the end. */
 export async function listMerchants(
   on: Queryable,
   filter: { after?: string | undefined; limit: number; offset: number },
-): Promise<{ items: MerchantView[]; next: string | null }> {
+): Promise<{ items: MerchantView[]; next: { id: string } | null }> {
   const { after = null, limit, offset } = filter;
   const found = await selectMerchants(on, { after, limit: limit + 1, offset });
-  const items = found.slice(0, limit).map(viewOf);
-  return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const { shown, next } = cutPage(found, limit, ({ code }) => ({ id: code }));
+  return { items: shown.map(viewOf), next };
 }
 
 /**

@@ -52,7 +52,7 @@ export function selectUnnumbered(on: Queryable): Promise<{ sources: EventSource[
   return one(
     on,
     'event_log.unnumbered',
-    `select array_remove(array[${hasNew('ledger')}, ${hasNew('orders')}, ${hasNew('audit')}, ${hasNew('entries')}], null) as sources,
+    `select array_remove(array[${EVENT_SOURCES.map(hasNew).join(', ')}], null) as sources,
             exists (select from event_gaps) as gaps`,
   );
 }

@@ -1,14 +1,8 @@
 import { many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
-import type { NewFeeRule } from './types';
+import type { FeeRuleTerms, NewFeeRule } from './types';
 
-export interface FeeRuleRow {
+export interface FeeRuleRow extends FeeRuleTerms {
   id: number;
-  currency: string;
-  rateBasisPoints: number;
-  fixedMinor: number;
-  minimumMinor: number;
-  maximumMinor: number | null;
-  isReturned: boolean;
   effectiveFrom: Date;
   createdAt: Date;
 }

@@ -1,7 +1,8 @@
 import type { Database, Queryable } from '../../platform/database/database';
+import { cutPage } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
-import { knownMerchantId, readMerchant } from '../catalog/edit-merchants';
+import { knownMerchantId } from '../catalog/edit-merchants';
 import { insertFeeRule, isOver, selectFeeRuleAt, selectFeeRules, type FeeRuleRow } from './fee-rule-queries';
 import type { FeeRuleTerms, NewFeeRule } from './types';
 
@@ -12,21 +13,20 @@ export interface FeeRuleView extends FeeRuleTerms {
   createdAt: string;
 }
 
-/** A page of the rules of a merchant, the newest first. Null: no such merchant. `next` is the id to go on below, or null at the end. */
+/**
+ * A page of the rules of a merchant, the newest first. `next` has the id to go on below; null at the end.
+ *
+ * @throws AppError `UNKNOWN_MERCHANT`
+ */
 export async function listFeeRules(
   on: Queryable,
   merchant: string,
   { before = null, limit, offset }: { before?: number | null; limit: number; offset: number },
-): Promise<{ items: FeeRuleView[]; next: number | null } | null> {
-  if (!(await readMerchant(on, merchant))) return null;
-  const found = await selectFeeRules(on, {
-    merchantId: await knownMerchantId(on, merchant),
-    before,
-    limit,
-    offset,
-  });
-  const items = found.slice(0, limit).map(viewOf);
-  return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+): Promise<{ items: FeeRuleView[]; next: { id: number } | null }> {
+  const merchantId = await knownMerchantId(on, merchant);
+  const found = await selectFeeRules(on, { merchantId, before, limit, offset });
+  const { shown, next } = cutPage(found, limit, ({ id }) => ({ id }));
+  return { items: shown.map(viewOf), next };
 }
 
 /**

@@ -208,70 +208,69 @@ const COUNTED = `counted as (
            txn_count = s.txn_count + excluded.txn_count
      )`;
 
-export interface SummedBatch {
-  /** Rows that were read. */
-  rows: number;
-  done: boolean;
+interface Place {
+  jobId: string;
+  part: number;
+  batch: number;
 }
 
 /**
- * Adds the next rows of a part, and moves it on, in one statement: what is added twice, or not at all, is nothing. Undefined: the part is
+ * Adds the next rows of a part, and moves it on, in one statement: what is added twice, or not at all, is nothing. Returns whether the part is
  * done.
+ *
+ * @param read.rows SQL of the next rows `t` of the ledger after `place`, of the run `run`
+ * @param read.key SQL of what, with their ids, they are in the order of
+ * @param read.counted SQL of those of `read_rows` that count
  */
-export function sumDays(
+async function sumNext(
   on: Queryable,
-  { jobId, part, batch }: { jobId: string; part: number; batch: number },
-): Promise<SummedBatch | undefined> {
-  return maybeOne<SummedBatch>(
+  name: string,
+  { jobId, part, batch }: Place,
+  read: { rows: string; key: string; counted: string },
+): Promise<boolean> {
+  const summed = await maybeOne<{ done: boolean }>(
     on,
-    'settlement.sum_days',
-    `with place as materialized (
-       select * from settlement_parts where job_id = $1 and n = $2 and not done for no key update
-     ), run as (select * from settlement_runs where job_id = $1), part as materialized (
-       select t.* from money_ledger t
-       where t.currency = (select currency from run) and t.day <= (select to_day from place)
-         and (t.day, t.id) > (select date '2000-01-01' + p.after_key::int, p.after_id from place p)
-       order by t.day, t.id limit $3
-     ), ${COUNTED}, last_row as (
-       select t.day - date '2000-01-01' as key, t.id from part t order by t.day desc, t.id desc limit 1
-     ), read as (select count(*) as rows from part)
-     update settlement_parts p
-     set after_key = coalesce(l.key, p.after_key), after_id = coalesce(l.id, p.after_id), rows_read = p.rows_read + read.rows,
-         done = read.rows < $3
-     from place, read left join last_row l on true where p.job_id = place.job_id and p.n = place.n
-     returning read.rows, p.done`,
-    [jobId, part, batch],
-  );
-}
-
-/** The same of what came late. */
-export function sumLate(
-  on: Queryable,
-  { jobId, part, batch }: { jobId: string; part: number; batch: number },
-): Promise<SummedBatch | undefined> {
-  return maybeOne<SummedBatch>(
-    on,
-    'settlement.sum_late',
+    name,
     `with place as materialized (
        select * from settlement_parts where job_id = $1 and n = $2 and not done for no key update
      ), run as (select * from settlement_runs where job_id = $1), read_rows as materialized (
-       select t.* from money_ledger t
-       where (t.xid::text::bigint, t.id) > (select p.after_key, p.after_id from place p)
-         and t.xid::text::bigint < (select pg_snapshot_xmax(snapshot)::text::bigint from run)
-       order by t.xid::text::bigint, t.id limit $3
-     ), part as (
-       -- Those of the run's own days are read by day.
-       select t.* from read_rows t cross join run r where t.day not between r.from_day and r.to_day
-     ), ${COUNTED}, last_row as (
-       select t.xid::text::bigint as key, t.id from read_rows t order by 1 desc, 2 desc limit 1
+       ${read.rows} limit $3
+     ), part as (${read.counted}), ${COUNTED}, last_row as (
+       select ${read.key} as key, t.id from read_rows t order by 1 desc, 2 desc limit 1
      ), read as (select count(*) as rows from read_rows)
      update settlement_parts p
      set after_key = coalesce(l.key, p.after_key), after_id = coalesce(l.id, p.after_id), rows_read = p.rows_read + read.rows,
          done = read.rows < $3
      from place, read left join last_row l on true where p.job_id = place.job_id and p.n = place.n
-     returning read.rows, p.done`,
+     returning p.done`,
     [jobId, part, batch],
   );
+  // It was done before.
+  return summed?.done ?? true;
+}
+
+export function sumDays(on: Queryable, place: Place): Promise<boolean> {
+  return sumNext(on, 'settlement.sum_days', place, {
+    rows: `select t.* from money_ledger t
+       where t.currency = (select currency from run) and t.day <= (select to_day from place)
+         and (t.day, t.id) > (select date '2000-01-01' + p.after_key::int, p.after_id from place p)
+       order by t.day, t.id`,
+    key: `t.day - date '2000-01-01'`,
+    counted: 'select * from read_rows',
+  });
+}
+
+/** The same of what came late. */
+export function sumLate(on: Queryable, place: Place): Promise<boolean> {
+  return sumNext(on, 'settlement.sum_late', place, {
+    rows: `select t.* from money_ledger t
+       where (t.xid::text::bigint, t.id) > (select p.after_key, p.after_id from place p)
+         and t.xid::text::bigint < (select pg_snapshot_xmax(snapshot)::text::bigint from run)
+       order by t.xid::text::bigint, t.id`,
+    key: 't.xid::text::bigint',
+    // Those of the run's own days are read by day.
+    counted: 'select t.* from read_rows t cross join run r where t.day not between r.from_day and r.to_day',
+  });
 }
 
 /** By which end of another run a run was summed; null: its parts are not all done. */

@@ -94,30 +94,37 @@ export async function sumPart(
 ): Promise<boolean> {
   const { db, batch, signal, force } = deps;
   const sum = part === LATE ? sumLate : sumDays;
-  while (!signal?.aborted) {
-    const summed = await db
-      .transaction(async (tx) => {
-        const backend = await selectBackend(tx);
-        const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
-        force?.addEventListener('abort', cancel, { once: true });
-        try {
-          return (await sum(tx, { jobId, part, batch })) ?? { rows: 0, done: true };
-        } finally {
-          force?.removeEventListener('abort', cancel);
-        }
-      })
-      .catch((error: unknown) => {
-        if (force?.aborted && sqlState(error) === QUERY_CANCELED) return null;
-        throw error;
-      });
-    if (!summed) return false;
-    if (summed.done) return true;
-    deps.onBatch?.();
+  try {
+    while (!signal?.aborted) {
+      const isDone = await db.transaction((tx) =>
+        endedBy(force, { db, tx }, () => sum(tx, { jobId, part, batch })),
+      );
+      if (isDone) return true;
+      deps.onBatch?.();
+    }
+  } catch (error) {
+    if (!force?.aborted || sqlState(error) !== QUERY_CANCELED) throw error;
   }
   return false;
 }
 
 const QUERY_CANCELED = '57014';
+
+/** Runs work of a transaction, whose statement is ended, from another connection, when `force` is aborted meanwhile. */
+async function endedBy<T>(
+  force: AbortSignal | undefined,
+  { db, tx }: { db: Database; tx: Transaction },
+  work: () => Promise<T>,
+): Promise<T> {
+  const backend = await selectBackend(tx);
+  const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
+  force?.addEventListener('abort', cancel, { once: true });
+  try {
+    return await work();
+  } finally {
+    force?.removeEventListener('abort', cancel);
+  }
+}
 
 /** Tells how many rows have been read. Returns whether the job is to be cancelled. */
 export async function reportSummed(db: Database, jobId: string): Promise<boolean> {

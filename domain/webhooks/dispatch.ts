@@ -4,7 +4,7 @@ import { enqueue } from '../../platform/database/outbox';
 import { isSubjectsOwn } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
-import { serveWebhook, type DeliveryContext } from './deliver';
+import { serveWebhook, type DeliveryContext } from './serve';
 import { existsEnabled, isEnabled, selectMsLeft, selectReady } from './dispatch-queries';
 import type { DispatchRound } from './types';
 
@@ -47,21 +47,28 @@ export async function dispatchWebhooks(
   let idleSince = performance.now();
   const goesOn = () => !signal.aborted && performance.now() < until;
 
-  function begin(id: string): void {
+  async function serve(id: string): Promise<void> {
     const stretch = performance.now() + STRETCH_MS;
-    const work = serveWebhook(context, id, () => goesOn() && performance.now() < stretch)
-      .then(async ({ delivered, failed }) => {
-        total.delivered += delivered;
-        total.failed += failed;
-        if (delivered > 0 && failedBefore.includes(id) && (await isEnabled(db, id)))
-          await forgetFailures(db, WORK, [id]);
-      })
-      .catch(async (error: unknown) => {
-        broken.add(id);
-        if (isSubjectsOwn(error)) await recordFailure(db, { work: WORK, subject: id, error });
-        else
-          log.error({ err: error, webhookId: id }, 'a webhook could not be delivered to; the others go on');
-      })
+    const { delivered, failed } = await serveWebhook(
+      context,
+      id,
+      () => goesOn() && performance.now() < stretch,
+    );
+    total.delivered += delivered;
+    total.failed += failed;
+    if (delivered > 0 && failedBefore.includes(id) && (await isEnabled(db, id)))
+      await forgetFailures(db, WORK, [id]);
+  }
+
+  async function noteFailure(id: string, error: unknown): Promise<void> {
+    broken.add(id);
+    if (isSubjectsOwn(error)) await recordFailure(db, { work: WORK, subject: id, error });
+    else log.error({ err: error, webhookId: id }, 'a webhook could not be delivered to; the others go on');
+  }
+
+  function begin(id: string): void {
+    const work = serve(id)
+      .catch((error: unknown) => noteFailure(id, error))
       .catch((error: unknown) => {
         log.error({ err: error, webhookId: id }, 'the failure of a webhook could not be written down');
       })

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { cutPage, pageIn, withoutMicros, type Page, type PageRequest } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
@@ -45,7 +45,7 @@ export function createWebhook(
   return db.retrying(async (tx) => {
     const { newest } = await readBounds(tx);
     await insertWebhook(tx, { id, ...wish, sealed, position: newest, actor });
-    const view = await existing(tx, id);
+    const view = await readWebhook(tx, id);
     await recordChange(tx, {
       actor,
       action: 'webhook.added',
@@ -57,8 +57,8 @@ export function createWebhook(
 }
 
 /** @throws AppError `WEBHOOK_NOT_FOUND` */
-export async function readWebhook(db: Database, id: string): Promise<WebhookView> {
-  const row = await selectWebhook(db, id);
+export async function readWebhook(on: Queryable, id: string): Promise<WebhookView> {
+  const row = await selectWebhook(on, id);
   if (!row) throw notFound();
   return withoutMicros(row);
 }
@@ -82,7 +82,7 @@ export async function changeWebhook(
   const after = await db.retrying(async (tx) => {
     const before = await locked(tx, id);
     await updateWebhook(tx, { id, ...wish, disabled: enabled ? null : (before.disabled ?? 'by_hand') });
-    const changed = await existing(tx, id);
+    const changed = await readWebhook(tx, id);
     await recordChange(tx, {
       actor,
       action: 'webhook.changed',
@@ -131,7 +131,7 @@ export function rotateSecret(
       subject: { type: 'webhook', id },
       after: { overlapSeconds },
     });
-    return { ...(await existing(tx, id)), secret, ...rotated };
+    return { ...(await readWebhook(tx, id)), secret, ...rotated };
   });
 }
 
@@ -166,12 +166,12 @@ export async function redeliver(
   for (let after = from - 1; after < last;) {
     const page = await readEvents(db, {
       after,
+      upTo: last,
       types: types.flatMap(typesNamed),
       limit: PAGE,
       visible: EVERYTHING,
     });
-    const events = page.items.filter((event) => event.position <= last);
-    planned += await db.retrying((tx) => planAgain(tx, id, events));
+    planned += await db.retrying((tx) => planAgain(tx, id, page.items));
     if (page.atEnd) break;
     after = page.after;
   }
@@ -184,12 +184,6 @@ export async function redeliver(
     }),
   );
   return planned;
-}
-
-async function existing(tx: Transaction, id: string): Promise<WebhookView> {
-  const row = await selectWebhook(tx, id);
-  if (!row) throw notFound();
-  return withoutMicros(row);
 }
 
 async function locked(tx: Transaction, id: string): Promise<WebhookView> {

@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { signWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
 import { isAppError } from '../../platform/errors';
@@ -115,16 +115,13 @@ async function deliver(
     return 'failed';
   }
   const body = bodyOf(event);
-  const signature = signatureOf(context.secrets, webhook, { id: messageId(event.position), body });
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': context.userAgent,
-    'webhook-id': signature['webhook-id'],
-    'webhook-timestamp': signature['webhook-timestamp'],
-  };
+  const message = { id: messageId(event.position), body };
+  // The signature is sent, and not written down.
+  const { 'webhook-signature': signature, ...rest } = signatureOf(context.secrets, webhook, message);
+  const headers = { 'content-type': 'application/json', 'user-agent': context.userAgent, ...rest };
   const answer = await context.send({
     url: webhook.url,
-    headers: { ...headers, 'webhook-signature': signature['webhook-signature'] },
+    headers: { ...headers, 'webhook-signature': signature },
     body,
   });
   return record(context.db, webhook, { ...delivery, headers, answer });
@@ -165,44 +162,46 @@ interface Recorded {
   disabled: WebhookDisabled | null;
 }
 
-async function record(
-  db: Database,
-  { id, url }: LeasedWebhook,
-  made: DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer },
-): Promise<TryOutcome> {
-  const { position, tries, headers, answer } = made;
-  const taken = isTaken(answer.status);
-  const error = taken ? null : (answer.error ?? `the receiver answered ${answer.status}`);
-  const { outcome, disabled } = await db.retrying(async (tx): Promise<Recorded> => {
-    // The webhook's row first, as everywhere.
-    const failingSeconds = await noteHealth(tx, id, taken);
-    const seconds = await insertTry(tx, {
-      id,
-      position,
-      tries,
-      headers,
-      millis: answer.millis,
-      status: answer.status,
-      answer: answer.body,
-      error,
-    });
-    if (seconds === undefined) return { outcome: taken ? 'delivered' : 'postponed', disabled: null };
-    const next =
-      taken || answer.status === GONE
-        ? null
-        : nextPause({
-            tries: tries + 1,
-            seconds,
-            retryAfterSeconds: answer.retryAfterSeconds,
-            random: Math.random(),
-          });
-    const outcome = taken ? 'delivered' : next === null ? 'failed' : 'postponed';
-    await endTry(tx, { id, position }, { status: outcome === 'postponed' ? 'pending' : outcome, next });
-    const why = answer.status === GONE ? 'gone' : isGivenUp(failingSeconds) ? 'failing' : null;
-    const isDisabled = why !== null && (await disableWebhook(tx, { id, url }, why)) > 0;
-    return { outcome, disabled: isDisabled ? why : null };
-  });
+/** A request that was made, and how it was answered. */
+type MadeTry = DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer };
+
+async function record(db: Database, webhook: LeasedWebhook, made: MadeTry): Promise<TryOutcome> {
+  const { id } = webhook;
+  const { status, error: failure } = made.answer;
+  const error = isTaken(status) ? null : (failure ?? `the receiver answered ${status}`);
+  const { outcome, disabled } = await db.retrying((tx) => writeTry(tx, webhook, { ...made, error }));
   if (disabled !== null)
     await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });
   return outcome;
+}
+
+/** @param made.error null: it was taken */
+async function writeTry(
+  tx: Transaction,
+  { id, url }: LeasedWebhook,
+  { position, tries, headers, answer, error }: MadeTry & { error: string | null },
+): Promise<Recorded> {
+  const { status, millis, retryAfterSeconds } = answer;
+  const isDelivered = error === null;
+  // The webhook's row first, as everywhere.
+  const failingSeconds = await noteHealth(tx, id, isDelivered);
+  const made = { id, position, tries, headers, millis, status, answer: answer.body, error };
+  const seconds = await insertTry(tx, made);
+  if (seconds === undefined) return { outcome: isDelivered ? 'delivered' : 'postponed', disabled: null };
+  if (isDelivered) {
+    await endTry(tx, { id, position }, { status: 'delivered', next: null });
+    return { outcome: 'delivered', disabled: null };
+  }
+  const pause = { tries: tries + 1, seconds, retryAfterSeconds, random: Math.random() };
+  const next = status === GONE ? null : nextPause(pause);
+  await endTry(tx, { id, position }, { status: next === null ? 'failed' : 'pending', next });
+  const why = whyDisabled(status, failingSeconds);
+  const isDisabled = why !== null && (await disableWebhook(tx, { id, url }, why)) > 0;
+  return { outcome: next === null ? 'failed' : 'postponed', disabled: isDisabled ? why : null };
+}
+
+/** Why a webhook that has not taken a message is disabled; null: it is not. */
+function whyDisabled(status: number | null, failingSeconds: number): WebhookDisabled | null {
+  if (status === GONE) return 'gone';
+  return isGivenUp(failingSeconds) ? 'failing' : null;
 }
