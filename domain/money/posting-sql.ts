@@ -1,4 +1,6 @@
 import { floorOf, partOf, remainderOf } from '../../platform/database/largest-remainder';
+import { literals } from '../../platform/database/literals';
+import { LOWERING_KINDS, RAISING_KINDS } from './types';
 
 /** SQL of who sold the item `i` of an order, whose product is `o`: the version before does not write it. */
 export const SOLD_BY = 'coalesce(i.merchant_id, o.merchant_id)';
@@ -28,6 +30,12 @@ export function sharesSql(amount: string): string {
      )`;
 }
 
+/** SQL of what a row of the ledger adds to what was captured and is left, minor units; null: it is a fee. */
+export function leftOf(row: string): string {
+  return `case when ${row}.kind in ${literals(RAISING_KINDS)} then ${row}.amount_minor
+               when ${row}.kind in ${literals(LOWERING_KINDS)} then -${row}.amount_minor end`;
+}
+
 /**
  * SQL of what the ledger has of the payment `source.payment_id` by merchant, as `posted`: what was `captured`, what is `left_minor` of it,
  * what was `refunded`; the `fees` of which a refund gives a part back, and what of them is `returned`.
@@ -38,8 +46,7 @@ export function postedSql(without = 'false'): string {
   return `posted as (
        select l.merchant_id,
          coalesce(sum(l.amount_minor) filter (where l.kind = 'capture'), 0) as captured,
-         coalesce(sum(case when l.kind in ('capture', 'refund_failed', 'dispute_reversed') then l.amount_minor
-                           when l.kind in ('refund', 'dispute') then -l.amount_minor end), 0) as left_minor,
+         coalesce(sum(${leftOf('l')}), 0) as left_minor,
          coalesce(sum(case l.kind when 'refund' then l.amount_minor when 'refund_failed' then -l.amount_minor end), 0) as refunded,
          coalesce(sum(l.amount_minor) filter (where l.kind = 'fee' and f.is_returned), 0) as fees,
          -- One that is charged again, since the refund failed, has no rule.

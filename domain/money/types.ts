@@ -28,22 +28,13 @@ export const MONEY_KINDS = [
 ] as const;
 export type MoneyKind = (typeof MONEY_KINDS)[number];
 
-/** A row of these is a transaction of a merchant. Fees are not. */
-export const TRANSACTION_KINDS = [
-  'capture',
-  'refund',
-  'refund_failed',
-  'dispute',
-  'dispute_reversed',
-] as const satisfies readonly MoneyKind[];
-
-/** These raise what is owed to the merchant or the customer; the others lower it. */
-export const CREDITING_KINDS = [
+/** Of what moves a customer's money these raise what is left of it, and the other ones lower it. Fees are neither. */
+export const RAISING_KINDS = [
   'capture',
   'refund_failed',
   'dispute_reversed',
-  'fee_returned',
 ] as const satisfies readonly MoneyKind[];
+export const LOWERING_KINDS = ['refund', 'dispute'] as const satisfies readonly MoneyKind[];
 
 /**
  * What a merchant is charged of each capture, from a time on until its next rule of the currency:

@@ -7,6 +7,7 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
+import { leftOf } from '../money/posting-sql';
 import type { SettlementLine } from './types';
 
 /** Which runs there are is decided one after the other. Held until the transaction ends. */
@@ -189,8 +190,7 @@ export async function selectParts(on: Queryable, jobId: string): Promise<{ parts
 /** SQL of what rows `t` of the ledger come to by merchant and day, of the run `r`, without what was settled: cut by cut. */
 const COUNTED = `counted as (
        select t.merchant_id, t.day,
-         coalesce(sum(case when t.kind in ('capture', 'refund_failed', 'dispute_reversed') then t.amount_minor
-                           when t.kind in ('refund', 'dispute') then -t.amount_minor end), 0) as gross,
+         coalesce(sum(${leftOf('t')}), 0) as gross,
          coalesce(sum(case t.kind when 'fee' then t.amount_minor when 'fee_returned' then -t.amount_minor end), 0) as fee,
          count(*) filter (where t.kind not in ('fee', 'fee_returned')) as count
        from part t cross join run r

@@ -32,8 +32,9 @@ export function mayReach(address: string, allowed: AllowedNetworks): boolean {
 /** Why a webhook may not have this address; null: it may, as far as that can be said before its name is resolved. */
 export function urlFault(text: string, allowed: AllowedNetworks): string | null {
   if (!URL.canParse(text)) return 'must be a URL';
-  const { protocol, hostname, username, password, hash } = new URL(text);
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const url = new URL(text);
+  const { protocol, username, password, hash } = url;
+  const host = hostOf(url);
   if (protocol !== 'https:' && protocol !== 'http:') return 'must be https';
   if (protocol === 'http:' && !(host === 'localhost' || isOwnMachine(host))) return 'must be https';
   if (protocol === 'http:' && allowed.length === 0) return 'must be https';
@@ -41,6 +42,11 @@ export function urlFault(text: string, allowed: AllowedNetworks): string | null 
   if (hash !== '') return 'must have no fragment';
   if (isIP(host) !== 0 && !mayReach(host, allowed)) return 'must be an address of the public internet';
   return null;
+}
+
+/** The name or address in a URL, of IPv6 without brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Whether it is this machine itself. */

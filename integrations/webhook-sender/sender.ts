@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps, type RequestOptions } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../../domain/webhooks/types';
-import { isOwnMachine, mayReach, type AllowedNetworks } from './address';
+import { hostOf, isOwnMachine, mayReach, type AllowedNetworks } from './address';
 
 export interface SenderOptions {
   allowed: AllowedNetworks;
@@ -72,8 +72,9 @@ export function createWebhookSender({
   };
 
   async function exchange({ url, headers, body }: WebhookMessage): Promise<Omit<WebhookAnswer, 'millis'>> {
-    const { protocol, hostname, port, pathname, search } = new URL(url);
-    const host = hostname.replace(/^\[|\]$/g, '');
+    const address = new URL(url);
+    const { protocol, port, pathname, search } = address;
+    const host = hostOf(address);
     // A connection to an address looks up no name.
     if (isIP(host) !== 0) vet([host], protocol);
     const options: RequestOptions = {
@@ -81,7 +82,7 @@ export function createWebhookSender({
       host,
       port,
       path: `${pathname}${search}`,
-      headers: { ...headers, host: new URL(url).host, 'content-length': Buffer.byteLength(body) },
+      headers: { ...headers, host: address.host, 'content-length': Buffer.byteLength(body) },
       lookup: vettedLookup(protocol),
       agent: false,
       signal: AbortSignal.timeout(timeoutMs),

@@ -8,7 +8,7 @@ import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/
 import { seededRandom } from '../support/random';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { gapsOf, insertEntry, numberAll, readAll } from './support';
+import { gapsOf, insertEntry, numberAll, readAll, withOpenTransaction, withQueriesSeen } from './support';
 
 /** How events get their positions. */
 
@@ -58,9 +58,7 @@ test('every committed row of each source has one position, without gaps, in the 
 });
 
 test('an open transaction delays its own events only, and nothing of it is left out', async () => {
-  const open = await db.pool.connect();
-  try {
-    await open.query('begin');
+  await withOpenTransaction(db, async (open) => {
     await insertEntry(open, 'late');
     await record('early');
     await numberAll(db);
@@ -80,15 +78,11 @@ test('an open transaction delays its own events only, and nothing of it is left 
       'later',
     ]);
     expect(await gapsOf(db)).toEqual([]);
-  } finally {
-    open.release();
-  }
+  });
 });
 
 test('ids that were rolled back hold up nothing, and are forgotten', async () => {
-  const open = await db.pool.connect();
-  try {
-    await open.query('begin');
+  await withOpenTransaction(db, async (open) => {
     for (let n = 0; n < 100; n++) await insertEntry(open, `never-${n}`);
     await record('one');
     await numberAll(db);
@@ -98,9 +92,7 @@ test('ids that were rolled back hold up nothing, and are forgotten', async () =>
     await numberAll(db);
     expect(await subjects()).toEqual(['one', 'two']);
     expect(await gapsOf(db)).toEqual([]);
-  } finally {
-    open.release();
-  }
+  });
 });
 
 /** A row of each source, as if it had been written so many minutes ago. */
@@ -125,9 +117,7 @@ test.each(Object.entries(LATE_ROWS))(
     expect(await unnumberedSeconds(db)).toBeGreaterThan(0);
     await numberAll(db);
     expect(await unnumberedSeconds(db)).toBe(0);
-    const open = await db.pool.connect();
-    try {
-      await open.query('begin');
+    await withOpenTransaction(db, async (open) => {
       await open.query(insert, [9]);
       await db.pool.query(insert.replace('1000', '1001'), [4]);
       expect(await minutes()).toBe(4);
@@ -138,9 +128,7 @@ test.each(Object.entries(LATE_ROWS))(
       expect(await minutes()).toBe(9);
       await numberAll(db);
       expect(await unnumberedSeconds(db)).toBe(0);
-    } finally {
-      open.release();
-    }
+    });
   },
 );
 
@@ -171,9 +159,7 @@ test('how old the oldest row without a position is, is found by indexes, however
 });
 
 test('a gap is not read while nobody for whom it waits has ended', async () => {
-  const open = await db.pool.connect();
-  try {
-    await open.query('begin');
+  await withOpenTransaction(db, async (open) => {
     await insertEntry(open, 'late');
     await record('one');
     await numberAll(db);
@@ -186,15 +172,11 @@ test('a gap is not read while nobody for whom it waits has ended', async () => {
     await open.query('commit');
     await numberAll(db);
     expect(await subjects()).toEqual(['one', 'late']);
-  } finally {
-    open.release();
-  }
+  });
 });
 
 test('gaps that wait for an open transaction are not read, however many it lets grow', async () => {
-  const open = await db.pool.connect();
-  try {
-    await open.query('begin');
+  await withOpenTransaction(db, async (open) => {
     await insertEntry(open, 'late');
     await record('one');
     await numberAll(db);
@@ -204,32 +186,16 @@ test('gaps that wait for an open transaction are not read, however many it lets 
     );
     await record('two');
     let read = 0;
-    const counting: Database = {
-      ...db,
-      transaction: (work) =>
-        db.transaction((tx, commitEarly) =>
-          work(
-            {
-              ...tx,
-              async query(sent) {
-                const result = await tx.query(sent);
-                read += JSON.stringify(result).length;
-                return result;
-              },
-            },
-            commitEarly,
-          ),
-        ),
-    };
+    const counting = withQueriesSeen(db, (_, result) => {
+      read += JSON.stringify(result).length;
+    });
     expect(await numberEvents(counting)).toMatchObject({ numbered: 1 });
     expect(read).toBeLessThan(20_000);
     await open.query('commit');
     await numberAll(db);
     expect(await gapsOf(db)).toEqual([]);
     expect(await subjects()).toEqual(['one', 'two', 'late']);
-  } finally {
-    open.release();
-  }
+  });
 });
 
 test('nobody is waited for who is not there any more, as after a crash or on another server', async () => {
@@ -244,9 +210,7 @@ test('nobody is waited for who is not there any more, as after a crash or on ano
 });
 
 test('a large part is numbered in parts, the late ones too', async () => {
-  const open = await db.pool.connect();
-  try {
-    await open.query('begin');
+  await withOpenTransaction(db, async (open) => {
     for (let n = 0; n < 25; n++) await insertEntry(open, `late-${n}`);
     for (let n = 0; n < 25; n++) await record(`one-${n}`);
     expect(await numberEvents(db, { rowsPerTurn: 10 })).toEqual({ numbered: 10, hasMore: true });
@@ -258,44 +222,25 @@ test('a large part is numbered in parts, the late ones too', async () => {
         .sort(),
     );
     expect(await gapsOf(db)).toEqual([]);
-  } finally {
-    open.release();
-  }
+  });
 });
 
 test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_entries', 'write_turn'])(
   'what was written after something has committed comes after it, whenever both commit: after %s of a turn',
   async (statement) => {
-    const open = await db.pool.connect();
-    try {
-      await open.query('begin');
+    await withOpenTransaction(db, async (open) => {
       await insertEntry(open, 'first');
       await record('passed');
       await numberAll(db);
       expect(await gapsOf(db)).toHaveLength(1);
       await record('new');
       const interruption = { isDone: false };
-      const interrupted: Database = {
-        ...db,
-        transaction: (work) =>
-          db.transaction((tx, commitEarly) =>
-            work(
-              {
-                ...tx,
-                async query(sent) {
-                  const result = await tx.query(sent);
-                  if (sent.name === `event_log.${statement}` && !interruption.isDone) {
-                    interruption.isDone = true;
-                    await open.query('commit');
-                    await insertEntry(db.pool, 'second');
-                  }
-                  return result;
-                },
-              },
-              commitEarly,
-            ),
-          ),
-      };
+      const interrupted = withQueriesSeen(db, async (name) => {
+        if (name !== `event_log.${statement}` || interruption.isDone) return;
+        interruption.isDone = true;
+        await open.query('commit');
+        await insertEntry(db.pool, 'second');
+      });
       await numberEvents(interrupted);
       if (!interruption.isDone) {
         await open.query('commit');
@@ -305,9 +250,7 @@ test.each(['try_sequencer_lock', 'state', 'fresh_entries', 'due_gaps', 'late_ent
       const order = await subjects();
       expect([...order].sort()).toEqual(['first', 'new', 'passed', 'second']);
       expect(order.indexOf('first')).toBeLessThan(order.indexOf('second'));
-    } finally {
-      open.release();
-    }
+    });
   },
 );
 

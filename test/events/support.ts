@@ -1,16 +1,9 @@
+import type { PoolClient } from 'pg';
 import { numberEvents } from '../../domain/event-log/sequencer';
 import { readEvents } from '../../domain/events/read';
 import type { StreamEvent, Visibility } from '../../domain/events/types';
+import { EVERYTHING } from '../../domain/webhooks/visible';
 import type { Database } from '../../platform/database/database';
-
-export const EVERYTHING: Visibility = {
-  all: true,
-  owners: [],
-  allOrders: true,
-  ownOrders: true,
-  stock: true,
-  catalogue: true,
-};
 
 /** Takes turns until nothing is left that can be numbered, and no more often than `turns`. */
 export async function numberAll(db: Database, turns = 50): Promise<number> {
@@ -61,4 +54,42 @@ export async function gapsOf(db: Database): Promise<GapRow[]> {
     'select source, ids::text as ids, waits_for from event_gaps order by id',
   );
   return rows;
+}
+
+/** Runs work beside a transaction that it keeps open, and may end, on a connection of its own. */
+export async function withOpenTransaction(
+  db: Database,
+  work: (open: PoolClient) => Promise<void>,
+): Promise<void> {
+  const open = await db.pool.connect();
+  try {
+    await open.query('begin');
+    await work(open);
+  } finally {
+    open.release();
+  }
+}
+
+/** The same database, with a look at each statement of its transactions and what it gave, before the next one. */
+export function withQueriesSeen(
+  db: Database,
+  see: (name: string, result: unknown) => void | Promise<void>,
+): Database {
+  return {
+    ...db,
+    transaction: (work) =>
+      db.transaction((tx, commitEarly) =>
+        work(
+          {
+            ...tx,
+            async query(sent) {
+              const result = await tx.query(sent);
+              await see(sent.name, result);
+              return result;
+            },
+          },
+          commitEarly,
+        ),
+      ),
+  };
 }

@@ -1,42 +1,8 @@
-import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { stringify } from 'csv-stringify/sync';
 import { readFeed } from '../../domain/stock/feeds/read-feed';
-import type { FeedOptions, FeedReject, FeedRow } from '../../domain/stock/feeds/types';
-
-async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  await Promise.resolve();
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-async function read(
-  text: string | Buffer,
-  size = 65_536,
-  options: Partial<FeedOptions> = {},
-): Promise<(FeedRow | FeedReject)[]> {
-  const all: (FeedRow | FeedReject)[] = [];
-  const source = pieces(Buffer.from(text), size);
-  const whole = { mode: 'set', format: 'csv', location: 'AMS', ...options } as const;
-  for await (const rows of readFeed(source, whole)) all.push(...rows);
-  return all;
-}
-
-function brief(rows: readonly (FeedRow | FeedReject)[]): string[] {
-  return rows.map((row) =>
-    'code' in row ? `${row.line} ${row.code}` : `${row.line} ${row.sku} ${row.quantity}`,
-  );
-}
-
-/** However it is cut into pieces, it comes to the same. */
-async function expectRows(
-  text: string | Buffer,
-  rows: string[],
-  options?: Partial<FeedOptions>,
-): Promise<void> {
-  for (const size of [1, 2, 3, 7, 64, 1_000_000]) {
-    expect(brief(await read(text, size, options))).toEqual(rows);
-  }
-}
+import type { FeedReject, FeedRow } from '../../domain/stock/feeds/types';
+import { brief, expectRows, pieces, read } from './reading';
 
 const FEED =
   '\ufeffsku,qty\r\n\r\nÄPFEL,1\r\n"a ""b""",2\nbroken",3\n"x"y,4\n",5\nz",6\n,7\nlast,8,,\nmore,9,x\n😀,10\n   ';
@@ -291,53 +257,6 @@ test('a declared decimal mark is that of every row', async () => {
   await expectRows(feed, ['2 QUANTITY_AMBIGUOUS', '3 B 12', '4 QUANTITY_FRACTION']);
 });
 
-const UMLAUTS = 'sku;qty\nÄPFEL;1\n€;2';
-const ENCODED = ['2 ÄPFEL 1', '3 € 2'];
-
-function utf16(text: string, order: 'le' | 'be'): Buffer {
-  const bytes = Buffer.from(text, 'utf16le');
-  return order === 'le' ? bytes : bytes.swap16();
-}
-
-test('UTF-16 is known by its byte order mark or declared; Windows-1252 is declared', async () => {
-  for (const order of ['le', 'be'] as const) {
-    await expectRows(utf16(`\ufeff${UMLAUTS}`, order), ENCODED);
-    await expectRows(utf16(`\ufeff${UMLAUTS}`, order), ENCODED, { charset: 'utf-16' });
-    await expectRows(utf16(UMLAUTS, order), ENCODED, { charset: `utf-16${order}` });
-  }
-  const windows = Buffer.from('sku;qty\n\xc4PFEL;1\n\x80;2', 'latin1');
-  await expectRows(windows, ENCODED, { charset: 'windows-1252' });
-  await expectRows(`\ufeff${UMLAUTS}`, ENCODED, { charset: 'windows-1252' });
-  await expectRows(UMLAUTS, ENCODED, { charset: 'utf-8' });
-});
-
-test.each([
-  ['Windows-1252 that is not declared', Buffer.from('sku,qty\nA,1\nB\xe9,1\n', 'latin1'), undefined, 3],
-  ['a character that is cut off at the end', Buffer.from('sku,qty\nA,1\nB\xe2\x82', 'latin1'), undefined, 3],
-  ['UTF-16 without a mark', utf16(UMLAUTS, 'le'), undefined, 1],
-  ['UTF-16 of no known order', utf16(UMLAUTS, 'le'), 'utf-16', 1],
-  ['UTF-16 with half of a character', Buffer.from([0xff, 0xfe, 0x00, 0xd8, 0x41, 0x00]), undefined, 1],
-] as const)('%s is refused with the line', async (_what, bytes, charset, line) => {
-  for (const size of [1, 12, 1_000]) {
-    await expect(read(bytes, size, { charset })).rejects.toMatchObject({
-      code: 'FEED_ENCODING_INVALID',
-      details: { line },
-    });
-  }
-});
-
-test.each(['504b0304140006000800', 'd0cf11e0a1b11ae10000'])(
-  'a workbook (%s…) is not read as text',
-  async (hex) => {
-    const workbook = Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(100)]);
-    for (const charset of [undefined, 'windows-1252'] as const)
-      await expect(read(workbook, 1_000, { charset })).rejects.toMatchObject({
-        code: 'FEED_ENCODING_INVALID',
-        message: expect.stringContaining('save it as CSV') as string,
-      });
-  },
-);
-
 test.each([
   ['set', 'delta'],
   ['set', 'Change'],
@@ -350,10 +269,6 @@ test.each([
   const json = { mode, format: 'ndjson' } as const;
   await expect(read(JSON.stringify({ sku: 'S', [column]: 5 }), 64, json)).rejects.toEqual(refused);
   expect(brief(await read(`sku,quantity,${column}\nS,5,9\n`, 64, { mode }))).toEqual(['2 S 5']);
-});
-
-test('names whose letters and marks stand apart are the same names', async () => {
-  expect(brief(await read('sku,qty\nCafe\u0301,5\n'))).toEqual(['2 Caf\u00e9 5']);
 });
 
 test('rows of a sheet without a value are skipped, also before the header', async () => {
@@ -403,11 +318,4 @@ test('a file of our rejects is read without its apostrophes, any other with them
   const ours = `line,sku,location,quantity,code,reason,asOf,reference,rowReason,lot\n2,${row}\n`;
   expect(lots(await read(ours))).toEqual([['=A', "'=L;-1"]]);
   expect(lots(await read(ours.replace('line,sku', 'row,sku')))).toEqual([["'=A", "''=L;'-1"]]);
-});
-
-test('gzip that is not declared is told how to be sent', async () => {
-  await expect(read(gzipSync('sku,quantity\nA,1'))).rejects.toMatchObject({
-    code: 'FEED_ENCODING_INVALID',
-    message: expect.stringContaining('Content-Encoding: gzip') as string,
-  });
 });
