@@ -6,6 +6,7 @@ import { CHECK_IDS } from '../../domain/assurance/types';
 import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
+import { keepOrigin } from '../../domain/audit/origin';
 import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
@@ -70,6 +71,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     noted: 'Philomena called about it',
     tagged: 'tag-of-philomena',
     carried: 'left with Mr. Wintergreen junior',
+    askedFrom: '2001:db8::5ec:e7',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -134,6 +136,9 @@ it('of a person who was erased nothing is left in the database or among the mail
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
   await db().transaction((tx) =>
     appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
+  );
+  await db().runFor({ requestId: newId(), address: words.askedFrom }, () =>
+    keepOrigin(db(), `user:${person.id}`),
   );
   await sealLedger(db());
   await sealLog(db(), 'audit_log');
