@@ -30,10 +30,7 @@ export async function clearAddresses(
 }
 
 /** What was kept for entries that a workflow writes. */
-export async function deleteOrigins(
-  tx: Transaction,
-  { days, after, limit }: AgedPart,
-): Promise<RemovedPart> {
+export async function deleteOrigins(tx: Transaction, { days, after, limit }: AgedPart): Promise<RemovedPart> {
   const removed = await one<RemovedRow>(
     tx,
     'audit_origins.delete_old',

@@ -38,7 +38,9 @@ export function createNames({
 function codeOf(asked: readonly PromiseSettledResult<unknown>[]): string {
   const codes = asked.flatMap((one) => {
     const reason: unknown = one.status === 'rejected' ? one.reason : undefined;
-    return reason instanceof Error && 'code' in reason && typeof reason.code === 'string' ? [reason.code] : [];
+    return reason instanceof Error && 'code' in reason && typeof reason.code === 'string'
+      ? [reason.code]
+      : [];
   });
   return codes.find((code) => code !== 'ENODATA') ?? 'ENODATA';
 }

@@ -116,7 +116,9 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       [failures('transfer', 'd'), '4x10 _x24 1x200'],
       [failures('stockUpkeep', 'a'), always(4)],
     ],
-    as: ['feed', 'ledgerSeal', 'orderSaga', 'returns', 'transfer'].map((workflow_type) => ({ workflow_type })),
+    as: ['feed', 'ledgerSeal', 'orderSaga', 'returns', 'transfer'].map((workflow_type) => ({
+      workflow_type,
+    })),
     silent: [
       ['up{instance="a"}', always(1)],
       // A failure half an hour ago; one before a start.

@@ -88,13 +88,7 @@ test('events of an order, of its stock and of the catalogue have the trace of th
   };
   const placed = await test_.call('POST', '/orders', { body, headers });
   expect(placed.status).toBe(201);
-  const wanted = [
-    'product.added',
-    'stock.adjust',
-    'stock.reserve',
-    'order.placed',
-    'payment.captured',
-  ];
+  const wanted = ['product.added', 'stock.adjust', 'stock.reserve', 'order.placed', 'payment.captured'];
   const traced = async () => {
     const { body: page } = await test_.call(
       'GET',

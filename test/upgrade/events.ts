@@ -18,7 +18,7 @@ const pageSchema = z.looseObject({
 /** The placing and the fulfilment of every order in the stream of an API, in the order of positions. */
 export async function readEvents(url: string, apiKey: string): Promise<NumberedEvent[]> {
   const events: NumberedEvent[] = [];
-  for (let after: number | undefined; ; ) {
+  for (let after: number | undefined; ;) {
     const from = after === undefined ? '' : `&after=${after}`;
     const response = await fetch(`${url}/api/v1/events?limit=1000&types=${TYPES.join(',')}${from}`, {
       headers: { 'x-api-key': apiKey },

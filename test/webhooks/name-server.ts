@@ -44,7 +44,11 @@ export async function startNameServer(
       const answer = Buffer.from([0xc0, HEADER_BYTES, 0, type, 0, 1, 0, 0, 0, 60, 0, bytes.length]);
       return Buffer.concat([answer, Buffer.from(bytes)]);
     });
-    socket.send(Buffer.concat([header, query.subarray(HEADER_BYTES, end), ...answers]), from.port, from.address);
+    socket.send(
+      Buffer.concat([header, query.subarray(HEADER_BYTES, end), ...answers]),
+      from.port,
+      from.address,
+    );
   });
   await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
   return {
