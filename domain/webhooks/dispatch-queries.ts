@@ -174,11 +174,7 @@ export function insertDeliveries(
 }
 
 /** The same, and those that have ended are due again, as if they were planned now. */
-export function planAgain(
-  tx: Transaction,
-  id: string,
-  events: readonly PlannedEvent[],
-): Promise<number> {
+export function planAgain(tx: Transaction, id: string, events: readonly PlannedEvent[]): Promise<number> {
   return execute(
     tx,
     'webhooks.plan_again',
