@@ -11,7 +11,7 @@ import {
 const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
-    'domain/audit': ['audit_log', 'audit_personal'],
+    'domain/audit': ['audit_log', 'audit_origins', 'audit_personal'],
     'domain/catalog': ['categories', 'merchants', 'products', 'warehouse_events', 'warehouses'],
     'domain/event-log': ['event_batches', 'event_entries', 'event_gaps', 'event_head', 'event_sources'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
