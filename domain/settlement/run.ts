@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { sqlState } from '../../platform/errors';
 import { minorDigits } from '../catalog/currencies';
@@ -33,6 +34,7 @@ import {
   sumLate,
   updateBase,
   updateCut,
+  type Backend,
 } from './queries';
 import { partsOf } from './rules';
 import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
@@ -95,10 +97,8 @@ export async function sumPart(
   const { db, batch, signal, force } = deps;
   const sum = part === LATE ? sumLate : sumDays;
   try {
-    while (!signal?.aborted) {
-      const isDone = await db.transaction((tx) =>
-        endedBy(force, { db, tx }, () => sum(tx, { jobId, part, batch })),
-      );
+    while (!signal?.aborted && !force?.aborted) {
+      const isDone = await transactionEndedBy(force, db, (tx) => sum(tx, { jobId, part, batch }));
       if (isDone) return true;
       deps.onBatch?.();
     }
@@ -109,20 +109,35 @@ export async function sumPart(
 }
 
 const QUERY_CANCELED = '57014';
+const CANCEL_AGAIN_MS = 50;
 
-/** Runs work of a transaction, whose statement is ended, from another connection, when `force` is aborted meanwhile. */
-async function endedBy<T>(
+/**
+ * A transaction whose statement is ended, from another connection, when `force` is aborted meanwhile: again until the transaction has
+ * ended, since a cancellation that comes between two statements is lost.
+ */
+async function transactionEndedBy<T>(
   force: AbortSignal | undefined,
-  { db, tx }: { db: Database; tx: Transaction },
-  work: () => Promise<T>,
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  const backend = await selectBackend(tx);
-  const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
-  force?.addEventListener('abort', cancel, { once: true });
+  const ended = new AbortController();
+  let backend: Backend | null = null;
+  const cancel = async () => {
+    while (!ended.signal.aborted) {
+      if (backend) await cancelStatement(db, backend).catch(() => undefined);
+      await delay(CANCEL_AGAIN_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  };
+  const onForce = () => void cancel();
+  force?.addEventListener('abort', onForce, { once: true });
   try {
-    return await work();
+    return await db.transaction(async (tx) => {
+      backend = await selectBackend(tx);
+      return work(tx);
+    });
   } finally {
-    force?.removeEventListener('abort', cancel);
+    ended.abort();
+    force?.removeEventListener('abort', onForce);
   }
 }
 
