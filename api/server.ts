@@ -7,6 +7,7 @@ import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
+import { openFileStore } from '../integrations/file-store/open';
 import { acceptedTokens } from '../integrations/gateways';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import { payloadKeysOf, type Settings } from '../platform/config';
@@ -303,6 +304,7 @@ function createContext(
     settings,
     db,
     reports,
+    files: openFileStore(settings),
     keys,
     accounts,
     access: createAccessControl({ db, keys, accounts }),

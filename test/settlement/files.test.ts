@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { readJob } from '../../domain/jobs/jobs';
 import { cancelStatement, selectBackend } from '../../domain/settlement/queries';
-import { beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
+import { beginSettlement, sumPart } from '../../domain/settlement/run';
 import { requestSettlement } from '../../domain/settlement/settlement';
 import { one, openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
@@ -11,7 +11,7 @@ import { openTestShop, type TestShop } from '../support/fixtures';
 import { seededRandom } from '../support/random';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { ask, cancel, carryOut, enter, fileOf, linesOf, PARTS, settle, sumAll } from './support';
+import { ask, cancel, carryOut, enter, fileOf, finish, linesOf, PARTS, settle, sumAll } from './support';
 
 let shop: TestShop;
 beforeEach(async () => {
@@ -198,7 +198,7 @@ test('a job whose answer is lost, as it is to be summed anew, has its rows all t
   for (const jobId of [june, both]) await sumAll(shop.db, jobId);
   await carryOut(shop.db, june);
   // The second is a try of the same activity: the worker died before it could tell of the first.
-  for (let tries = 0; tries < 2; tries++) expect(await finishSettlement(shop.db, both, PARTS)).toBeNull();
+  for (let tries = 0; tries < 2; tries++) expect(await finish(shop.db, both)).toBeNull();
   expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
 });
 
@@ -208,7 +208,7 @@ test('two that end a job at once, as it is to be summed anew, do not end it with
   const [june, both] = [await ask(shop.db, JUNE), await ask(shop.db, { ...JUNE, to: JULY.to })];
   for (const jobId of [june, both]) await sumAll(shop.db, jobId);
   await carryOut(shop.db, june);
-  const ends = await Promise.all([1, 2].map(() => finishSettlement(shop.db, both, PARTS)));
+  const ends = await Promise.all([1, 2].map(() => finish(shop.db, both)));
   expect(ends).toEqual([null, null]);
   expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
 });
@@ -247,9 +247,9 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
       ),
     );
   }
-  const file = await carryOut(shop.db, jobId, 17);
+  const file = await carryOut(shop.db, jobId, { batch: 17 });
   expect(linesOf(file)).toEqual(expected.lines);
-  expect(await finishSettlement(shop.db, jobId, PARTS)).toMatchObject({ status: 'completed' });
+  expect(await finish(shop.db, jobId)).toMatchObject({ status: 'completed' });
   expect(await fileOf(shop.db, jobId)).toBe(file);
 });
 
