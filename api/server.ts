@@ -186,6 +186,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
+    await context.files?.close();
     if (!given.observability) await observability.close();
   }
   let closing: Promise<void> | undefined;

@@ -151,6 +151,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
+    await files?.close();
   }
 
   return {

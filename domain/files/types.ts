@@ -12,6 +12,8 @@ export interface FileStore {
   open(key: string): Promise<AsyncIterable<Buffer>>;
   /** Removes a file, and what a write of it that died has left. @throws AppError `FILE_STORE_UNAVAILABLE` */
   remove(key: string): Promise<void>;
+  /** Ends its connections. Those who read on fail. */
+  close(): Promise<void>;
 }
 
 export const STORED_FILE_STATUSES = ['writing', 'stored', 'unwanted'] as const;

@@ -52,6 +52,7 @@ export function createDiskStore(folder: string): FileStore {
         // Another file of the job may be there.
         await rmdir(dirname(path)).catch(() => undefined);
       }),
+    close: () => Promise.resolve(),
   };
 }
 

@@ -85,6 +85,9 @@ export function createS3Store(options: S3Options): FileStore {
         const { sdk, client } = await s3();
         await client.send(new sdk.DeleteObjectCommand(placeOf(key)));
       }),
+    async close() {
+      if (opened) (await opened).client.destroy();
+    },
   };
 }
 
