@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Transaction } from '../../platform/database/database';
+import { waitUntilEnded } from '../../platform/database/wait-for-writers';
 import { sqlState } from '../../platform/errors';
 import { dropUnlessKept, keepFile } from '../files/stored-files';
 import type { FileStore } from '../files/types';
@@ -20,21 +21,20 @@ import {
   deleteParts,
   deleteSums,
   existsLater,
-  insertParts,
   lockEnds,
   lockRuns,
   selectBackend,
-  selectParts,
+  selectLastEntry,
+  selectLedgerWriters,
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
-  sumDays,
-  sumLate,
   updateBase,
   updateCut,
   type Backend,
 } from './queries';
 import { partsOf } from './rules';
+import { insertParts, selectParts, sumDays, sumLate } from './sum-queries';
 import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
 
 /** The part of what came late. */
@@ -54,12 +54,21 @@ export async function beginSettlement(db: Database, jobId: string, parts: number
   await db.retrying(async (tx) => {
     await lockRuns(tx);
     const run = await selectRunForUpdate(tx, jobId);
-    if (run.cut === null) await updateCut(tx, jobId);
+    if (run.cut === null) await updateCut(tx, jobId, await cutOf(tx));
     if (run.base === null) await beginSums(tx, jobId, { ...run, parts });
   }, LONG);
   const found = await db.retrying((tx) => selectParts(tx, jobId), LONG);
   await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId), total: found.total });
   return found.parts;
+}
+
+/** Payments take milliseconds. Those that take longer are left out, and are in the next file. */
+const WRITERS_MS = 1_000;
+
+/** The ledger as it is now. The last entry is read first: whoever may still bring one below it has its id by then. */
+async function cutOf(tx: Transaction): Promise<{ last: number; isWhole: boolean }> {
+  const last = await selectLastEntry(tx);
+  return { last, isWhole: await waitUntilEnded(() => selectLedgerWriters(tx), WRITERS_MS) };
 }
 
 async function beginSums(
