@@ -213,7 +213,7 @@ test('two that end a job at once, as it is to be summed anew, do not end it with
   expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
 });
 
-test('a job that dies anywhere, and begins anew, ends with the same bytes', async () => {
+test('a job that is killed or cancelled anywhere, and begun anew, ends with the same bytes', async () => {
   const random = seededRandom();
   for (const id of ['acme', 'bolt']) await addMerchant(shop.db, id);
   await shop.db.pool.query(
@@ -232,10 +232,15 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
                sum(case kind when 'fee' then amount_minor else 0 end) as f, count(*) filter (where kind <> 'fee') as n
              from money_ledger group by 1, 2) l join merchants m on m.id = l.merchant_id) l`,
   );
-  const jobId = await ask(shop.db);
+  let jobId = await ask(shop.db);
   for (let lives = 0; lives < 12; lives++) {
+    if (random.chance(0.3)) {
+      expect(await cancel(shop.db, jobId)).toMatchObject({ status: 'cancelled' });
+      jobId = await ask(shop.db);
+    }
     const parts = (await beginSettlement(shop.db, jobId, PARTS)) ?? [];
     const death = new AbortController();
+    const signals = { signal: death.signal, ...(random.chance(0.5) && { force: death.signal }) };
     let left = random.whole(1, 15);
     const onBatch = () => {
       if (--left <= 0) death.abort();
@@ -243,7 +248,7 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
     // Two at once: one that was taken for dead goes on.
     await Promise.all(
       [...parts, ...parts].map((part) =>
-        sumPart({ db: shop.db, batch: 17, signal: death.signal, onBatch }, { jobId, part }),
+        sumPart({ db: shop.db, batch: 17, ...signals, onBatch }, { jobId, part }),
       ),
     );
   }
