@@ -14,6 +14,7 @@ const ROOMS = [
   'identity',
   'catalog',
   'jobs',
+  'files',
   'uploads',
   'stock',
   'product-import',

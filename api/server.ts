@@ -7,6 +7,7 @@ import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
+import { openFileStore } from '../integrations/file-store/open';
 import { acceptedTokens } from '../integrations/gateways';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import { payloadKeysOf, type Settings } from '../platform/config';
@@ -185,6 +186,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
+    await context.files?.close();
     if (!given.observability) await observability.close();
   }
   let closing: Promise<void> | undefined;
@@ -303,6 +305,7 @@ function createContext(
     settings,
     db,
     reports,
+    files: openFileStore(settings),
     keys,
     accounts,
     access: createAccessControl({ db, keys, accounts }),

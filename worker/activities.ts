@@ -107,6 +107,7 @@ export function createActivities(context: ActivityContext): {
         db,
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
+        store: context.files,
       }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
@@ -131,7 +132,7 @@ export function createActivities(context: ActivityContext): {
         onTried: context.onWebhookTried,
         log,
       }),
-      ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),
+      ...createRetentionActivities({ db, files: context.files, keptDays: keptDaysOf(settings), log }),
     },
   };
 }

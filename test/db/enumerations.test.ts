@@ -5,6 +5,7 @@ import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
 import { EVENT_SOURCES } from '../../domain/event-log/types';
+import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
@@ -92,6 +93,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
+  'stored_files.status': { all: STORED_FILE_STATUSES, parts: [['stored'], REMOVED_FILE_STATUSES] },
   'webhook_deliveries.status': { all: DELIVERY_STATUSES, parts: [['pending']] },
   'webhooks.disabled': { all: WEBHOOK_DISABLED },
   'event_batches.source': { all: EVENT_SOURCES },

@@ -41,6 +41,7 @@ const OWNERSHIP: Ownership = {
     'domain/uploads': ['feed_lanes', 'feeds'],
     'domain/product-import': ['product_import_rows'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
+    'domain/files': ['stored_files'],
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
