@@ -25,6 +25,7 @@ const ROOMS = [
   'warehousing',
   'events',
   'webhooks',
+  'reports',
   'ordering',
   'assurance',
   'administration',

@@ -42,6 +42,7 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { reportRoutes } from './routes/reports';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -240,6 +241,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...reportRoutes(context),
     ...settlementRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
