@@ -161,7 +161,9 @@ With --json, standard output has one JSON value and nothing else, also of an err
     .command('reports')
     .description('sums of reports')
     .command('rebuild')
-    .description('have all sums of reports made anew from ledgers and histories; until then there are no reports')
+    .description(
+      'have all sums of reports made anew from ledgers and histories; until then there are no reports',
+    )
     .action(async () => {
       const settings = readCommandSettings({}, 'warn');
       finish(await (await import('./reports.js')).runReportsRebuild(settings, output));

@@ -12,7 +12,9 @@ export async function runReportsRebuild(settings: Settings, output: Output): Pro
   const db = openDatabase({ url, poolSize: 1, log });
   try {
     await rebuildReports(db);
-    output.line('The sums of reports are removed. A worker makes them anew; until then reports are refused (503).');
+    output.line(
+      'The sums of reports are removed. A worker makes them anew; until then reports are refused (503).',
+    );
     output.json({ rebuilding: true });
   } finally {
     await db.close();

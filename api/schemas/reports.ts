@@ -73,7 +73,9 @@ export const salesReport = z
           figures: z.array(figures),
         }),
       )
-      .meta({ description: 'Hours of the day as time goes by, 23 or 25 where clocks change; or days of the month' }),
+      .meta({
+        description: 'Hours of the day as time goes by, 23 or 25 where clocks change; or days of the month',
+      }),
     products: z.array(z.object({ sku, currency, ...salesFigures })),
     hasMoreProducts: z.boolean(),
     categories: z.array(z.object({ category: z.string().nullable(), currency, ...salesFigures })),

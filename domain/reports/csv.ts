@@ -73,7 +73,9 @@ function lineOf({ by, key, currency = '', sales, money, orders }: CsvRow): strin
         ? [sales.units, of(sales.salesMinor), sales.returnedUnits, of(sales.returnedMinor)]
         : EMPTY_SALES),
       ...(money
-        ? [money.capturedMinor, money.refundedMinor, money.disputedMinor, money.netMinor, money.feeMinor].map(of)
+        ? [money.capturedMinor, money.refundedMinor, money.disputedMinor, money.netMinor, money.feeMinor].map(
+            of,
+          )
         : EMPTY_MONEY),
       ...(orders
         ? [orders.placed, orders.rejected, orders.expired, orders.cancelled, orders.failed, orders.fulfilled]

@@ -39,7 +39,9 @@ export function selectPeriod(
 export type SlotUnit = 'hour' | 'day';
 
 /** SQL of the slot that a time is in, and of when that begins. `tz`: SQL of the time zone. */
-const SLOT: Readonly<Record<SlotUnit, { of(time: string, tz: string): string; start(slot: string, tz: string): string }>> = {
+const SLOT: Readonly<
+  Record<SlotUnit, { of(time: string, tz: string): string; start(slot: string, tz: string): string }>
+> = {
   hour: {
     of: (time) => `floor(extract(epoch from ${time} - $1::timestamptz) / 3600)::int`,
     start: (slot) => `($1::timestamptz + ${slot} * interval '1 hour')`,

@@ -118,7 +118,10 @@ export async function periodOf(
 const INVALID_PARAMETER = '22023';
 
 function unknownZone(tz: string): AppError {
-  return new AppError('UNKNOWN_ZONE', `There is no time zone ${tz}. Give its IANA name, such as Europe/Paris.`);
+  return new AppError(
+    'UNKNOWN_ZONE',
+    `There is no time zone ${tz}. Give its IANA name, such as Europe/Paris.`,
+  );
 }
 
 interface Rows {
@@ -216,7 +219,11 @@ function moneyFigures(rows: readonly MoneyRow[]): MoneyFigures {
 }
 
 function countsOf(rows: readonly OrdersRow[]): OrderCounts {
-  const count = (type: string) => sum(rows.filter((row) => row.type === type), (row) => row.count);
+  const count = (type: string) =>
+    sum(
+      rows.filter((row) => row.type === type),
+      (row) => row.count,
+    );
   const { placed, rejected, expired, cancelled, failed, fulfilled } = REPORTED_ORDER_EVENTS;
   return {
     placed: count(placed),

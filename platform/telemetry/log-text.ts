@@ -33,13 +33,26 @@ export function textLine(line: string): string {
   const error = shownError.safeParse(members['err']);
   const shown = Object.entries(members).flatMap(([member, value]) => {
     if (UNSHOWN.includes(member) || (member === 'err' && error.success)) return [];
-    return [`${oneLine(member)}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`];
+    return [
+      `${oneLine(member)}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
+    ];
   });
-  const head = [time, (LEVELS[level] ?? String(level)).padEnd(5), `${oneLine(name)}:`, oneLine(msg), ...shown];
+  const head = [
+    time,
+    (LEVELS[level] ?? String(level)).padEnd(5),
+    `${oneLine(name)}:`,
+    oneLine(msg),
+    ...shown,
+  ];
   return `${head.filter((part) => part !== '').join(' ')}\n${error.success ? errorLines(error.data) : ''}`;
 }
 
-function errorLines({ type: _type, message: _message, stack, ...details }: z.infer<typeof shownError>): string {
+function errorLines({
+  type: _type,
+  message: _message,
+  stack,
+  ...details
+}: z.infer<typeof shownError>): string {
   const more = Object.keys(details).length > 0 ? [JSON.stringify(details)] : [];
   return [...stack.split(/\r?\n/), ...more].map((each) => `    ${oneLine(each.trim())}\n`).join('');
 }

@@ -129,14 +129,19 @@ test('as text a line is for people, with the stack of an error below it, and no 
   log.info({ orderId: 'o-1', details: { a: 1 } }, 'an order\nERROR forged');
   log.error({ err: new Error('broken') }, 'it failed');
   const [info = '', error = ''] = lines;
-  expect(info).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}test: an order\\u000aERROR forged orderId=o-1 details=\{"a":1\}\n$/);
+  expect(info).toMatch(
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}test: an order\\u000aERROR forged orderId=o-1 details=\{"a":1\}\n$/,
+  );
   expect(error).toMatch(/^\S+ ERROR test: it failed\n {4}Error: broken\n {4}at /);
   for (const line of error.trimEnd().split('\n').slice(1)) expect(line).toMatch(/^ {4}\S/);
 });
 
 test('no secret is shown as text either', () => {
   const { log, lines } = record('info', 'text');
-  log.info({ err: new Error('refused sk_live_hunter2'), password: 'hunter2' }, 'about whsec_aHVudGVyMmh1bnRlcjI=');
+  log.info(
+    { err: new Error('refused sk_live_hunter2'), password: 'hunter2' },
+    'about whsec_aHVudGVyMmh1bnRlcjI=',
+  );
   expect(lines.join('')).toContain('[secret]');
   expect(lines.join('')).not.toMatch(/hunter2|aHVudGVy/);
 });
