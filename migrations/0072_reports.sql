@@ -85,3 +85,11 @@ create function day_start(day date, zone text) returns timestamptz language sql 
   from generate_series((day::timestamp at time zone zone) - interval '3 hours', day::timestamp at time zone zone, interval '15 minutes') t
   where (t at time zone zone)::date = day
 $$;
+
+-- Files of reports, as jobs made them.
+alter table jobs drop constraint jobs_type_check;
+alter table jobs add constraint jobs_type_check check (type in ('feed', 'products', 'consistency', 'settlement', 'report'));
+create table report_files (
+  job_id uuid primary key references jobs,
+  csv    text not null
+);

@@ -16,6 +16,7 @@ import {
   payloadKeys,
   secureUrl,
   stripeSecrets,
+  zones,
 } from './setting-formats';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -152,6 +153,7 @@ export const settingsSchema = z.object({
   RESERVE_MAX_BATCH: positive.max(5_000).default(256),
   REQUEST_BODY_SECONDS: positive.max(3_600).default(30),
   OUTCOME_TIMEOUT_MS: positive.default(10_000),
+  REPORT_ZONES: zones,
   JOB_WORKERS: positive.max(64).default(8),
   JOB_BATCH_SIZE: positive.max(1_000_000).default(10_000),
   JOB_QUEUE_SIZE: positive.max(100_000).default(100),

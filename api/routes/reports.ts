@@ -1,21 +1,26 @@
 import { z } from 'zod';
 import { costReport } from '../../domain/reports/cost';
 import { costCsv, salesCsv } from '../../domain/reports/csv';
+import { requestReport } from '../../domain/reports/files';
 import { dailyReport, monthlyReport } from '../../domain/reports/sales';
 import { OPERATORS } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { API_BASE } from '../http/paths';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
+import { idForKey, recordKey } from '../idempotency/idempotency-key';
+import { jobAcceptedBody } from '../schemas/jobs';
 import {
   costReport as costReportSchema,
   dailyCsvQuery,
   dailyQuery,
   monthlyCsvQuery,
   monthlyQuery,
+  reportRequest,
   salesReport,
 } from '../schemas/reports';
 import type { ApiContext } from '../services/context';
+import { jobAccepted } from '../use-cases/job-responses';
 
 const PATH = `${API_BASE}/admin/reports`;
 
@@ -34,8 +39,35 @@ const CSV = { 200: { description: 'The file', content: { 'text/csv': z.string() 
 /** All products: a file is not cut. */
 const ALL = Number.POSITIVE_INFINITY;
 
-export function reportRoutes({ reports }: Pick<ApiContext, 'reports'>): Route[] {
+const SCOPE = 'POST /jobs/report';
+
+export function reportRoutes(context: ApiContext): Route[] {
+  const { db, reports } = context;
   return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/jobs/report`,
+        access: OPERATORS,
+        tag: 'Jobs',
+        summary: 'Make the file of a report',
+        description: 'What `/admin/reports/…csv` has when the job runs, kept as its download.',
+        keyed: true,
+        body: reportRequest,
+        responses: { 202: { description: 'It will run, or has run', schema: jobAcceptedBody } },
+        problems: ['IDEMPOTENCY_KEY_REUSED', 'UNKNOWN_ZONE', 'VALIDATION_FAILED'],
+      },
+      async (call) => {
+        const { body, receivedBody, caller } = call;
+        const jobId = idForKey(call, 'report');
+        const use = { scope: SCOPE, request: body, received: receivedBody, subjectId: jobId };
+        const isRepeat = await recordKey(context, call, use);
+        const { report, tz } = body;
+        const period = body.report === 'daily' ? body.date : body.month;
+        const job = await requestReport(db, { jobId, request: { report, period, tz }, actor: caller });
+        return jobAccepted(job, isRepeat);
+      },
+    ),
     route(
       {
         ...COMMON,

@@ -26,6 +26,13 @@ export const dailyQuery = z.object({ date, tz, products });
 export const monthlyCsvQuery = z.object({ month, tz });
 export const monthlyQuery = z.object({ month, tz, products });
 
+export const reportRequest = z
+  .discriminatedUnion('report', [
+    z.strictObject({ report: z.literal('daily'), date, tz }),
+    z.strictObject({ report: z.enum(['monthly', 'cost-of-goods']), month, tz }),
+  ])
+  .meta({ id: 'ReportRequest' });
+
 const salesFigures = {
   units: count.meta({ description: 'That left with parcels of orders' }),
   salesMinor: money.meta({ description: 'What they were sold for' }),

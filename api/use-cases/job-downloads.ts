@@ -1,6 +1,7 @@
 import type { JobFile, JobType } from '../../domain/jobs/types';
 import { repairScript } from '../../domain/assurance/repair/repair-script';
 import { productRejectsCsv } from '../../domain/product-import/rejects';
+import { reportFile } from '../../domain/reports/files';
 import { settlementCsv } from '../../domain/settlement/run';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import type { Queryable } from '../../platform/database/database';
@@ -14,4 +15,5 @@ export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWrit
   products: { file: 'csv', write: productRejectsCsv },
   consistency: { file: 'sql', write: repairScript },
   settlement: { file: 'csv', write: settlementCsv },
+  report: { file: 'csv', write: reportFile },
 };

@@ -46,6 +46,9 @@ export async function costReport(
     after: `${monthAfter(month)}-01`,
     tz,
   });
-  if (asOf <= from) throw new AppError('VALIDATION_FAILED', `${month} has not begun yet.`);
+  if (asOf <= from)
+    throw new AppError('VALIDATION_FAILED', `${month} has not begun yet.`, {
+      errors: [{ path: 'month', message: 'must have begun' }],
+    });
   return { period: month, tz, ...(await costByProduct(on, { from, to: isOver ? to : asOf })) };
 }

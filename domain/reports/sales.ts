@@ -1,7 +1,8 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { AppError, sqlState } from '../../platform/errors';
 import { exact, type Exact } from '../../platform/exact';
-import { dayAfter, isIanaZone, monthAfter } from './rules';
+import { isIanaZone } from '../../platform/iana-zone';
+import { dayAfter, monthAfter } from './rules';
 import {
   openSnapshot,
   selectMoney,
@@ -117,7 +118,8 @@ export async function periodOf(
 
 const INVALID_PARAMETER = '22023';
 
-function unknownZone(tz: string): AppError {
+/** Of a name that is none. */
+export function unknownZone(tz: string): AppError {
   return new AppError(
     'UNKNOWN_ZONE',
     `There is no time zone ${tz}. Give its IANA name, such as Europe/Paris.`,

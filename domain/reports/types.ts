@@ -5,6 +5,19 @@ import type { Exact } from '../../platform/exact';
 /** Sources of the stream whose rows reports count. */
 export const REPORT_SOURCES = ['ledger', 'orders', 'money'] as const satisfies readonly EventSource[];
 
+/** Reports that there are files of. */
+export const REPORT_KINDS = ['daily', 'monthly', 'cost-of-goods'] as const;
+export type ReportKind = (typeof REPORT_KINDS)[number];
+
+/** A file of a report that somebody asks for. */
+export interface ReportJob {
+  report: ReportKind;
+  /** `YYYY-MM-DD` of a daily one, else `YYYY-MM` */
+  period: string;
+  /** IANA name */
+  tz: string;
+}
+
 /** What happens to orders that reports count, by its type in their history. */
 export const REPORTED_ORDER_EVENTS = {
   placed: 'order_placed',

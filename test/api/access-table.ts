@@ -101,6 +101,7 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /merchants/{id}/fee-rules': STAFF,
   'POST /merchants/{id}/fee-rules': STAFF,
   'POST /jobs/settlement': STAFF,
+  'POST /jobs/report': STAFF,
   'GET /warehouses': READ_CATALOGUE,
   'GET /warehouses/{code}': READ_CATALOGUE,
   'POST /warehouses': CHANGE_CATALOGUE,

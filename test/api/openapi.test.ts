@@ -66,6 +66,7 @@ const PROMISED: Record<string, string> = {
   'PUT /api/v1/users/{id}': '200',
   'DELETE /api/v1/users/{id}': '200 202',
   'POST /api/v1/jobs/settlement': '202',
+  'POST /api/v1/jobs/report': '202',
   'GET /api/v1/merchants': '200',
   'POST /api/v1/merchants': '201',
   'GET /api/v1/merchants/{id}': '200',
