@@ -26,6 +26,7 @@ const ROOMS = [
   'warehousing',
   'events',
   'webhooks',
+  'reports',
   'ordering',
   'assurance',
   'administration',

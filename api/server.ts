@@ -43,6 +43,7 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { reportRoutes } from './routes/reports';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -242,6 +243,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...reportRoutes(context),
     ...settlementRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),

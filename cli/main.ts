@@ -158,6 +158,18 @@ With --json, standard output has one JSON value and nothing else, also of an err
     });
 
   program
+    .command('reports')
+    .description('sums of reports')
+    .command('rebuild')
+    .description(
+      'have all sums of reports made anew from ledgers and histories; until then there are no reports',
+    )
+    .action(async () => {
+      const settings = readCommandSettings({}, 'warn');
+      finish(await (await import('./reports.js')).runReportsRebuild(settings, output));
+    });
+
+  program
     .command('repair')
     .description('show and apply the repair script of a consistency job, then check again')
     .requiredOption('--job <id>', 'the job that has found what is to be repaired', jobArgument)

@@ -17,7 +17,11 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
       `${pending.length} migrations are pending: run \`holdfast migrate\` first.`,
     );
   }
-  const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
+  const db = openDatabase({
+    url,
+    poolSize: 1,
+    log: createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT }),
+  });
   try {
     const seeded = await seedCatalogue(db);
     output.line(`Demo catalogue: ${describeSeed(seeded)}.`);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { configError } from './errors';
 import { withFiles } from './secret-settings';
+import { withoutAliases } from './setting-aliases';
 import {
   AMOUNT_OF_CURRENCY,
   amountsByCurrency,
@@ -16,6 +17,7 @@ import {
   payloadKeys,
   secureUrl,
   stripeSecrets,
+  zones,
 } from './setting-formats';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -56,6 +58,7 @@ export const settingsSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['json', 'text']).default('json'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
   HOLDFAST_API_KEY: text,
@@ -151,6 +154,7 @@ export const settingsSchema = z.object({
   RESERVE_MAX_BATCH: positive.max(5_000).default(256),
   REQUEST_BODY_SECONDS: positive.max(3_600).default(30),
   OUTCOME_TIMEOUT_MS: positive.default(10_000),
+  REPORT_ZONES: zones,
   JOB_WORKERS: positive.max(64).default(8),
   JOB_BATCH_SIZE: positive.max(1_000_000).default(10_000),
   JOB_QUEUE_SIZE: positive.max(100_000).default(100),
@@ -263,8 +267,10 @@ export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): str
  * @throws AppError `CONFIG_INVALID` whose message names every variable that is wrong and why.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const named = withoutAliases(env);
   const given = withFiles(
-    Object.fromEntries(Object.keys(settingsSchema.shape).map((name) => [name, valueOf(env, name)])),
+    // What is empty counts as not given.
+    Object.fromEntries(Object.keys(settingsSchema.shape).map((name) => [name, named[name] || undefined])),
   );
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
@@ -272,15 +278,6 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (problems.length > 0) throw configError(problems);
   return settingsSchema.parse(given);
-}
-
-/** Names that settings had in a version before, which are read where the present one is not given. */
-const FORMER_NAMES: Readonly<Record<string, string>> = { WORKER_ADMIN_PORT: 'WORKER_METRICS_PORT' };
-
-/** What is empty counts as not given. */
-function valueOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  const former = FORMER_NAMES[name];
-  return env[name] || (former && env[former]) || undefined;
 }
 
 function crossChecks(settings: Settings): string[] {

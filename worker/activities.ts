@@ -7,6 +7,7 @@ import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
 import { createReservationActivities } from '../activities/reservations';
+import { createReportActivities } from '../activities/reports';
 import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
 import { createWebhookActivities } from '../activities/webhooks';
@@ -109,6 +110,7 @@ export function createActivities(context: ActivityContext): {
         batch: settings.JOB_BATCH_SIZE,
         store: context.files,
       }),
+      ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),

@@ -55,6 +55,13 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
     catchupWindow: '2 days',
     summary: 'Asks for an incremental check of stock, ledger, reservations, orders and workflows',
   },
+  'ended-reports': {
+    workflowType: 'scheduledReports',
+    // Some minutes after each hour: days end then, or at the half or quarter of one.
+    spec: () => ({ intervals: [{ every: 3_600_000, offset: 300_000 }] }),
+    catchupWindow: '1 hour',
+    summary: 'Asks for files of reports of days and months that have ended, where REPORT_ZONES says so',
+  },
   'ledger-partitions': {
     workflowType: 'ledgerMaintenance',
     spec: () => ({ calendars: [{ hour: 3, minute: 17, comment: 'daily' }] }),

@@ -30,6 +30,7 @@ import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
 import { startEventSequencer } from './event-sequencer';
 import { startRelay } from './outbox/relay';
+import { startReportFollower } from './report-follower';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
 import { addLedgerMetrics } from './ledger-metrics';
@@ -141,6 +142,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
+  const reportFollower = startReportFollower({ db, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
@@ -148,6 +150,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     booking.close();
     await relay.stop();
     await sequencer.stop();
+    await reportFollower.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();

@@ -10,6 +10,7 @@ export const JOBS = {
     summary: 'Checks that stock, ledger, reservations, orders and workflows agree',
   },
   settlement: { workflow: 'settlement', summary: 'Makes a settlement file' },
+  report: { workflow: 'report', summary: 'Makes the file of a report' },
 } as const satisfies Record<string, { workflow: string; summary: string }>;
 
 export type JobType = keyof typeof JOBS;

@@ -89,6 +89,7 @@ export const AUDITED = {
     'POST /jobs/consistency',
     'POST /jobs/feed',
     'POST /jobs/products',
+    'POST /jobs/report',
     'POST /jobs/settlement',
     'POST /jobs/{id}/cancel',
   ],

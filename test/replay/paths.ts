@@ -109,6 +109,9 @@ export const PATHS = [
   'webhook-dispatcher',
   'settlement-made',
   'settlement-cancelled',
+  'report-made',
+  'report-refused',
+  'reports-scheduled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

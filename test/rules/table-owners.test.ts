@@ -80,6 +80,7 @@ const OWNERSHIP: Ownership = {
       'money_seals',
       'money_verified',
     ],
+    'domain/reports': ['report_builds', 'report_cursor', 'report_files', 'report_money', 'report_orders', 'report_sales'],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [

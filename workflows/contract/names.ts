@@ -15,6 +15,8 @@ export const WORKFLOW_TYPES = {
   ledgerSeal: 'ledgerSeal',
   webhookDispatcher: 'webhookDispatcher',
   settlement: 'settlement',
+  report: 'report',
+  scheduledReports: 'scheduledReports',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
