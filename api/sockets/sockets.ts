@@ -55,6 +55,11 @@ export function createSockets({ stopping, ...parts }: SessionParts & { stopping:
       expectHandshake(req);
       if (stopping.aborted) throw overloaded('The process stops.', 1);
       const { socket, head } = takeOver(req, res);
+      // Gone while it was looked up who asks: nobody tells of it again.
+      if (socket.destroyed) {
+        onEnd();
+        return;
+      }
       socket.once('close', onEnd);
       server.handleUpgrade(req, socket, head, (webSocket) => {
         const session = openSession(parts, { socket: webSocket, principal });

@@ -1,7 +1,8 @@
 import { typesNamed } from '../../domain/events/catalogue';
 import { readBounds, readEvents } from '../../domain/events/read';
+import { EVERYTHING } from '../../domain/webhooks/visible';
 import type { Queryable } from '../../platform/database/database';
-import { ALERTS_KEY, EVERYTHING, type EventKeys } from './event-keys';
+import { ALERTS_KEY, type EventKeys } from './event-keys';
 import { asMessage } from './event-source';
 import type { Followed } from './follow';
 import { pollMsOf } from './poll';

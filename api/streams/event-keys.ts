@@ -1,7 +1,8 @@
 import { EVENTS_NUMBERED } from '../../domain/event-log/types';
 import { typesNamed } from '../../domain/events/catalogue';
 import { readBounds, readEvents } from '../../domain/events/read';
-import type { StreamEvent, Visibility } from '../../domain/events/types';
+import type { StreamEvent } from '../../domain/events/types';
+import { EVERYTHING } from '../../domain/webhooks/visible';
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { backoffMs, type Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
@@ -26,15 +27,6 @@ const STOCK_PREFIX = 'stock:';
 export function stockKey(sku: string): string {
   return `${STOCK_PREFIX}${sku}`;
 }
-
-export const EVERYTHING: Visibility = {
-  all: true,
-  owners: [],
-  allOrders: true,
-  ownOrders: true,
-  stock: true,
-  catalogue: true,
-};
 
 /** Events by which something changes that is followed as a state, or that are followed themselves. What needs a person of an order is an alert. */
 const TYPES = ['stock.*', 'product.*', 'warehouse.*', 'alert.*', 'job.*', 'return.*'].flatMap(typesNamed);
