@@ -43,9 +43,14 @@ export function ticketOf(req: IncomingMessage): string | undefined {
  * upgrade is ignored (RFC 9110, section 7.8): some clients ask for HTTP/2 with each request.
  */
 export function serveUpgrades(server: Server): void {
+  const responses = new WeakMap<Duplex, ServerResponse>();
+  server.on('request', (req, res) => responses.set(req.socket, res));
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (isForWebSocket(req)) serveForWebSocket(server, req, { socket, head });
+    const before = responses.get(socket);
+    // Sent before the response to an earlier request of the connection, to which it belongs until then.
+    if (before && !before.writableFinished) socket.destroy();
+    else if (isForWebSocket(req)) serveForWebSocket(server, req, { socket, head });
     else serveAsOrdinary(server, req, { socket, head });
   });
 }

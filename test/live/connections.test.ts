@@ -187,6 +187,21 @@ it('a request that asks for another upgrade is an ordinary one, with its body', 
   expect(await refused(test, { path: '/api/v1/orders/x' })).toMatchObject({ status: 404 });
 });
 
+it('a WebSocket that is asked for before the response to an earlier request ends its connection, and nothing else', async () => {
+  const { port } = new URL(test.api.url);
+  const head = `Host: 127.0.0.1:${port}\r\nX-Api-Key: ${AS_ADMIN['x-api-key']}\r\n`;
+  for (const upgrade of ['websocket', 'h2c']) {
+    const one = connectTcp(Number(port), '127.0.0.1');
+    one.on('error', () => undefined);
+    one.write(
+      `GET /api/v1/orders HTTP/1.1\r\n${head}\r\nGET /ws HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+    );
+    one.resume();
+    await once(one, 'close');
+  }
+  expect((await test.call('GET', '//health')).status).toBe(200);
+});
+
 it('a process that stops closes its sockets, and those that do not close are cut off', async () => {
   const stopping = await openTestApi({ shop: test });
   const client = await connect(stopping);
