@@ -41,6 +41,7 @@ const API_ROOMS = [
   'idempotency',
   'temporal',
   'streams',
+  'sockets',
   'services',
   'use-cases',
   'routes',

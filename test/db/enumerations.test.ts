@@ -14,6 +14,7 @@ import {
 } from '../../domain/fulfilment/types';
 import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
+import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
   ENDED_JOB_STATUSES,
   JOB_FILES,
@@ -105,6 +106,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'inventory_transactions.kind': { all: LEDGER_KINDS, parts: [SOLD_LEDGER_KINDS] },
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
+  'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
   'money_ledger.kind': { all: MONEY_KINDS },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {

@@ -19,6 +19,7 @@ const OWNERSHIP: Ownership = {
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
     'domain/identity/signing': ['signing_keys'],
     'domain/identity/throttle': ['sign_in_attempts'],
+    'domain/identity/tickets': ['live_tickets'],
     'domain/identity': ['api_keys', 'services'],
     'domain/administration': ['order_notes', 'order_tags'],
     'domain/jobs': ['jobs'],
