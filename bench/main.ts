@@ -8,6 +8,7 @@ import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReserve } from './reserve';
+import { benchSettlement } from './settlement';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
 
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
+  settlement: benchSettlement,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */
