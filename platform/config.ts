@@ -6,6 +6,7 @@ import {
   AMOUNT_OF_CURRENCY,
   amountsByCurrency,
   carrierSecrets,
+  fileStoreUrl,
   hostNames,
   key256,
   list,
@@ -157,6 +158,13 @@ export const settingsSchema = z.object({
   JOB_WORKERS: positive.max(64).default(8),
   JOB_BATCH_SIZE: positive.max(1_000_000).default(10_000),
   JOB_QUEUE_SIZE: positive.max(100_000).default(100),
+  FILE_STORE: fileStoreUrl,
+  S3_REGION: z.string().min(1).default('us-east-1'),
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  S3_ACCESS_KEY_ID: text,
+  S3_SECRET_ACCESS_KEY: text,
+  S3_SECRET_ACCESS_KEY_FILE: text,
+  SETTLEMENT_FILE_RETENTION_DAYS: keptDays.default(0),
   FEED_BATCH_ROWS: positive.max(200_000).default(20_000),
   FEED_LANES: positive.max(16).default(2),
   FEED_SLOW_BATCH_MS: positive.default(2_000),
@@ -280,6 +288,8 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  if ((settings.S3_ACCESS_KEY_ID === undefined) !== (settings.S3_SECRET_ACCESS_KEY === undefined))
+    problems.push('S3_SECRET_ACCESS_KEY: needs S3_ACCESS_KEY_ID, and the reverse');
   const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
   if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
     problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');

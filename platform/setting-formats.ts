@@ -114,6 +114,18 @@ export const secureUrl = z
     'must be https',
   );
 
+const BUCKET = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()-]+)*\/?$/;
+const FOLDER = /^file:\/\/\/[^?#]+$/;
+
+/** Where files are kept: a folder, or a bucket and perhaps a prefix. */
+export const fileStoreUrl = z
+  .string()
+  .refine(
+    (given) => BUCKET.test(given) || FOLDER.test(given),
+    'must be file:///folder or s3://bucket, perhaps with /prefix',
+  )
+  .optional();
+
 export const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
 
 /** `currency:minor units`, each currency once. */

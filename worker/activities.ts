@@ -108,6 +108,7 @@ export function createActivities(context: ActivityContext): {
         db,
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
+        store: context.files,
       }),
       ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
       ...createReservationActivities({ db, stock }),
@@ -133,7 +134,7 @@ export function createActivities(context: ActivityContext): {
         onTried: context.onWebhookTried,
         log,
       }),
-      ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),
+      ...createRetentionActivities({ db, files: context.files, keptDays: keptDaysOf(settings), log }),
     },
   };
 }

@@ -51,6 +51,8 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
   'verify-consistency': {
     workflowType: 'scheduledConsistency',
     spec: (settings) => every(settings.CONSISTENCY_INTERVAL_SECONDS),
+    // So one run at once after a time in which everything was off.
+    catchupWindow: '2 days',
     summary: 'Asks for an incremental check of stock, ledger, reservations, orders and workflows',
   },
   'ended-reports': {

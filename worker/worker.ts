@@ -9,6 +9,7 @@ import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
+import { openFileStore } from '../integrations/file-store/open';
 import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
@@ -79,7 +80,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers, sendWebhook } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook, files } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -92,6 +93,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     gateways,
     carriers,
     sendWebhook,
+    files,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -152,6 +154,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
+    await files?.close();
   }
 
   return {
@@ -180,5 +183,6 @@ function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): 
     gateways: openGateways(settings, deps),
     carriers: openCarriers(settings, deps),
     sendWebhook: openWebhookSender(settings),
+    files: openFileStore(settings),
   };
 }

@@ -89,6 +89,7 @@ export const PROBLEMS = {
   PRECONDITION_REQUIRED: { status: 428, title: 'It is not said what was read' },
   REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  UPGRADE_REQUIRED: { status: 426, title: 'This is for WebSockets' },
   RATE_LIMITED: { status: 429, title: 'This caller asks too often' },
   TOO_MANY_STREAMS: { status: 429, title: 'This caller has too many streams open', retryAfter: 10 },
   UPLOAD_TOO_SLOW: { status: 408, title: 'The body came too slowly for too long' },

@@ -37,6 +37,7 @@ const EVENT_READERS: readonly Caller[] = [
   ...STAFF,
 ];
 const EVERYBODY: readonly Caller[] = CALLERS;
+const SIGNED_IN = CALLERS.filter((caller) => caller !== 'nobody');
 
 /** Who may call what: every operation of the API, by its path under `/api/v1` unless it begins with two slashes. */
 export const MAY: Readonly<Record<string, readonly Caller[]>> = {
@@ -69,6 +70,10 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/attention': STAFF,
   'GET /events': EVENT_READERS,
   'GET //asyncapi.json': EVERYBODY,
+  // Each topic has the rule of the read that shows the same.
+  'GET /ws': SIGNED_IN,
+  'POST /ws/tickets': SIGNED_IN,
+  'GET /live': SIGNED_IN,
   'GET /webhooks': STAFF,
   'POST /webhooks': ['admin'],
   'GET /webhooks/{id}': STAFF,

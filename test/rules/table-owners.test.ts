@@ -11,7 +11,7 @@ import {
 const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
-    'domain/audit': ['audit_log', 'audit_personal'],
+    'domain/audit': ['audit_log', 'audit_origins', 'audit_personal'],
     'domain/catalog': ['categories', 'merchants', 'products', 'warehouse_events', 'warehouses'],
     'domain/event-log': ['event_batches', 'event_entries', 'event_gaps', 'event_head', 'event_sources'],
     'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
@@ -19,6 +19,7 @@ const OWNERSHIP: Ownership = {
     'domain/identity/sessions': ['refresh_tokens', 'sessions'],
     'domain/identity/signing': ['signing_keys'],
     'domain/identity/throttle': ['sign_in_attempts'],
+    'domain/identity/tickets': ['live_tickets'],
     'domain/identity': ['api_keys', 'services'],
     'domain/administration': ['order_notes', 'order_tags'],
     'domain/jobs': ['jobs'],
@@ -41,6 +42,7 @@ const OWNERSHIP: Ownership = {
     'domain/uploads': ['feed_lanes', 'feeds'],
     'domain/product-import': ['product_import_rows'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
+    'domain/files': ['stored_files'],
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
