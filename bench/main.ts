@@ -8,6 +8,7 @@ import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReserve } from './reserve';
+import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
+  settlement: benchSettlement,
   sockets: benchSockets,
 };
 
