@@ -154,7 +154,11 @@ export function openSession(
   }
 
   /** Until it is to stop, has ended, or may not be followed. A database that is away is waited for. */
-  async function followTopic(name: string, { topic, stop, change }: Subscription, from: number | undefined): Promise<void> {
+  async function followTopic(
+    name: string,
+    { topic, stop, change }: Subscription,
+    from: number | undefined,
+  ): Promise<void> {
     const { signal } = stop;
     const followed = topics.open(topic, principal);
     const unwatch = followed.watch(() => {
@@ -200,7 +204,8 @@ export function openSession(
     const isQuiet = page.messages.length === 0;
     if (!isQuiet) {
       await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
-      if (isLive) for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
+      if (isLive)
+        for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
     } else if (page.after !== told.position && now - told.at > TELL_POSITION_MS)
       await tell({ type: 'position', topic, position: page.after });
     else {
@@ -290,7 +295,9 @@ function parsed(text: string): ClientMessage {
   }
   const message = clientMessage.safeParse(json);
   if (message.success) return message.data;
-  throw invalid(message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })));
+  throw invalid(
+    message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })),
+  );
 }
 
 function knownTopic(given: string): Topic {

@@ -36,7 +36,9 @@ const append = (orderId: string, count: number, data: Record<string, unknown> = 
 
 async function ended(how: string): Promise<number> {
   const { text } = await test.call('GET', '//metrics');
-  const found = new RegExp(`^holdfast_websockets_ended_total\\{[^}]*how="${how}"[^}]*\\} (\\d+)$`, 'm').exec(text);
+  const found = new RegExp(`^holdfast_websockets_ended_total\\{[^}]*how="${how}"[^}]*\\} (\\d+)$`, 'm').exec(
+    text,
+  );
   return Number(found?.[1]);
 }
 
