@@ -21,6 +21,7 @@ const ROOMS = [
   'money',
   'payments',
   'settlement',
+  'payouts',
   'fulfilment',
   'warehousing',
   'events',

@@ -42,6 +42,7 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { payoutRoutes } from './routes/payouts';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -241,6 +242,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...settlementRoutes(context),
+    ...payoutRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),

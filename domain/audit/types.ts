@@ -11,6 +11,7 @@ export const AUDIT_SUBJECTS = [
   'merchant',
   'order',
   'payment',
+  'payout',
   'product',
   'quality_hold',
   'receipt',

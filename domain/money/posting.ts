@@ -1,3 +1,4 @@
+export { insertPayoutEntry as postPayout } from './payout-queries';
 export {
   insertCapture as postCapture,
   insertDispute as postDispute,

@@ -85,6 +85,12 @@ export const AUDITED = {
     'POST /receipts/{id}/correct',
     'POST /receipts/{id}/reverse',
   ],
+  payouts: [
+    'POST /payouts',
+    'POST /payouts/{id}/approve',
+    'POST /payouts/{id}/cancel',
+    'POST /payouts/{id}/paid',
+  ],
   jobs: [
     'POST /jobs/consistency',
     'POST /jobs/feed',

@@ -43,7 +43,8 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
-import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
+import { ACCOUNTS, MONEY_KINDS, PAYOUT_KINDS } from '../../domain/money/types';
+import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
 import { LEDGER_KINDS, SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -103,7 +104,11 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'inventory_transactions.kind': { all: LEDGER_KINDS, parts: [SOLD_LEDGER_KINDS] },
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
-  'money_ledger.kind': { all: MONEY_KINDS },
+  'money_ledger.kind': { all: MONEY_KINDS, parts: [PAYOUT_KINDS] },
+  'payouts.status': {
+    all: PAYOUT_STATUSES,
+    parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
+  },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

@@ -43,6 +43,7 @@ const OWNERSHIP: Ownership = {
     'domain/orders': ['order_events', 'order_items', 'orders'],
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
+    'domain/payouts': ['payouts'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [
