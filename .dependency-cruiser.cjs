@@ -22,6 +22,7 @@ const ROOMS = [
   'payments',
   'settlement',
   'payouts',
+  'reconciliation',
   'fulfilment',
   'warehousing',
   'events',

@@ -43,6 +43,7 @@ import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { payoutRoutes } from './routes/payouts';
+import { reconciliationRoutes } from './routes/reconciliation';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -57,6 +58,7 @@ import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { sandboxReportRoutes } from './routes/sandbox-report';
 import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
 import { userRoutes } from './routes/users';
@@ -238,11 +240,13 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
+    ...sandboxReportRoutes(context),
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
+    ...reconciliationRoutes(context, uploads),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),

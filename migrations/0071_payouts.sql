@@ -4,17 +4,17 @@
 alter table money_ledger drop constraint money_ledger_kind_check;
 alter table money_ledger add constraint money_ledger_kind_check check (kind in
   ('capture', 'refund', 'refund_failed', 'dispute', 'dispute_reversed', 'fee', 'fee_returned',
-   'payout_pending', 'payout', 'payout_voided')) not valid;
+   'payout_pending', 'payout', 'payout_voided', 'adjustment')) not valid;
 alter table money_ledger drop constraint money_ledger_debit_check;
 alter table money_ledger add constraint money_ledger_debit_check check (debit in
-  ('gateway_clearing', 'merchant_payable', 'customer_credit', 'fees', 'refunds', 'disputes', 'payouts_pending', 'payouts')) not valid;
+  ('gateway_clearing', 'merchant_payable', 'customer_credit', 'fees', 'refunds', 'disputes', 'payouts_pending', 'payouts', 'adjustments')) not valid;
 alter table money_ledger drop constraint money_ledger_credit_check;
 alter table money_ledger add constraint money_ledger_credit_check check (credit in
-  ('gateway_clearing', 'merchant_payable', 'customer_credit', 'fees', 'refunds', 'disputes', 'payouts_pending', 'payouts')) not valid;
--- A payout is of no payment.
+  ('gateway_clearing', 'merchant_payable', 'customer_credit', 'fees', 'refunds', 'disputes', 'payouts_pending', 'payouts', 'adjustments')) not valid;
+-- A payout, and what is booked of a difference, is of no payment.
 alter table money_ledger alter column payment_id drop not null;
 alter table money_ledger add constraint money_ledger_of_payment check
-  ((payment_id is null) = (kind in ('payout_pending', 'payout', 'payout_voided'))) not valid;
+  ((payment_id is null) = (kind in ('payout_pending', 'payout', 'payout_voided', 'adjustment'))) not valid;
 
 create table payouts (
   id           uuid primary key,

@@ -6,6 +6,7 @@ import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
+import { createReconciliationActivities } from '../activities/reconciliation';
 import { createReservationActivities } from '../activities/reservations';
 import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
@@ -108,6 +109,7 @@ export function createActivities(context: ActivityContext): {
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
       }),
+      ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),

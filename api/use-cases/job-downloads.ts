@@ -1,6 +1,7 @@
 import type { JobFile, JobType } from '../../domain/jobs/types';
 import { repairScript } from '../../domain/assurance/repair/repair-script';
 import { productRejectsCsv } from '../../domain/product-import/rejects';
+import { differencesCsv } from '../../domain/reconciliation/differences-csv';
 import { settlementCsv } from '../../domain/settlement/run';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import type { Queryable } from '../../platform/database/database';
@@ -13,5 +14,6 @@ export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWrit
   feed: { file: 'csv', write: feedRejectsCsv },
   products: { file: 'csv', write: productRejectsCsv },
   consistency: { file: 'sql', write: repairScript },
+  reconciliation: { file: 'csv', write: differencesCsv },
   settlement: { file: 'csv', write: settlementCsv },
 };

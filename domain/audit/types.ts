@@ -15,6 +15,7 @@ export const AUDIT_SUBJECTS = [
   'product',
   'quality_hold',
   'receipt',
+  'reconciliation',
   'refund',
   'return',
   'service',

@@ -9,7 +9,7 @@ import {
 import { BYTEWISE } from '../../platform/database/pages';
 import { literals } from '../../platform/database/literals';
 import { leftOf } from '../money/posting-sql';
-import { FEE_KINDS, PAYOUT_KINDS } from '../money/types';
+import { FEE_KINDS, KINDS_WITHOUT_PAYMENT } from '../money/types';
 import type { SettlementLine } from './types';
 
 /** Which runs there are is decided one after the other. Held until the transaction ends. */
@@ -198,7 +198,7 @@ const COUNTED = `counted as (
        from part t cross join run r
        left join settlement_days d on d.merchant_id = t.merchant_id and d.currency = r.currency and d.day = t.day
        left join settlement_runs b on b.cut = d.cut
-       where t.merchant_id is not null and t.kind not in ${literals(PAYOUT_KINDS)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
+       where t.merchant_id is not null and t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
          and (t.day between r.from_day and r.to_day or d.cut is not null)
          and pg_visible_in_snapshot(t.xid, r.snapshot) and (b.snapshot is null or not pg_visible_in_snapshot(t.xid, b.snapshot))
        group by 1, 2

@@ -109,6 +109,8 @@ export const PATHS = [
   'webhook-dispatcher',
   'settlement-made',
   'settlement-cancelled',
+  'reconciliation-done',
+  'reconciliation-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -15,6 +15,7 @@ export const WORKFLOW_TYPES = {
   ledgerSeal: 'ledgerSeal',
   webhookDispatcher: 'webhookDispatcher',
   settlement: 'settlement',
+  reconciliation: 'reconciliation',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
