@@ -7,6 +7,7 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
+import { benchReconciliation } from './reconciliation';
 import { benchReserve } from './reserve';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
+  reconciliation: benchReconciliation,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -37,7 +37,7 @@ export function selectBalanceTransactions(on: Queryable, day: string): Promise<B
        select 'refund_failure', r.ref, r.charge_ref, c.currency, r.amount_minor, r.fails_at
        from sandbox_gateway.refunds r join sandbox_gateway.charges c on c.ref = r.charge_ref where r.fails_at <= clock_timestamp()
        union all
-       select 'dispute', 'sandbox_dp_' || c.ref, c.ref, c.currency, -c.captured_minor, d.due_at
+       select 'dispute', replace(c.ref, '_ch_', '_dp_'), c.ref, c.currency, -c.captured_minor, d.due_at
        from sandbox_gateway.disputes d join sandbox_gateway.charges c on c.ref = d.charge_ref
        where d.due_at <= clock_timestamp() and c.captured_minor > 0
      ), today as (
