@@ -101,7 +101,7 @@ export function insertPayout(
 ): Promise<Owed> {
   const line = isLine({
     merchant: '$2::int',
-    currency: '$3::text',
+    currency: '$3::char(3)',
     shown: '(select snapshot from cut)',
     before: '(select snapshot from before)',
   });
@@ -173,26 +173,45 @@ export async function selectByReference(on: Queryable, reference: string): Promi
   return found?.id;
 }
 
+/** What a payout is about: its lines are rows that the one snapshot shows and the other does not. */
+export interface Cut {
+  merchantId: number;
+  currency: string;
+  shown: string;
+  /** Null: there was no payout before. */
+  before: string | null;
+}
+
+export function selectCut(on: Queryable, payoutId: string): Promise<Cut> {
+  return one<Cut & Record<string, unknown>>(
+    on,
+    'payouts.cut',
+    `select p.merchant_id as "merchantId", p.currency, p.snapshot::text as shown, b.snapshot::text as before
+     from payouts p left join payouts b on b.id = p.after where p.id = $1`,
+    [payoutId],
+  );
+}
+
 /** Lines of a payout after one, in the order of the ledger's transactions and rows. */
 export function selectLines(
   on: Queryable,
-  payoutId: string,
-  { after, limit }: { after: { xid: number; id: number } | null; limit: number },
+  { merchantId, currency, shown, before }: Cut,
+  { after, limit }: { after: { xid: number; id: number }; limit: number },
 ): Promise<StatementLine[]> {
   const line = isLine({
-    merchant: 'p.merchant_id',
-    currency: 'p.currency',
-    shown: 'p.snapshot',
-    before: 'b.snapshot',
+    merchant: '$1::int',
+    currency: '$2::char(3)',
+    shown: '$3::pg_snapshot',
+    before: '$4::pg_snapshot',
   });
   return many<StatementLine & Record<string, unknown>>(
     on,
     'payouts.lines',
     `select l.xid::text::bigint as xid, l.id, l.day::text as day, ${utc('l.effective_at')} as at, l.kind, y.order_id as "orderId",
        l.payment_id as "paymentId", l.source_id as "sourceId", ${owedBy('l')} as minor
-     from payouts p left join payouts b on b.id = p.after cross join money_ledger l left join payments y on y.id = l.payment_id
-     where p.id = $1 and ${line} and ($2::bigint is null or (l.xid::text::bigint, l.id) > ($2, $3::bigint))
-     order by l.xid::text::bigint, l.id limit $4`,
-    [payoutId, after?.xid ?? null, after?.id ?? null, limit],
+     from money_ledger l left join payments y on y.id = l.payment_id
+     where ${line} and (l.xid::text::bigint, l.id) > ($5::bigint, $6::bigint)
+     order by l.xid::text::bigint, l.id limit $7`,
+    [merchantId, currency, shown, before, after.xid, after.id, limit],
   );
 }

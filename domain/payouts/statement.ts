@@ -1,7 +1,7 @@
 import type { Queryable } from '../../platform/database/database';
 import { csvLine } from '../../platform/csv';
 import { majorUnits, minorDigits } from '../catalog/currencies';
-import { selectLines } from './queries';
+import { selectCut, selectLines } from './queries';
 import type { PayoutView, StatementLine } from './types';
 
 const HEADER = csvLine(['date', 'at', 'kind', 'order_id', 'payment_id', 'source_id', 'currency', 'amount']);
@@ -17,9 +17,10 @@ export async function* statementCsv(
 ): AsyncGenerator<string> {
   const digits = minorDigits(currency);
   yield HEADER;
-  let after: { xid: number; id: number } | null = null;
+  const cut = await selectCut(on, id);
+  let after = { xid: 0, id: 0 };
   for (;;) {
-    const lines = await selectLines(on, id, { after, limit: PAGE });
+    const lines = await selectLines(on, cut, { after, limit: PAGE });
     if (lines.length > 0) yield lines.map((line) => lineOf(line, currency, digits)).join('');
     const last = lines.at(-1);
     if (lines.length < PAGE || !last) return;

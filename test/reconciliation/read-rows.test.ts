@@ -70,7 +70,7 @@ test.each([
   ['2026-06-30,,usd,1.00,0,0,,ch_1,,', 'KIND_MISSING'],
   [`2026-06-30,,usd,1.00,0,0,charge,${'x'.repeat(256)},,`, 'REFERENCE_INVALID'],
   ['2026-06-30,,usd,1.00,0,0,charge,ch_1,,,more', 'COLUMN_COUNT'],
-  ['2026-06-30,,usd,1.00,0,0,charge,"ch"1,,', 'QUOTE_BROKEN'],
+  ['2026-06-30,,usd,1.00,0,0,charge,"ch"1,,', 'QUOTE_UNCLOSED'],
 ])('%s is %s, which says why', async (line, code) => {
   expect(await rowOf(line)).toMatchObject({ line: 2, code, reason: expect.any(String) as string });
 });
