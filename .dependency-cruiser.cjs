@@ -22,6 +22,8 @@ const ROOMS = [
   'money',
   'payments',
   'settlement',
+  'payouts',
+  'reconciliation',
   'fulfilment',
   'warehousing',
   'events',

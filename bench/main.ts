@@ -7,6 +7,7 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
+import { benchReconciliation } from './reconciliation';
 import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   feed: benchFeed,
   settlement: benchSettlement,
   sockets: benchSockets,
+  reconciliation: benchReconciliation,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -123,6 +123,8 @@ export const settingsSchema = z.object({
   SANDBOX_AUTHORIZATION_SECONDS: positive.max(31_536_000).default(604_800),
   SANDBOX_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
 
+  PAYOUT_APPROVAL: z.enum(['second_person', 'anyone']).default('second_person'),
+
   REVIEW_FROM: amountsByCurrency,
   REVIEW_SECONDS: positive.max(31_536_000).default(86_400),
   REVIEW_OTHERWISE: z.enum(['approve', 'reject']).default('reject'),

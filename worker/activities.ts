@@ -6,6 +6,7 @@ import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
+import { createReconciliationActivities } from '../activities/reconciliation';
 import { createReservationActivities } from '../activities/reservations';
 import { createReportActivities } from '../activities/reports';
 import { createSettlementActivities } from '../activities/settlement';
@@ -111,6 +112,7 @@ export function createActivities(context: ActivityContext): {
         store: context.files,
       }),
       ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
+      ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),

@@ -45,7 +45,14 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
-import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
+import { ACCOUNTS, KINDS_WITHOUT_PAYMENT, MONEY_KINDS } from '../../domain/money/types';
+import {
+  DIFFERENCE_CLASSES,
+  DIFFERENCE_STATUSES,
+  MATCHED_KINDS,
+  ROW_KINDS,
+} from '../../domain/reconciliation/types';
+import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
 import { LEDGER_KINDS, SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -107,7 +114,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
   'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
-  'money_ledger.kind': { all: MONEY_KINDS },
+  'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
+  'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
+  'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
+  'reconciliation_entries.kind': { all: MATCHED_KINDS },
+  'reconciliation_rows.kind': { all: ROW_KINDS },
+  'payouts.status': {
+    all: PAYOUT_STATUSES,
+    parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
+  },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

@@ -112,6 +112,8 @@ export const PATHS = [
   'report-made',
   'report-refused',
   'reports-scheduled',
+  'reconciliation-done',
+  'reconciliation-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -45,6 +45,12 @@ const OWNERSHIP: Ownership = {
     'domain/files': ['stored_files'],
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
+    'domain/payouts': ['payouts'],
+    'domain/reconciliation': [
+      'reconciliation_differences',
+      'reconciliation_entries',
+      'reconciliation_rows',
+    ],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [

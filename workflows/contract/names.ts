@@ -17,6 +17,7 @@ export const WORKFLOW_TYPES = {
   settlement: 'settlement',
   report: 'report',
   scheduledReports: 'scheduledReports',
+  reconciliation: 'reconciliation',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
