@@ -25,6 +25,7 @@ const ROOMS = [
   'warehousing',
   'events',
   'webhooks',
+  'notifications',
   'ordering',
   'assurance',
   'administration',

@@ -8,6 +8,7 @@ import {
   hostNames,
   key256,
   list,
+  mailSender,
   networks,
   openIdRoles,
   origins,
@@ -93,6 +94,10 @@ export const settingsSchema = z.object({
   TOKEN_ISSUER: z.string().min(1).default('holdfast'),
   TOKEN_AUDIENCE: z.string().min(1).default('holdfast-api'),
   MAIL_FOLDER: text,
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  SMTP_URL_FILE: text,
+  SMTP_TLS: z.enum(['required', 'off']).default('required'),
+  MAIL_FROM: mailSender,
   ACCOUNT_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
   OIDC_ISSUER: secureUrl.optional(),
   OIDC_AUDIENCE: text,
@@ -169,6 +174,7 @@ export const settingsSchema = z.object({
   GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
   EVENT_RETENTION_DAYS: keptDays.default(28),
+  NOTIFICATION_RETENTION_DAYS: keptDays.default(90),
   EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
@@ -283,6 +289,10 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
+    problems.push('MAIL_FROM: is needed with SMTP_URL');
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FOLDER !== undefined)
+    problems.push('MAIL_FOLDER: does not go with SMTP_URL');
   const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
   if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
     problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');

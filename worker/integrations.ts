@@ -1,6 +1,7 @@
 import type { RunningCarrier } from '../domain/fulfilment/types';
 import type { WebhookSender } from '../domain/webhooks/types';
 import type { Gateways } from '../integrations/gateways';
+import type { OpenMailer } from '../integrations/mailer';
 
 /** The third parties that orders need. The one that opens them closes them. */
 export interface Integrations {
@@ -9,4 +10,6 @@ export interface Integrations {
   carriers: readonly RunningCarrier[];
   /** Reaches the receivers of webhooks. */
   sendWebhook: WebhookSender;
+  /** Null: mails about accounts wait until there is one, and others are not sent. */
+  mailer: OpenMailer | null;
 }

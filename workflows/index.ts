@@ -8,5 +8,6 @@ export { reconcile } from './jobs/reconcile';
 export { settlement } from './jobs/settlement';
 export { orderSaga } from './orders/saga';
 export { customerReturn } from './stock/returns';
+export { mailDispatcher } from './jobs/mail-dispatcher';
 export { webhookDispatcher } from './jobs/webhook-dispatcher';
 export { stockTransfer } from './stock/transfers';

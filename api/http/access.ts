@@ -76,6 +76,9 @@ export const READ_EVENTS: Access = {
   scopes: ['orders', 'orders:all', 'reservations', 'inventory:read', 'inventory:write', 'catalogue:write'],
 };
 
+/** Who takes in what mail servers send back. */
+export const REPORT_BOUNCES: Access = { rule: 'roles', roles: STAFF, scopes: ['mail:bounces'] };
+
 /** Jobs of services are uploads. */
 export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };
 export const OWN_JOB: Access = { ...JOBS, owned: 'job' };

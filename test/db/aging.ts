@@ -24,6 +24,8 @@ export const all = (days: number): KeptDays => ({
   auditAddresses: days,
   events: days,
   webhookDeliveries: days,
+  notifications: days,
+  mails: days,
 });
 
 /** What tests of the retention do. `shop` is asked when they do it. */

@@ -79,6 +79,7 @@ const OWNERSHIP: Ownership = {
       'money_seals',
       'money_verified',
     ],
+    'domain/notifications': ['mails', 'notification_head', 'notification_preferences', 'notifications'],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
