@@ -51,6 +51,7 @@ import { inventoryRoutes } from './routes/inventory';
 import { jobRoutes } from './routes/jobs';
 import { ledgerRoutes } from './routes/ledger';
 import { metricsRoutes } from './routes/metrics';
+import { notificationRoutes } from './routes/notifications';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
@@ -246,6 +247,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...auditRoutes(context),
     ...eventRoutes(context),
     ...webhookRoutes(context),
+    ...notificationRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

@@ -13,8 +13,8 @@ export interface SmtpOptions {
   connections: number;
   /** For one mail, connection and all, milliseconds. */
   timeoutMs?: number;
-  /** Certificates that are trusted instead of the usual ones. */
-  ca?: string;
+  /** A certificate that is trusted instead of the usual ones, and the name that the server's has. */
+  trusted?: { ca: string; servername: string };
 }
 
 const TIMEOUT_MS = 60_000;
@@ -34,10 +34,10 @@ export interface SmtpMailer extends Mailer {
  * will be refused again; what is thrown else may be tried again.
  */
 export function createSmtpMailer(options: SmtpOptions): SmtpMailer {
-  const { url, from, tls, connections, timeoutMs = TIMEOUT_MS, ca } = options;
+  const { url, from, tls, connections, timeoutMs = TIMEOUT_MS, trusted } = options;
   const transport = createTransport({
     pool: true,
-    url,
+    ...serverOf(url),
     maxConnections: connections,
     maxMessages: MAILS_PER_CONNECTION,
     // Whether and when it is tried again is for the dispatcher to say.
@@ -46,7 +46,7 @@ export function createSmtpMailer(options: SmtpOptions): SmtpMailer {
     greetingTimeout: CONNECT_MS,
     socketTimeout: SILENT_MS,
     ...(tls === 'required' ? { requireTLS: true } : { ignoreTLS: true }),
-    ...(ca === undefined ? {} : { tls: { ca } }),
+    ...(trusted === undefined ? {} : { tls: trusted }),
     // A mail is what is given here, and never a file or an address that its text names.
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -72,6 +72,20 @@ export function createSmtpMailer(options: SmtpOptions): SmtpMailer {
     },
     withdraw: () => Promise.resolve(),
     close: () => transport.close({ force: true }),
+  };
+}
+
+/** Whom to connect to. Not by the library, which takes any option from the query of an address. */
+function serverOf(url: string): { host: string; port: number; secure: boolean; auth?: { user: string; pass: string } } {
+  const { protocol, hostname, port, username, password } = new URL(url);
+  const secure = protocol === 'smtps:';
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (secure ? 465 : 587) : Number(port),
+    secure,
+    ...(username === ''
+      ? {}
+      : { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
   };
 }
 
