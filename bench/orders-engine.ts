@@ -90,6 +90,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
       gateways: onlyGateway(guarded),
       carriers: [carrier],
       sendWebhook: openWebhookSender(settings),
+      mailer: null,
     },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));

@@ -1,3 +1,5 @@
+import { html, type Html } from './html';
+
 /** What a mail says, before it is text or HTML. All of it is plain text. */
 export interface Letter {
   /** One line. */
@@ -30,42 +32,28 @@ export function asText({ greeting, paragraphs, table, link }: Letter): string {
 
 /** The same as HTML, in which nothing that somebody has written is markup. */
 export function asHtml({ subject, greeting, paragraphs, table, link }: Letter, language: string): string {
-  const paragraph = (text: string) => `<p>${escapeHtml(text).replaceAll('\n', '<br>')}</p>`;
-  const row = (cell: 'td' | 'th', { label, value }: { label: string; value: string }) =>
-    `<tr><${cell} style="text-align:left;padding:2px 16px 2px 0">${escapeHtml(label)}</${cell}>` +
-    `<${cell} style="text-align:right">${escapeHtml(value)}</${cell}></tr>`;
-  return [
-    `<!doctype html><html lang="${escapeHtml(language)}"><head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head>`,
-    '<body style="font-family:sans-serif">',
-    paragraph(greeting),
-    ...paragraphs.map(paragraph),
-    ...(table
-      ? [
-          '<table>',
-          ...table.rows.map((each) => row('td', each)),
-          ...(table.total ? [row('th', table.total)] : []),
-          '</table>',
-        ]
-      : []),
-    ...(link ? [linkOf(link)] : []),
-    '</body></html>',
-  ].join('\n');
+  const rows = table?.rows.map((row) => html`<tr><td>${row.label}</td><td align="right">${row.value}</td></tr>`);
+  const total = table?.total;
+  return html`<!doctype html>
+    <html lang="${language}">
+      <head>
+        <meta charset="utf-8" />
+        <title>${subject}</title>
+      </head>
+      <body style="font-family: sans-serif">
+        ${[greeting, ...paragraphs].map((paragraph) => html`<p>${paragraph}</p>`)}
+        ${rows ? html`<table cellpadding="4">${rows}${total ? totalOf(total) : ''}</table>` : ''}
+        ${link ? linkOf(link) : ''}
+      </body>
+    </html>`.text;
+}
+
+function totalOf({ label, value }: { label: string; value: string }): Html {
+  return html`<tr><th align="left">${label}</th><th align="right">${value}</th></tr>`;
 }
 
 /** A link where it is one by HTTP, else the text: a token is none. */
-function linkOf({ label, url }: { label: string; url: string }): string {
-  if (!/^https?:\/\//.test(url)) return `<p>${escapeHtml(label)}: <code>${escapeHtml(url)}</code></p>`;
-  return `<p><a href="${escapeHtml(url)}">${escapeHtml(label)}</a></p>`;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
+function linkOf({ label, url }: { label: string; url: string }): Html {
+  if (!/^https?:\/\//.test(url)) return html`<p>${label}: <code>${url}</code></p>`;
+  return html`<p><a href="${url}">${label}</a></p>`;
 }

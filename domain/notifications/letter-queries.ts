@@ -29,7 +29,7 @@ export function selectAlert(on: Queryable, alertId: string): Promise<LetterAlert
   return maybeOne<LetterAlert & Record<string, unknown>>(
     on,
     'notifications.alert',
-    `select details, ${utc('raised_at')} as "raisedAt" from alerts where id::text = $1 and status <> 'resolved'`,
+    `select details, ${utc('raised_at')} as "raisedAt" from alerts where id = $1::uuid and status <> 'resolved'`,
     [alertId],
   );
 }
