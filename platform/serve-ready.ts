@@ -40,7 +40,6 @@ export async function serveReady(
   }
 
   async function find(room: number): Promise<string[]> {
-    if (room === 0) return [];
     const without = new Set([...underWay.keys(), ...broken]);
     const found = await ready(room + without.size);
     return found
@@ -51,7 +50,9 @@ export async function serveReady(
 
   while (goesOn() && (underWay.size > 0 || performance.now() < idleSince + IDLE_MS)) {
     for (const id of await find(atOnce - underWay.size)) begin(id);
-    await pause(LOOK_EVERY_MS);
+    // With all places taken, more may be ready: it is looked for as soon as there is a place.
+    if (underWay.size === atOnce) await Promise.race(underWay.values());
+    else await pause(LOOK_EVERY_MS);
   }
   await Promise.all(underWay.values());
 }
