@@ -1,8 +1,11 @@
-import { planNotifications } from '../../domain/notifications/plan';
+import { resetPassword } from '../../domain/identity/accounts/change-password';
+import { planAccountMail, planNotifications } from '../../domain/notifications/plan';
 import { reportBounce } from '../../domain/notifications/bounces';
 import { mailsAreDue, sendMail } from '../../domain/notifications/dispatch';
 import { readUser } from '../../domain/identity/accounts/users';
-import type { Mailer } from '../../domain/identity/accounts/types';
+import type { Mailer, MailKind } from '../../domain/identity/accounts/types';
+import { newId } from '../../platform/ids';
+import { accountsOf, PASSWORD, tokenIn } from '../identity/people';
 import { appendEvents } from '../../domain/orders/events';
 import { numberAll } from '../events/support';
 import { waitFor } from '../support/wait';
@@ -17,6 +20,12 @@ afterEach(() => shop.close());
 
 const subjects = () => shop.server.mails.map((mail) => headerOf(mail, 'Subject'));
 const outcomes = async () => (await shop.mails()).map(({ kind, status }) => [kind, status]);
+
+async function askFor(userId: string, kind: MailKind): Promise<void> {
+  const id = newId();
+  await shop.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [id, userId, kind]);
+  await planAccountMail(shop.db, id, { sendsMail: true });
+}
 
 async function paidOrder(more?: Parameters<NotifiedShop['addPerson']>[0]) {
   const person = await shop.addPerson(more);
@@ -107,11 +116,17 @@ test('a refusal that passes is followed by one that does not: the address gets n
   shop.server.onRecipient = () => null;
   await shop.happen(orderId, 'order_cancelled');
   expect(await shop.sendDue()).toEqual(['suppressed']);
-  await shop.db.pool.query(
-    `insert into account_mails (id, user_id, kind) values (gen_random_uuid(), $1, 'password_changed')`,
-    [person.id],
-  );
-  expect(shop.server.mails).toEqual([]);
+  // Of the mails about the account only what the owner asks for to show that it takes mail again.
+  await askFor(person.id, 'password_changed');
+  expect(await shop.sendDue()).toEqual([]);
+  await askFor(person.id, 'reset_password');
+  expect(await shop.sendDue()).toEqual(['sent']);
+  expect(shop.server.mails).toHaveLength(1);
+  const token = tokenIn(partsOf(shop.server.mails[0]!));
+  await resetPassword(accountsOf(shop.db), { token, password: `${PASSWORD}!` });
+  expect((await readUser(shop.db, person.id))?.undeliverableSince).toBeNull();
+  await shop.happen(orderId, 'order_refunded', { type: 'refund_succeeded', data: { amountMinor: 500 } });
+  expect(await shop.sendDue()).toContain('sent');
 });
 
 test('two dispatchers send each mail once', async () => {

@@ -46,7 +46,7 @@ export async function startMailServer(
   const server = new SMTPServer({
     key: tls('server.key.pem'),
     cert: tls('server.pem'),
-    hideSTARTTLS: !hasTls,
+    disabledCommands: hasTls ? [] : ['STARTTLS'],
     authOptional: password === undefined,
     disableReverseLookup: true,
     logger: false,

@@ -10,11 +10,14 @@ let shop: TestShop;
 const userId = newId();
 beforeAll(async () => {
   shop = await openTestShop();
-  await shop.db.pool.query('insert into users (id) values ($1)', [userId]);
+  await shop.db.pool.query(
+    'insert into users (id) select $1::uuid union all select gen_random_uuid() from generate_series(1, 99)',
+    [userId],
+  );
   await shop.db.pool.query(
     `insert into notifications (id, user_id, kind, position, subject_type, subject_id, read_at)
-     select gen_random_uuid(), $1, 'order_paid', n, 'order', n::text, case when n % 2 = 0 then now() end from generate_series(1, 5000) n`,
-    [userId],
+     select gen_random_uuid(), u.id, 'order_paid', n, 'order', n::text, case when n % 2 = 0 then now() end
+     from users u, generate_series(1, 200) n`,
   );
   await shop.db.pool.query(
     `insert into mails (id, user_id, kind, status, next_try_at, ended_at)
