@@ -136,6 +136,7 @@ function bouncing({ db }: Pick<ApiContext, 'db'>): Route[] {
           'By what takes in the mail that servers send back. The address gets no more mail until its owner has another one, or confirms it anew. Again it changes nothing.',
         body: bounce,
         responses: { 200: { description: 'It is noted', schema: reportedBounce } },
+        problems: ['NOT_FOUND'],
       },
       async ({ body, caller }) =>
         ok(

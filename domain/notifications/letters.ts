@@ -56,9 +56,9 @@ const ENGLISH: Catalogue = {
     lines: ['we have your order. This is what is in it:'],
     showsItems: true,
   }),
-  order_paid: ({ order }) => ({
-    title: `Your order ${order} is paid`,
-    lines: ['your order is paid, and we are getting it ready.'],
+  order_paid: ({ order, amount }) => ({
+    title: `We have your payment for order ${order}`,
+    lines: [`we have your payment${amount === null ? '' : ` of ${amount}`}. Thank you.`],
     showsItems: true,
   }),
   payment_failed: ({ order }) => ({
@@ -119,9 +119,9 @@ const GERMAN: Catalogue = {
     lines: ['wir haben Ihre Bestellung erhalten. Sie enthält:'],
     showsItems: true,
   }),
-  order_paid: ({ order }) => ({
-    title: `Ihre Bestellung ${order} ist bezahlt`,
-    lines: ['Ihre Bestellung ist bezahlt, und wir bereiten sie vor.'],
+  order_paid: ({ order, amount }) => ({
+    title: `Wir haben Ihre Zahlung zur Bestellung ${order}`,
+    lines: [`wir haben Ihre Zahlung${amount === null ? '' : ` von ${amount}`} erhalten. Vielen Dank.`],
     showsItems: true,
   }),
   payment_failed: ({ order }) => ({

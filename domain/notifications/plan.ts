@@ -80,7 +80,7 @@ async function tell(tx: Transaction, events: readonly StreamEvent[], sendsMail: 
 
 /** Customers of orders who have an account. */
 async function customersOf(tx: Transaction, events: readonly StreamEvent[]): Promise<Told[]> {
-  const ofOrders = events.filter(({ type }) => customerKindOf(type) !== undefined);
+  const ofOrders = events.filter(({ type, data }) => customerKindOf(type, data) !== undefined);
   if (ofOrders.length === 0) return [];
   const orders = await selectOrders(tx, [...new Set(ofOrders.map(({ subject }) => subject.id))]);
   const people = await activeAmong(tx, [
@@ -89,7 +89,7 @@ async function customersOf(tx: Transaction, events: readonly StreamEvent[]): Pro
   const byId = new Map(orders.map((order) => [order.id, order]));
   return ofOrders.flatMap(({ type, position, subject, data }): Told[] => {
     const order = byId.get(subject.id);
-    const kind = customerKindOf(type);
+    const kind = customerKindOf(type, data);
     if (!order || !kind || !people.has(order.customerId)) return [];
     if (kind === 'order_placed' && order.isRefused) return [];
     return [{ userId: order.customerId, kind, position, subject, data: dataOf(type, data) }];

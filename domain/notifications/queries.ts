@@ -36,7 +36,7 @@ export async function countUnread(on: Queryable, userId: string, limit: number):
     on,
     'notifications.count_unread',
     `select count(*)::int as count from (
-       select from notifications where user_id = $1 and read_at is null order by created_at desc, id desc limit $2) n`,
+       select from notifications where user_id = $1 and read_at is null limit $2) n`,
     [userId, limit],
   );
   return count;

@@ -14,7 +14,8 @@ import {
 /** Of which events customers are told. */
 const CUSTOMER_EVENTS: Readonly<Record<string, CustomerKind>> = {
   'order.placed': 'order_placed',
-  'order.paid': 'order_paid',
+  'payment.captured': 'order_paid',
+  'capture.succeeded': 'order_paid',
   'payment.declined': 'payment_failed',
   'payment.failed': 'payment_failed',
   'payment.requires_action': 'payment_action',
@@ -34,9 +35,17 @@ const ALERT_RAISED = 'alert.raised';
 /** Types of the events of which somebody is told. */
 export const NOTIFIED_TYPES: readonly string[] = [...Object.keys(CUSTOMER_EVENTS), ALERT_RAISED];
 
-/** What an event is to the customer of its order; undefined: they are not told of it. */
-export function customerKindOf(type: string): CustomerKind | undefined {
-  return CUSTOMER_EVENTS[type];
+/**
+ * What an event is to the customer of its order; undefined: they are not told of it.
+ *
+ * @param data of the event
+ */
+export function customerKindOf(
+  type: string,
+  data: Readonly<Record<string, unknown>>,
+): CustomerKind | undefined {
+  // What was cut before it left is captured as nothing.
+  return data['amountMinor'] === 0 ? undefined : CUSTOMER_EVENTS[type];
 }
 
 const ALERT_SEVERITY: ReadonlyMap<string, AlertSeverity | 'of_reason'> = new Map(

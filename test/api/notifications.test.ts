@@ -43,7 +43,7 @@ const change = (person: Person, ...items: object[]) =>
 
 it('shows people what they were told, newest first, page by page, and what they have not read', async () => {
   const [ada, bob] = [await signUp(test), await signUp(test)];
-  const orderId = await happen(ada.id, 'order_placed', 'order_paid', 'order_fulfilled', 'order_cancelled');
+  const orderId = await happen(ada.id, 'order_placed', 'payment_captured', 'order_fulfilled', 'order_cancelled');
   const first = await inboxOf(ada, '?limit=2');
   expect(first.unread).toBe(3);
   expect(first.items.map(({ kind }) => kind)).toEqual(['order_cancelled', 'order_paid']);
@@ -81,7 +81,7 @@ it('people choose of what they are told, and how; mails about the account cannot
   const off = { kind: 'order_paid', channel: 'email', enabled: false };
   expect((await change(ada, off, { ...off, channel: 'in_app' })).status).toBe(200);
   expect(await preferencesOf(ada)).toContainEqual({ ...off, isFixed: false });
-  await happen(ada.id, 'order_paid', 'order_cancelled');
+  await happen(ada.id, 'payment_captured', 'order_cancelled');
   expect((await inboxOf(ada)).items.map(({ kind }) => kind)).toEqual(['order_cancelled']);
   const { rows } = await test.db.pool.query<{ kind: string }>(
     `select kind from mails where user_id = $1 and kind <> 'account'`,
@@ -105,8 +105,8 @@ it('tells people in their language, which they choose as they register or later'
   const ada = await signUp(test);
   const body = { locale: 'de' };
   expect(await asPerson(test, ada, 'PUT', `/users/${ada.id}`, { body })).toMatchObject({ status: 200, body });
-  await happen(ada.id, 'order_paid');
-  expect((await inboxOf(ada)).items[0]?.title).toMatch(/^Ihre Bestellung .* ist bezahlt$/);
+  await happen(ada.id, 'payment_captured');
+  expect((await inboxOf(ada)).items[0]?.title).toMatch(/^Wir haben Ihre Zahlung zur Bestellung /);
   expect((await asPerson(test, ada, 'PUT', `/users/${ada.id}`, { body: { locale: 'xx' } })).status).toBe(422);
 });
 
@@ -116,7 +116,7 @@ it('a program has no notifications, and reports mails that came back by a key fo
     body: { code: 'NOTIFICATION_NOT_OFFERED' },
   });
   const ada = await signUp(test);
-  await happen(ada.id, 'order_paid');
+  await happen(ada.id, 'payment_captured');
   const { rows } = await test.db.pool.query<{ id: string }>(
     `update mails set status = 'sent', next_try_at = null, ended_at = now(), address_hash = sha256(convert_to(lower($2), 'UTF8'))
      where user_id = $1 and kind = 'order_paid' returning id`,

@@ -30,7 +30,7 @@ async function askFor(userId: string, kind: MailKind): Promise<void> {
 async function paidOrder(more?: Parameters<NotifiedShop['addPerson']>[0]) {
   const person = await shop.addPerson(more);
   const orderId = await shop.addOrder(person.id);
-  await shop.happen(orderId, 'order_paid');
+  await shop.happen(orderId, 'payment_captured');
   return { person, orderId };
 }
 
@@ -61,9 +61,9 @@ test('a customer gets a mail of what happens to their order, in their language, 
 
 test('who has not confirmed their address, is disabled or has no account gets no mail', async () => {
   const [unconfirmed, disabled] = [await shop.addPerson(), await shop.addPerson()];
-  await shop.happen(await shop.addOrder(unconfirmed.id), 'order_paid');
-  await shop.happen(await shop.addOrder(disabled.id), 'order_paid');
-  await shop.happen(await shop.addOrder('c-42'), 'order_paid');
+  await shop.happen(await shop.addOrder(unconfirmed.id), 'payment_captured');
+  await shop.happen(await shop.addOrder(disabled.id), 'payment_captured');
+  await shop.happen(await shop.addOrder('c-42'), 'payment_captured');
   await shop.db.pool.query('update users set email_confirmed_at = null where id = $1', [unconfirmed.id]);
   await shop.db.pool.query(`update users set status = 'disabled' where id = $1`, [disabled.id]);
   await shop.dispatch();
@@ -131,7 +131,7 @@ test('a refusal that passes is followed by one that does not: the address gets n
 
 test('two dispatchers send each mail once', async () => {
   const person = await shop.addPerson();
-  for (let n = 0; n < 12; n++) await shop.happen(await shop.addOrder(person.id), 'order_paid');
+  for (let n = 0; n < 12; n++) await shop.happen(await shop.addOrder(person.id), 'payment_captured');
   const other = { ...shop.context, mailer: shop.server.mailer() };
   const rounds = await Promise.all([shop.dispatch(), shop.dispatch(other)]);
   expect(rounds.reduce((sum, { sent }) => sum + sent, 0)).toBe(12);
@@ -171,7 +171,7 @@ test('two planners tell each once, and one that dies tells nobody', async () => 
   };
   await shop.happen(orderId);
   await shop.db.transaction(async (tx) => {
-    await appendEvents(tx, [{ orderId, type: 'order_paid' }]);
+    await appendEvents(tx, [{ orderId, type: 'payment_captured' }]);
   });
   await numberAll(shop.db);
   await expect(planNotifications(dying, { sendsMail: true })).rejects.toThrow('it died');
@@ -230,7 +230,7 @@ test('what happened long ago is shown, and nobody is sent a mail; nor where no m
   const person = await shop.addPerson();
   const orderId = await shop.addOrder(person.id);
   await shop.db.pool.query(
-    `insert into order_events (order_id, seq, type, at) values ($1, 1, 'order_paid', now() - interval '4 days')`,
+    `insert into order_events (order_id, seq, type, at) values ($1, 1, 'payment_captured', now() - interval '4 days')`,
     [orderId],
   );
   await shop.plan();

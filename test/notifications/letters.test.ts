@@ -63,9 +63,10 @@ test('mails about an account have a text and HTML in every language, with the to
 
 test('events of which somebody is told are of the catalogue, and what is kept of them has nothing that people write', () => {
   for (const type of NOTIFIED_TYPES) expect(CATALOGUE).toHaveProperty([type]);
-  expect(new Set(NOTIFIED_TYPES.map(customerKindOf).filter((kind) => kind !== undefined))).toEqual(
+  expect(new Set(NOTIFIED_TYPES.map((type) => customerKindOf(type, {})).filter((kind) => kind !== undefined))).toEqual(
     new Set(CUSTOMER_KINDS),
   );
+  expect(customerKindOf('capture.succeeded', { amountMinor: 0 })).toBeUndefined();
   expect(
     dataOf('shipment.picked_up', { carrier: 'c', trackingNumber: null, reason: 'told me', note: 'x', amountMinor: 1 }),
   ).toEqual({ type: 'shipment.picked_up', carrier: 'c', amountMinor: 1 });
