@@ -10,5 +10,6 @@ export { reconciliation } from './jobs/reconciliation';
 export { settlement } from './jobs/settlement';
 export { orderSaga } from './orders/saga';
 export { customerReturn } from './stock/returns';
+export { mailDispatcher } from './jobs/mail-dispatcher';
 export { webhookDispatcher } from './jobs/webhook-dispatcher';
 export { stockTransfer } from './stock/transfers';

@@ -13,6 +13,7 @@ export const AUDITED = {
     'DELETE /users/{id}',
     'PUT /users/{id}',
   ],
+  mails: ['POST /mail/bounces'],
   keys: ['POST /api-keys', 'DELETE /api-keys/{id}', 'POST /api-keys/{id}/rotate'],
   webhooks: [
     'POST /webhooks',
@@ -139,6 +140,9 @@ export const NOT_AUDITED: Readonly<{ [route: string]: string }> = {
   'POST /auth/refresh': 'goes on with a session, whose beginning and end are in the log',
   'POST /auth/password-reset': 'asks for a mail, and says nothing of whose account it is',
   'POST /ws/tickets': 'gives who has signed in a way to show it once more, for half a minute',
+  'POST /notifications/read': 'what one has read is in the notification',
+  'POST /notifications/{id}/read': 'what one has read is in the notification',
+  'PUT /notification-preferences': "what one is told of is a choice of one's own",
   'POST /carriers/{name}/events': 'of a third party: carrier_events has it',
   'POST /gateways/{name}/events': 'of a third party: gateway_events has it',
   'POST //codec/decode': 'shows what workflows carry, and changes nothing',

@@ -13,7 +13,13 @@ import {
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
-import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { LOCALES, MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import {
+  CHANNELS,
+  MAIL_STATUSES,
+  NOTIFICATION_KINDS,
+  NOTIFIED_MAIL_KINDS,
+} from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
@@ -90,6 +96,12 @@ type Words = readonly string[];
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'account_mails.kind': { all: MAIL_KINDS },
+  'user_profiles.locale': { all: LOCALES },
+  'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
+  'notifications.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.channel': { all: CHANNELS },
   'api_keys.kind': { all: KEY_KINDS },
   'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },

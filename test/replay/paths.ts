@@ -107,6 +107,7 @@ export const PATHS = [
   'consistency-cancelled-at-the-start',
   'ledger-seal',
   'webhook-dispatcher',
+  'mail-dispatcher',
   'settlement-made',
   'settlement-cancelled',
   'report-made',
