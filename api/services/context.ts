@@ -12,7 +12,10 @@ import type { Tracer } from '../../platform/telemetry/tracer';
 import type { AccessControl } from '../http/access';
 import type { AccessLog } from '../http/access-log';
 import type { ChangeFeed } from '../streams/change-feed';
+import type { OrderEventReader } from '../streams/order-source';
 import type { StreamSlots } from '../streams/stream-slots';
+import type { Topics } from '../streams/topics';
+import type { Sockets } from '../sockets/sockets';
 import type { Engine } from '../temporal/engine';
 import type { Accounts } from './accounts';
 import type { Admission } from './admission';
@@ -38,6 +41,10 @@ export interface ApiContext {
   jobChanges: ChangeFeed;
   /** Of the stream of events. */
   numberedEvents: ChangeFeed;
+  orderEvents: OrderEventReader;
+  topics: Topics;
+  sockets: Sockets;
+  /** Of streams and WebSockets. */
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;

@@ -17,6 +17,7 @@ export type ServiceRole = (typeof SERVICE_ROLES)[number];
  * - `inventory:write`: changes of stock, work in warehouses, feeds
  * - `catalogue:write`: products, categories, warehouses
  * - `availability:read`: what can be ordered. The only one of a publishable key
+ * - `mail:bounces`: report mails that came back
  */
 export const SCOPES = [
   'orders',
@@ -27,12 +28,21 @@ export const SCOPES = [
   'inventory:write',
   'catalogue:write',
   'availability:read',
+  'mail:bounces',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** How an API key may be used: `live` ones are secrets, `publishable` ones may be in a shop's pages. */
 export const KEY_KINDS = ['live', 'publishable'] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
+
+/** What a sign-in rests on: it is over when that is. `until`: milliseconds since 1970. */
+export type Credential =
+  | { kind: 'key'; id: string }
+  /** An access token of a session. */
+  | { kind: 'session'; id: string; until: number }
+  /** A token of an OpenID provider: of the user that somebody is here, with the role that it gives. */
+  | { kind: 'linked'; id: string; role: Exclude<Role, 'service'>; until: number };
 
 /** Who asks. */
 export interface Principal {
@@ -48,6 +58,8 @@ export interface Principal {
   adoptsAnonymous?: boolean;
   /** Of a person: when they signed in, which refreshing a token does not change; null: their token does not say. */
   signedInAt?: Date | null;
+  /** Absent: nobody has signed in. */
+  credential?: Credential;
 }
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -12,6 +12,7 @@ export const CALLERS = ['nobody', 'publishable', ...SCOPES, 'customer', 'operato
 export type Caller = (typeof CALLERS)[number];
 
 const STAFF: readonly Caller[] = ['operator', 'admin'];
+const PEOPLE: readonly Caller[] = ['customer', ...STAFF];
 const ORDERS: readonly Caller[] = ['orders', 'orders:all', 'customer', ...STAFF];
 const HOLDS: readonly Caller[] = ['reservations', ...STAFF];
 const READ_STOCK: readonly Caller[] = ['inventory:read', ...STAFF];
@@ -37,6 +38,7 @@ const EVENT_READERS: readonly Caller[] = [
   ...STAFF,
 ];
 const EVERYBODY: readonly Caller[] = CALLERS;
+const SIGNED_IN = CALLERS.filter((caller) => caller !== 'nobody');
 
 /** Who may call what: every operation of the API, by its path under `/api/v1` unless it begins with two slashes. */
 export const MAY: Readonly<Record<string, readonly Caller[]>> = {
@@ -69,6 +71,10 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/attention': STAFF,
   'GET /events': EVENT_READERS,
   'GET //asyncapi.json': EVERYBODY,
+  // Each topic has the rule of the read that shows the same.
+  'GET /ws': SIGNED_IN,
+  'POST /ws/tickets': SIGNED_IN,
+  'GET /live': SIGNED_IN,
   'GET /webhooks': STAFF,
   'POST /webhooks': ['admin'],
   'GET /webhooks/{id}': STAFF,
@@ -77,9 +83,21 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /webhooks/{id}/deliveries': STAFF,
   'POST /webhooks/{id}/redeliver': STAFF,
   'POST /webhooks/{id}/rotate-secret': ['admin'],
+  'GET /notifications': PEOPLE,
+  'POST /notifications/read': PEOPLE,
+  'POST /notifications/{id}/read': PEOPLE,
+  'GET /notification-preferences': PEOPLE,
+  'PUT /notification-preferences': PEOPLE,
+  'POST /mail/bounces': ['mail:bounces', ...STAFF],
   'GET /admin/inventory/low-stock': STAFF,
   'POST /admin/work/retry': STAFF,
   'POST /admin/jobs/{id}/acknowledge': STAFF,
+  'GET /admin/reports/daily': STAFF,
+  'GET /admin/reports/daily.csv': STAFF,
+  'GET /admin/reports/monthly': STAFF,
+  'GET /admin/reports/monthly.csv': STAFF,
+  'GET /admin/reports/cost-of-goods': STAFF,
+  'GET /admin/reports/cost-of-goods.csv': STAFF,
   'GET /products': EVERYBODY,
   'GET /products/{sku}': EVERYBODY,
   'POST /products': CHANGE_CATALOGUE,
@@ -95,6 +113,19 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /merchants/{id}/fee-rules': STAFF,
   'POST /merchants/{id}/fee-rules': STAFF,
   'POST /jobs/settlement': STAFF,
+  'POST /jobs/report': STAFF,
+  'POST /jobs/reconciliation': STAFF,
+  'GET /reconciliations/{id}/differences': STAFF,
+  'POST /reconciliations/{id}/differences/{n}/accept': STAFF,
+  'POST /reconciliations/{id}/differences/{n}/book': STAFF,
+  'GET /sandbox/balance-transactions.csv': STAFF,
+  'GET /payouts': STAFF,
+  'POST /payouts': STAFF,
+  'GET /payouts/{id}': STAFF,
+  'GET /payouts/{id}/statement.csv': STAFF,
+  'POST /payouts/{id}/approve': STAFF,
+  'POST /payouts/{id}/paid': STAFF,
+  'POST /payouts/{id}/cancel': STAFF,
   'GET /warehouses': READ_CATALOGUE,
   'GET /warehouses/{code}': READ_CATALOGUE,
   'POST /warehouses': CHANGE_CATALOGUE,
@@ -197,15 +228,15 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/audit': STAFF,
   'POST /users': EVERYBODY,
   'GET /users': STAFF,
-  'GET /users/{id}': ['customer', ...STAFF],
-  'PUT /users/{id}': ['customer', ...STAFF],
-  'DELETE /users/{id}': ['customer', ...STAFF],
+  'GET /users/{id}': PEOPLE,
+  'PUT /users/{id}': PEOPLE,
+  'DELETE /users/{id}': PEOPLE,
   'POST //codec/decode': ['admin'],
   'POST //codec/encode': ['admin'],
   'POST /auth/login': EVERYBODY,
   'POST /auth/refresh': EVERYBODY,
   'POST /auth/logout': EVERYBODY,
-  'POST /auth/logout-all': ['customer', ...STAFF],
+  'POST /auth/logout-all': PEOPLE,
   'POST /auth/password-reset': EVERYBODY,
   'POST /auth/password-reset/confirm': EVERYBODY,
   'POST /auth/confirm-email': EVERYBODY,

@@ -31,6 +31,7 @@ const secrets = (): Record<(typeof SECRET_SETTINGS)[number], string> => ({
   TEMPORAL_API_KEY: 'canary-three',
   PAYLOAD_KEYS: `first=${key(1)}`,
   SIGNING_KEYS_SECRET: key(2),
+  SMTP_URL: `smtp://shop:canary-eight@127.0.0.1:${port}`,
   STRIPE_API_KEY: 'sk_test_canary-four',
   STRIPE_WEBHOOK_SECRETS: 'whsec_canary-five',
   CARRIER_WEBHOOK_SECRETS: `sandbox=whsec_${key(3)}`,
@@ -43,6 +44,7 @@ it.each([['worker'], ['migrate'], ['verify'], ['doctor'], ['deploy', '--wait', '
   async (...args) => {
     const env = {
       ...secrets(),
+      MAIL_FROM: 'shop@example.com',
       LOG_LEVEL: 'trace',
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
       HOLDFAST_URL: `http://127.0.0.1:${port}`,

@@ -11,12 +11,15 @@ import {
   selectAdmin,
   selectUserPage,
   selectUsers,
+  setLocale,
   setName,
   setRights,
   type UserFilter,
 } from './queries';
 import { isActiveAdmin } from './rules';
-import type { User, UserRole, UserStatus } from './types';
+import type { Locale, User, UserRole, UserStatus } from './types';
+
+export { selectActiveUsers as activeUsers } from './queries';
 
 /** A user; undefined: there is none. */
 export function readUser(on: Queryable, userId: string): Promise<User | undefined> {
@@ -87,6 +90,11 @@ export async function rename(
       personal: { person: `user:${userId}`, before: { name: before.name }, after: { name } },
     });
   });
+}
+
+/** Changes in which language a user is written to. Of one without a profile it does nothing. */
+export async function changeLocale(on: Queryable, userId: string, locale: Locale): Promise<void> {
+  await setLocale(on, userId, locale);
 }
 
 /**
