@@ -131,7 +131,7 @@ export const NOT_AUDITED: Readonly<{ [route: string]: string }> = {
   'POST /auth/password-reset': 'asks for a mail, and says nothing of whose account it is',
   'POST /notifications/read': 'what one has read is in the notification',
   'POST /notifications/{id}/read': 'what one has read is in the notification',
-  'PUT /notification-preferences': 'what one is told of is a choice of one\'s own',
+  'PUT /notification-preferences': "what one is told of is a choice of one's own",
   'POST /carriers/{name}/events': 'of a third party: carrier_events has it',
   'POST /gateways/{name}/events': 'of a third party: gateway_events has it',
   'POST //codec/decode': 'shows what workflows carry, and changes nothing',
