@@ -7,7 +7,9 @@ import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
+import { createReconciliationActivities } from '../activities/reconciliation';
 import { createReservationActivities } from '../activities/reservations';
+import { createReportActivities } from '../activities/reports';
 import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
 import { createWebhookActivities } from '../activities/webhooks';
@@ -111,7 +113,10 @@ export function createActivities(context: ActivityContext): {
         db,
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
+        store: context.files,
       }),
+      ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
+      ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
@@ -142,7 +147,7 @@ export function createActivities(context: ActivityContext): {
         onTried: context.onMailTried,
         log,
       }),
-      ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),
+      ...createRetentionActivities({ db, files: context.files, keptDays: keptDaysOf(settings), log }),
     },
   };
 }

@@ -5,6 +5,8 @@ export { reservationExpiry } from './stock/reservation-expiry';
 export { feedImport } from './jobs/feed-import';
 export { ledgerMaintenance, ledgerSeal, stockUpkeep } from './jobs/maintenance';
 export { reconcile } from './jobs/reconcile';
+export { report, scheduledReports } from './jobs/report';
+export { reconciliation } from './jobs/reconciliation';
 export { settlement } from './jobs/settlement';
 export { orderSaga } from './orders/saga';
 export { customerReturn } from './stock/returns';

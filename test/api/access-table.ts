@@ -38,6 +38,7 @@ const EVENT_READERS: readonly Caller[] = [
   ...STAFF,
 ];
 const EVERYBODY: readonly Caller[] = CALLERS;
+const SIGNED_IN = CALLERS.filter((caller) => caller !== 'nobody');
 
 /** Who may call what: every operation of the API, by its path under `/api/v1` unless it begins with two slashes. */
 export const MAY: Readonly<Record<string, readonly Caller[]>> = {
@@ -70,6 +71,10 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/attention': STAFF,
   'GET /events': EVENT_READERS,
   'GET //asyncapi.json': EVERYBODY,
+  // Each topic has the rule of the read that shows the same.
+  'GET /ws': SIGNED_IN,
+  'POST /ws/tickets': SIGNED_IN,
+  'GET /live': SIGNED_IN,
   'GET /webhooks': STAFF,
   'POST /webhooks': ['admin'],
   'GET /webhooks/{id}': STAFF,
@@ -87,6 +92,12 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/inventory/low-stock': STAFF,
   'POST /admin/work/retry': STAFF,
   'POST /admin/jobs/{id}/acknowledge': STAFF,
+  'GET /admin/reports/daily': STAFF,
+  'GET /admin/reports/daily.csv': STAFF,
+  'GET /admin/reports/monthly': STAFF,
+  'GET /admin/reports/monthly.csv': STAFF,
+  'GET /admin/reports/cost-of-goods': STAFF,
+  'GET /admin/reports/cost-of-goods.csv': STAFF,
   'GET /products': EVERYBODY,
   'GET /products/{sku}': EVERYBODY,
   'POST /products': CHANGE_CATALOGUE,
@@ -102,6 +113,19 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /merchants/{id}/fee-rules': STAFF,
   'POST /merchants/{id}/fee-rules': STAFF,
   'POST /jobs/settlement': STAFF,
+  'POST /jobs/report': STAFF,
+  'POST /jobs/reconciliation': STAFF,
+  'GET /reconciliations/{id}/differences': STAFF,
+  'POST /reconciliations/{id}/differences/{n}/accept': STAFF,
+  'POST /reconciliations/{id}/differences/{n}/book': STAFF,
+  'GET /sandbox/balance-transactions.csv': STAFF,
+  'GET /payouts': STAFF,
+  'POST /payouts': STAFF,
+  'GET /payouts/{id}': STAFF,
+  'GET /payouts/{id}/statement.csv': STAFF,
+  'POST /payouts/{id}/approve': STAFF,
+  'POST /payouts/{id}/paid': STAFF,
+  'POST /payouts/{id}/cancel': STAFF,
   'GET /warehouses': READ_CATALOGUE,
   'GET /warehouses/{code}': READ_CATALOGUE,
   'POST /warehouses': CHANGE_CATALOGUE,

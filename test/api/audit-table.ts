@@ -86,10 +86,20 @@ export const AUDITED = {
     'POST /receipts/{id}/correct',
     'POST /receipts/{id}/reverse',
   ],
+  payouts: [
+    'POST /payouts',
+    'POST /payouts/{id}/approve',
+    'POST /payouts/{id}/cancel',
+    'POST /payouts/{id}/paid',
+    'POST /reconciliations/{id}/differences/{n}/accept',
+    'POST /reconciliations/{id}/differences/{n}/book',
+  ],
   jobs: [
     'POST /jobs/consistency',
     'POST /jobs/feed',
     'POST /jobs/products',
+    'POST /jobs/report',
+    'POST /jobs/reconciliation',
     'POST /jobs/settlement',
     'POST /jobs/{id}/cancel',
   ],
@@ -129,6 +139,7 @@ export type AuditedTest = keyof typeof AUDITED;
 export const NOT_AUDITED: Readonly<{ [route: string]: string }> = {
   'POST /auth/refresh': 'goes on with a session, whose beginning and end are in the log',
   'POST /auth/password-reset': 'asks for a mail, and says nothing of whose account it is',
+  'POST /ws/tickets': 'gives who has signed in a way to show it once more, for half a minute',
   'POST /notifications/read': 'what one has read is in the notification',
   'POST /notifications/{id}/read': 'what one has read is in the notification',
   'PUT /notification-preferences': "what one is told of is a choice of one's own",

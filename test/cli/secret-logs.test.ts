@@ -36,6 +36,7 @@ const secrets = (): Record<(typeof SECRET_SETTINGS)[number], string> => ({
   STRIPE_WEBHOOK_SECRETS: 'whsec_canary-five',
   CARRIER_WEBHOOK_SECRETS: `sandbox=whsec_${key(3)}`,
   HOLDFAST_API_KEY: 'hf_live_canary-six',
+  S3_SECRET_ACCESS_KEY: 'canary-eight',
 });
 
 it.each([['worker'], ['migrate'], ['verify'], ['doctor'], ['deploy', '--wait', '1'], ['jobs']])(
@@ -48,6 +49,7 @@ it.each([['worker'], ['migrate'], ['verify'], ['doctor'], ['deploy', '--wait', '
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
       HOLDFAST_URL: `http://127.0.0.1:${port}`,
       PAYMENT_GATEWAY: 'stripe',
+      S3_ACCESS_KEY_ID: 'holdfast',
     };
     const { code, stdout, stderr } = await holdfast(args, { cwd, env });
     expect(code).not.toBe(0);

@@ -110,6 +110,11 @@ export const PATHS = [
   'mail-dispatcher',
   'settlement-made',
   'settlement-cancelled',
+  'report-made',
+  'report-refused',
+  'reports-scheduled',
+  'reconciliation-done',
+  'reconciliation-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

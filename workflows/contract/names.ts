@@ -16,6 +16,9 @@ export const WORKFLOW_TYPES = {
   webhookDispatcher: 'webhookDispatcher',
   mailDispatcher: 'mailDispatcher',
   settlement: 'settlement',
+  report: 'report',
+  scheduledReports: 'scheduledReports',
+  reconciliation: 'reconciliation',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
