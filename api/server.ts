@@ -7,6 +7,7 @@ import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
+import { openFileStore } from '../integrations/file-store/open';
 import { acceptedTokens } from '../integrations/gateways';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import { payloadKeysOf, type Settings } from '../platform/config';
@@ -43,6 +44,9 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { reportRoutes } from './routes/reports';
+import { payoutRoutes } from './routes/payouts';
+import { reconciliationRoutes } from './routes/reconciliation';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -53,11 +57,13 @@ import { jobRoutes } from './routes/jobs';
 import { liveRoutes } from './routes/live';
 import { ledgerRoutes } from './routes/ledger';
 import { metricsRoutes } from './routes/metrics';
+import { notificationRoutes } from './routes/notifications';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { sandboxReportRoutes } from './routes/sandbox-report';
 import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
 import { userRoutes } from './routes/users';
@@ -188,6 +194,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
+    await context.files?.close();
     if (!given.observability) await observability.close();
   }
   let closing: Promise<void> | undefined;
@@ -240,16 +247,21 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
+    ...sandboxReportRoutes(context),
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...reportRoutes(context),
     ...settlementRoutes(context),
+    ...payoutRoutes(context),
+    ...reconciliationRoutes(context, uploads),
     ...jobRoutes(context),
     ...liveRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
     ...eventRoutes(context),
     ...webhookRoutes(context),
+    ...notificationRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),
@@ -316,6 +328,7 @@ function createContext(
     settings,
     db,
     reports,
+    files: openFileStore(settings),
     keys,
     accounts,
     access,

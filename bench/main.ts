@@ -7,7 +7,9 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
+import { benchReconciliation } from './reconciliation';
 import { benchReserve } from './reserve';
+import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
@@ -24,7 +26,9 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
+  settlement: benchSettlement,
   sockets: benchSockets,
+  reconciliation: benchReconciliation,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -1,15 +1,40 @@
 import { seedCatalogue, type SeedResult } from '../domain/demo/seed';
+import { seedTransactions } from '../domain/demo/transactions';
 import type { Settings } from '../platform/config';
-import { openDatabase } from '../platform/database/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
 import type { Output } from './output';
-import { locateDirectDatabase } from './servers';
+import { locateDatabaseOwner, locateDirectDatabase } from './servers';
 
 /** `holdfast seed`: loads the demo catalogue where it is missing. */
 export async function runSeed(settings: Settings, output: Output): Promise<number> {
-  const url = await locateDirectDatabase(settings);
+  return onMigrated(settings, await locateDirectDatabase(settings), async (db) => {
+    const seeded = await seedCatalogue(db);
+    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
+    output.json(seeded);
+  });
+}
+
+/** `holdfast seed transactions`: adds past orders with so many captures and refunds. Only the owner may write entries of the past. */
+export async function runSeedTransactions(settings: Settings, rows: number, output: Output): Promise<number> {
+  return onMigrated(settings, await locateDatabaseOwner(settings), async (db) => {
+    const written = await seedTransactions(db, {
+      rows,
+      onBatch: (done) => output.line(`${done} of ${rows}`),
+    });
+    output.line(`Added ${written} captures and refunds, with their orders.`);
+    output.json({ transactions: written });
+  });
+}
+
+/** @throws AppError `MIGRATIONS_PENDING` */
+async function onMigrated(
+  settings: Settings,
+  url: string,
+  work: (db: Database) => Promise<void>,
+): Promise<number> {
   const { pending } = await migrationStatus(url);
   if (pending.length > 0) {
     throw new AppError(
@@ -17,11 +42,10 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
       `${pending.length} migrations are pending: run \`holdfast migrate\` first.`,
     );
   }
-  const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
+  const log = createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT });
+  const db = openDatabase({ url, poolSize: 1, log });
   try {
-    const seeded = await seedCatalogue(db);
-    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
-    output.json(seeded);
+    await work(db);
   } finally {
     await db.close();
   }

@@ -21,12 +21,12 @@ import { runService } from './service';
 /** `holdfast worker`: runs the orders, without HTTP. */
 export async function runWorker(given: Settings, output: Output): Promise<number> {
   const settings = await withHomeSecrets(given);
-  const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
+  const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker', { format: settings.LOG_FORMAT });
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
     // Stripe's webhook comes to the API, and its secret is set there.
-    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'MAIL_FOLDER']);
+    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'SMTP_URL']);
     const around = { service, settings, log };
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);

@@ -12,10 +12,12 @@ export const SECRET_SETTINGS = [
   'TEMPORAL_API_KEY',
   'PAYLOAD_KEYS',
   'SIGNING_KEYS_SECRET',
+  'SMTP_URL',
   'STRIPE_API_KEY',
   'STRIPE_WEBHOOK_SECRETS',
   'CARRIER_WEBHOOK_SECRETS',
   'HOLDFAST_API_KEY',
+  'S3_SECRET_ACCESS_KEY',
 ] as const;
 
 export function isSecretSetting(name: string): boolean {

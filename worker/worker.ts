@@ -9,6 +9,7 @@ import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
+import { openFileStore } from '../integrations/file-store/open';
 import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
@@ -28,10 +29,13 @@ import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
 import { startEventSequencer } from './event-sequencer';
+import { startNotificationPlanner } from './notification-planner';
 import { startRelay } from './outbox/relay';
+import { startReportFollower } from './report-follower';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
 import { addLedgerMetrics } from './ledger-metrics';
+import { addMailMetrics } from './mail-metrics';
 import { addWebhookMetrics } from './webhook-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
@@ -78,7 +82,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers, sendWebhook } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook, mailer, files } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -91,6 +95,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     gateways,
     carriers,
     sendWebhook,
+    files,
+    mailer,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -123,6 +129,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     reserver,
     amender,
     onWebhookTried: addWebhookMetrics(deps.metrics),
+    onMailTried: addMailMetrics(deps.metrics),
   });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
@@ -132,13 +139,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
     ...context,
-    mailer: openMailer(settings),
-    accountPagesUrl: settings.ACCOUNT_PAGES_URL,
     bookAtOnce: () => booking.book(),
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
+  const reportFollower = startReportFollower({ db, log });
+  const planner = startNotificationPlanner({ db, log, sendsMail: mailer !== null });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
@@ -146,9 +153,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     booking.close();
     await relay.stop();
     await sequencer.stop();
+    await reportFollower.stop();
+    await planner.stop();
+    mailer?.close();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
+    await files?.close();
   }
 
   return {
@@ -177,5 +188,7 @@ function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): 
     gateways: openGateways(settings, deps),
     carriers: openCarriers(settings, deps),
     sendWebhook: openWebhookSender(settings),
+    files: openFileStore(settings),
+    mailer: openMailer(settings),
   };
 }

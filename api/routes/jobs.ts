@@ -126,7 +126,7 @@ export function jobRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function download({ db, reports }: ApiContext, file: JobFile, summary: string): Route {
+function download({ db, reports, files, log }: ApiContext, file: JobFile, summary: string): Route {
   return route(
     {
       methods: ['get'],
@@ -145,7 +145,11 @@ function download({ db, reports }: ApiContext, file: JobFile, summary: string): 
       const name = `${jobId}.${file}`;
       await sendFile(
         res,
-        { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(reports, jobId) },
+        {
+          mediaType: MEDIA_TYPES[file],
+          name,
+          pieces: writer.write({ on: reports, store: files, log }, jobId),
+        },
         signal,
       );
       return null;

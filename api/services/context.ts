@@ -1,3 +1,4 @@
+import type { FileStore } from '../../domain/files/types';
 import type { OrderRecord } from '../../domain/ordering/views';
 import type { OrderEffects } from '../../domain/orders/effects';
 import type { KeyReader } from '../../domain/identity/key-reader';
@@ -28,6 +29,8 @@ export interface ApiContext {
   db: Database;
   /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
   reports: Database;
+  /** Where files of jobs are kept; null: nowhere, they are made from the database. */
+  files: FileStore | null;
   keys: KeyReader;
   accounts: Accounts;
   access: AccessControl;

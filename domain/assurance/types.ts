@@ -102,6 +102,8 @@ export const CHECK_IDS = [
   'held_shipments',
   'order_payments',
   'money_ledger',
+  'report_sums',
+  'payouts',
   'lots_on_hand',
   'lot_movements',
   'serials_in_stock',

@@ -18,10 +18,12 @@ const VALUES: Record<SecretName, { value: string; secret: string }> = {
   TEMPORAL_API_KEY: { value: 'hunter4', secret: 'hunter4' },
   PAYLOAD_KEYS: { value: `first=${KEY}`, secret: KEY },
   SIGNING_KEYS_SECRET: { value: KEY, secret: KEY },
+  SMTP_URL: { value: 'smtp://shop:hunter9@mail', secret: 'hunter9' },
   STRIPE_API_KEY: { value: 'sk_test_hunter5', secret: 'hunter5' },
   STRIPE_WEBHOOK_SECRETS: { value: 'whsec_hunter6', secret: 'hunter6' },
   CARRIER_WEBHOOK_SECRETS: { value: `sandbox=whsec_${KEY}`, secret: KEY },
   HOLDFAST_API_KEY: { value: 'hf_live_hunter7', secret: 'hunter7' },
+  S3_SECRET_ACCESS_KEY: { value: 'hunter9', secret: 'hunter9' },
 };
 /** What each is when it is wrong. */
 const WRONG: Partial<Record<SecretName, string>> = {
@@ -30,6 +32,7 @@ const WRONG: Partial<Record<SecretName, string>> = {
   DATABASE_OWNER_URL: 'mysql://app:hunter2@db/holdfast',
   PAYLOAD_KEYS: 'first=hunter2',
   SIGNING_KEYS_SECRET: 'hunter2',
+  SMTP_URL: 'http://shop:hunter2@mail',
   STRIPE_WEBHOOK_SECRETS: 'hunter2',
   CARRIER_WEBHOOK_SECRETS: 'sandbox=hunter2',
 };
@@ -40,19 +43,22 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** The other URLs of a database go with this one. */
-const around = (name: SecretName) =>
-  name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
+/** What goes with another setting: the other URLs of a database, a key with its id, a server that sends mails with who sends them. */
+const around = (name: SecretName): Record<string, string> => {
+  if (name === 'S3_SECRET_ACCESS_KEY') return { S3_ACCESS_KEY_ID: 'holdfast' };
+  if (name === 'SMTP_URL') return { MAIL_FROM: 'shop@example.com' };
+  return name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
     ? { DATABASE_URL: VALUES.DATABASE_URL.value }
     : {};
+};
 
 test('every setting that is named like a secret is known as one, or known as none', () => {
   const named = Object.keys(settingsSchema.shape).filter(
-    (name) => /KEY|SECRET|TOKEN|PASSWORD|DATABASE.*URL/.test(name) && !name.endsWith('_FILE'),
+    (name) => /KEY|SECRET|TOKEN|PASSWORD|(DATABASE|SMTP).*URL/.test(name) && !name.endsWith('_FILE'),
   );
   const paths = ['TEMPORAL_TLS_CLIENT_KEY_PATH'];
-  // What a token says of who issued it and for whom.
-  const names = ['TOKEN_ISSUER', 'TOKEN_AUDIENCE'];
+  // What a token says of who issued it and for whom, and which key it is.
+  const names = ['TOKEN_ISSUER', 'TOKEN_AUDIENCE', 'S3_ACCESS_KEY_ID'];
   expect(named.sort()).toEqual([...SECRET_SETTINGS, ...paths, ...names].sort());
 });
 

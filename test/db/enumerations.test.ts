@@ -5,13 +5,21 @@ import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
 import { EVENT_SOURCES } from '../../domain/event-log/types';
+import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
+import { REPORT_SOURCES } from '../../domain/reports/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
-import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { LOCALES, MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import {
+  CHANNELS,
+  MAIL_STATUSES,
+  NOTIFICATION_KINDS,
+  NOTIFIED_MAIL_KINDS,
+} from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
@@ -44,7 +52,14 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
-import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
+import { ACCOUNTS, KINDS_WITHOUT_PAYMENT, MONEY_KINDS } from '../../domain/money/types';
+import {
+  DIFFERENCE_CLASSES,
+  DIFFERENCE_STATUSES,
+  MATCHED_KINDS,
+  ROW_KINDS,
+} from '../../domain/reconciliation/types';
+import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
 import { LEDGER_KINDS, SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -81,6 +96,12 @@ type Words = readonly string[];
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'account_mails.kind': { all: MAIL_KINDS },
+  'user_profiles.locale': { all: LOCALES },
+  'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
+  'notifications.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.channel': { all: CHANNELS },
   'api_keys.kind': { all: KEY_KINDS },
   'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
@@ -93,11 +114,13 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
+  'stored_files.status': { all: STORED_FILE_STATUSES, parts: [['stored'], REMOVED_FILE_STATUSES] },
   'webhook_deliveries.status': { all: DELIVERY_STATUSES, parts: [['pending']] },
   'webhooks.disabled': { all: WEBHOOK_DISABLED },
   'event_batches.source': { all: EVENT_SOURCES },
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
+  'report_builds.source': { all: REPORT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
@@ -105,7 +128,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
   'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
-  'money_ledger.kind': { all: MONEY_KINDS },
+  'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
+  'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
+  'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
+  'reconciliation_entries.kind': { all: MATCHED_KINDS },
+  'reconciliation_rows.kind': { all: ROW_KINDS },
+  'payouts.status': {
+    all: PAYOUT_STATUSES,
+    parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
+  },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

@@ -6,6 +6,7 @@ import { CHECK_IDS } from '../../domain/assurance/types';
 import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
+import { keepOrigin } from '../../domain/audit/origin';
 import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
@@ -48,6 +49,21 @@ const erasedOrders = async (userId: string) =>
   (await db().pool.query<{ orders: number }>('select orders from erasures where user_id = $1', [userId]))
     .rows[0]?.orders;
 
+/** A receiver of webhooks has answered to an event of an order. */
+async function answeredBy(webhookId: string, orderId: string, answer: string): Promise<void> {
+  await db().pool.query(
+    `with receiver as (
+       insert into webhooks (id, url, types, disabled, disabled_at, secret, position, created_by)
+       values ($1, 'https://example.com', '{order.*}', 'by_hand', now(), '', 0, 'test')
+     ), delivery as (
+       insert into webhook_deliveries (webhook_id, position, type, subject_id, status, next_try_at)
+       values ($1, 1, 'order.paid', $2, 'delivered', null)
+     )
+     insert into webhook_tries (webhook_id, position, millis, headers, status, answer) values ($1, 1, 7, '{}', 200, $3)`,
+    [webhookId, orderId, answer],
+  );
+}
+
 /** The saga and the carrier have done what they do. */
 async function delivered(orderId: string): Promise<void> {
   const { temporal, names } = test.stack;
@@ -70,6 +86,8 @@ it('of a person who was erased nothing is left in the database or among the mail
     noted: 'Philomena called about it',
     tagged: 'tag-of-philomena',
     carried: 'left with Mr. Wintergreen junior',
+    askedFrom: '2001:db8::5ec:e7',
+    answered: 'thanks, order of Wintergreen received',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -134,6 +152,10 @@ it('of a person who was erased nothing is left in the database or among the mail
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
   await db().transaction((tx) =>
     appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
+  );
+  await answeredBy(newId(), orderId, words.answered);
+  await db().runFor({ requestId: newId(), address: words.askedFrom }, () =>
+    keepOrigin(db(), `user:${person.id}`),
   );
   await sealLedger(db());
   await sealLog(db(), 'audit_log');
@@ -230,6 +252,29 @@ it('what comes late of a token that was still good is erased too, once it has en
   expect(await tablesWith(db(), 'Lateham')).toEqual([]);
   expect(await waiting()).toEqual([]);
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
+});
+
+it('what somebody was told is forgotten, what a server said of them, and mails that lie in the folder', async () => {
+  const person = await addPerson('Ottilie Summerfield');
+  await db().pool.query('update users set email_confirmed_at = clock_timestamp() where id = $1', [person.id]);
+  const placed = await person.as('POST', '/orders', { items: await line(), ...PAID });
+  await delivered(placed.body.id);
+  const lying = async () =>
+    (await Promise.all((await readdir(mailFolder)).map((name) => readFile(join(mailFolder, name), 'utf8')))).filter(
+      (text) => text.includes(person.email),
+    );
+  await waitFor(async () => (await lying()).length > 1, 30_000);
+  await db().pool.query(`update mails set answer = $2 where user_id = $1`, [
+    person.id,
+    `550 5.1.1 <${person.email}> unknown`,
+  ]);
+  expect((await person.as('DELETE', `/users/${person.id}`, { password: PASSWORD })).status).toBe(202);
+  await waitFor(async () => (await lying()).length === 0, 30_000);
+  await eraseLate(person.id);
+  await eraseLate(person.id);
+  expect(await tablesWith(db(), person.email)).toEqual([]);
+  for (const table of ['mails', 'notifications', 'notification_preferences'])
+    expect((await db().pool.query(`select from ${table} where user_id = $1`, [person.id])).rowCount).toBe(0);
 });
 
 it('a run that breaks off is gone on with by the next, from where it came', async () => {
