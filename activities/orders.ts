@@ -118,7 +118,7 @@ export function createOrderActivities({
   );
   return { ...reserving, ...steps };
 
-  /** Runs `work` as part of an HTTP request: what it changes has that in the audit log. From where it came no workflow carries. */
+  /** Runs `work` as part of an HTTP request: what it changes has that in the audit log. From where it came is kept by its id (`keepOrigin`). */
   function askedBy<T>(requestId: string | undefined, work: () => Promise<T>): Promise<T> {
     return requestId === undefined ? work() : db.runFor({ requestId, address: null }, work);
   }

@@ -1,12 +1,15 @@
 import { removeOldChecks } from '../domain/assurance/retention';
 import { clearOldAddresses } from '../domain/audit/retention';
 import { removeOldEvents } from '../domain/event-log/retention';
+import { removeUnwantedFiles } from '../domain/files/stored-files';
+import type { FileStore } from '../domain/files/types';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
 import { removeOldAttempts } from '../domain/identity/throttle/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
+import { removeOldSettlementFiles } from '../domain/settlement/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
 import { removeOldAlerts } from '../domain/stock/alerts/retention';
 import { STOCK_FEEDS } from '../domain/stock/feeds/retention';
@@ -36,6 +39,7 @@ const REMOVERS = {
   auditAddresses: clearOldAddresses,
   webhookDeliveries: removeOldDeliveries,
   events: removeOldEvents,
+  settlementFiles: removeOldSettlementFiles,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */
@@ -60,10 +64,13 @@ export interface RetentionActivities {
 
 export function createRetentionActivities({
   db,
+  files,
   keptDays,
   log,
 }: {
   db: Database;
+  /** Where files of jobs are kept; null: nowhere. */
+  files: FileStore | null;
   keptDays: KeptDays;
   log: Logger;
 }): RetentionActivities {
@@ -83,6 +90,12 @@ export function createRetentionActivities({
             failures.push(error);
           }
         }
+        // One that was removed above, or never became its job's.
+        if (files)
+          await removeUnwantedFiles(db, files, () => beat('files')).catch((error: unknown) => {
+            log.error({ err: error }, 'old files could not be removed');
+            failures.push(error);
+          });
       });
       if (Object.keys(removed).length > 0) log.info({ removed }, 'old rows were removed');
       if (failures.length > 0) throw failures[0];

@@ -7,7 +7,9 @@ import {
   reportSummed,
   sumPart,
 } from '../domain/settlement/run';
+import type { FileStore } from '../domain/files/types';
 import type { Database } from '../platform/database/database';
+import { isAppError } from '../platform/errors';
 import { withFailures } from './failure';
 import { withHeartbeats } from './heartbeat';
 
@@ -35,11 +37,18 @@ export interface SettlementDeps {
   /** Into how many parts days are summed at once, and rows of one statement. */
   parts: number;
   batch: number;
+  /** Where files are written; null: nowhere. */
+  store: FileStore | null;
 }
 
 const PERMANENT = new Set(['JOB_NOT_FOUND']);
 
-export function createSettlementActivities({ db, parts, batch }: SettlementDeps): SettlementActivities {
+export function createSettlementActivities({
+  db,
+  parts,
+  batch,
+  store,
+}: SettlementDeps): SettlementActivities {
   return withFailures<SettlementActivities>(
     {
       beginSettlement: (jobId) => beginSettlement(db, jobId, parts),
@@ -70,11 +79,20 @@ export function createSettlementActivities({ db, parts, batch }: SettlementDeps)
         );
       },
 
-      async finishSettlement(jobId) {
-        await reportSummed(db, jobId);
-        const job = await finishSettlement(db, jobId, parts);
-        return { again: job === null, result: job?.result ?? null };
-      },
+      finishSettlement: (jobId) =>
+        withHeartbeats(async () => {
+          await reportSummed(db, jobId, { fileStore: null });
+          try {
+            const job = await finishSettlement({ db, store, parts }, jobId);
+            return { again: job === null, result: job?.result ?? null };
+          } catch (error) {
+            if (!isAppError(error, 'FILE_STORE_UNAVAILABLE')) throw error;
+            // It is tried again until the store takes the file, or somebody cancels the job.
+            if (!(await reportSummed(db, jobId, { fileStore: error.message }))) throw error;
+            await abandonSettlement(db, jobId, null);
+            return { again: false, result: null };
+          }
+        }),
 
       async abandonSettlement({ jobId, error }) {
         await abandonSettlement(db, jobId, error ?? null);

@@ -7,6 +7,7 @@ import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
+import { openFileStore } from '../integrations/file-store/open';
 import { acceptedTokens } from '../integrations/gateways';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import { payloadKeysOf, type Settings } from '../platform/config';
@@ -23,6 +24,7 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
+import { serveUpgrades } from './http/upgrades';
 import type { Route } from './http/route';
 import { administrationRoutes } from './routes/administration';
 import { adminOrderRoutes } from './routes/admin-orders';
@@ -44,6 +46,7 @@ import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { payoutRoutes } from './routes/payouts';
 import { reconciliationRoutes } from './routes/reconciliation';
+import { reportRoutes } from './routes/reports';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -51,6 +54,7 @@ import { feedRoutes } from './routes/feeds';
 import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
 import { jobRoutes } from './routes/jobs';
+import { liveRoutes } from './routes/live';
 import { ledgerRoutes } from './routes/ledger';
 import { metricsRoutes } from './routes/metrics';
 import { operationRoutes } from './routes/operations';
@@ -70,11 +74,11 @@ import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
 import { createApiMetrics } from './services/metrics';
+import { createLive } from './services/live';
 import { createOrderOutcomes } from './services/order-outcomes';
 import { createReservationService } from './services/reservation-service';
 import { createUploadIntake } from './use-cases/upload-intake';
 import { createChangeFeed } from './streams/change-feed';
-import { createStreamSlots } from './streams/stream-slots';
 import { createEngine } from './temporal/engine';
 
 export interface ApiOptions {
@@ -171,6 +175,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     if (isLeaving) response.setHeader('connection', 'close');
   });
   server.on('request', createApp(context, apiRoutes(context)));
+  serveUpgrades(server);
   if (settings.CARRIER_UPDATES_UNSIGNED === 'allow') {
     log.warn(
       'CARRIER_UPDATES_UNSIGNED is allow: whoever reaches the API may send updates of a carrier without a secret',
@@ -188,6 +193,7 @@ export async function startApi(given: ApiOptions): Promise<Api> {
     await listener.close();
     await probe.close();
     await reports.close();
+    await context.files?.close();
     if (!given.observability) await observability.close();
   }
   let closing: Promise<void> | undefined;
@@ -244,10 +250,12 @@ function mainRoutes(context: ApiContext): Route[] {
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
+    ...reportRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
     ...reconciliationRoutes(context, uploads),
     ...jobRoutes(context),
+    ...liveRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
     ...eventRoutes(context),
@@ -305,32 +313,33 @@ function createContext(
     observer: observability.batches,
   });
   const engine = createEngine({ client, names, settings, eagerStart, log });
+  const access = createAccessControl({ db, keys, accounts });
+  const metrics = createApiMetrics({
+    admission,
+    reservations,
+    orderOutcomes,
+    db,
+    registry: observability.registry,
+    others: workerMetrics ? [workerMetrics] : [],
+  });
   return {
     settings,
     db,
     reports,
+    files: openFileStore(settings),
     keys,
     accounts,
-    access: createAccessControl({ db, keys, accounts }),
+    access,
     stock,
     webhookSecrets: createWebhookSecrets(payloadKeysOf(settings)),
     engine,
     orderChanges,
-    jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
-    numberedEvents: createChangeFeed(listener, 'holdfast_events'),
-    streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
+    ...createLive({ db, reports, settings, access, listener, orderChanges, metrics, log, stopping }),
     orderOutcomes,
     admission,
     searches,
     reservations,
-    metrics: createApiMetrics({
-      admission,
-      reservations,
-      orderOutcomes,
-      db,
-      registry: observability.registry,
-      others: workerMetrics ? [workerMetrics] : [],
-    }),
+    metrics,
     tracer: observability.tracer,
     accessLog: createAccessLog(log),
     health: createProcessHealth({

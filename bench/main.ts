@@ -9,6 +9,8 @@ import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReconciliation } from './reconciliation';
 import { benchReserve } from './reserve';
+import { benchSettlement } from './settlement';
+import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
 
@@ -25,6 +27,8 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   verify: benchVerify,
   feed: benchFeed,
   reconciliation: benchReconciliation,
+  settlement: benchSettlement,
+  sockets: benchSockets,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

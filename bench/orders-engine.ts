@@ -8,6 +8,7 @@ import type { CarrierEvent } from '../domain/fulfilment/types';
 import { withBreaker } from '../integrations/gateway-breaker';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { onlyGateway } from '../integrations/gateways';
+import { openFileStore } from '../integrations/file-store/open';
 import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { createSandboxGateway } from '../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../platform/config';
@@ -90,6 +91,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
       gateways: onlyGateway(guarded),
       carriers: [carrier],
       sendWebhook: openWebhookSender(settings),
+      files: openFileStore(settings),
     },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));

@@ -18,7 +18,7 @@ import { runService } from './service';
 /** `holdfast api`: HTTP alone. Starts although PostgreSQL or Temporal is away, and responds with 503 until they are there. */
 export async function runApi(given: Settings, output: Output): Promise<number> {
   const settings = await withHomeSecrets(given);
-  const log = createLogger(settings.LOG_LEVEL, 'holdfast-api');
+  const log = createLogger(settings.LOG_LEVEL, 'holdfast-api', { format: settings.LOG_FORMAT });
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readSettings, type Settings } from '../platform/config';
+import { withoutAliases } from '../platform/setting-aliases';
 
 /** Settings given on the command line: they win over the environment. */
 export type GivenSettings = Partial<Record<keyof Settings, string>>;
@@ -12,10 +13,14 @@ export function loadEnvFile(): void {
 /** Settings of this process. `defaultLogLevel` is used where no LOG_LEVEL is given. */
 export function readCommandSettings(given: GivenSettings, defaultLogLevel: Settings['LOG_LEVEL']): Settings {
   const logLevel = isGiven('LOG_LEVEL') ? {} : { LOG_LEVEL: defaultLogLevel };
-  return readSettings({ ...process.env, ...logLevel, ...given });
+  return readSettings({ ...withoutAliases(process.env), ...logLevel, ...given });
 }
 
-/** Whether the environment has a setting, rather than leaving it to its default. */
+/**
+ * Whether the environment has a setting, by any of its names, rather than leaving it to its default.
+ *
+ * @throws AppError `CONFIG_INVALID` as `withoutAliases`
+ */
 export function isGiven(name: keyof Settings): boolean {
-  return Boolean(process.env[name]);
+  return Boolean(withoutAliases(process.env)[name]);
 }

@@ -15,6 +15,7 @@ import { addUserCommands } from './user-commands';
 import { addMoneyCommands } from './money-commands';
 import { addWebhookCommands } from './webhook-commands';
 import { addWhyCommands } from './why-commands';
+import { wholeNumber } from './whole-number';
 
 /** It could not be done: wrong usage or settings, or an error while running. 1 is left for what was found. */
 const EXIT_FAILED = 2;
@@ -124,12 +125,27 @@ With --json, standard output has one JSON value and nothing else, also of an err
       finish(await (options.status ? showMigrations(settings, output) : runMigrate(settings, output)));
     });
 
-  program
+  const seed = program
     .command('seed')
     .description('load the demo catalogue where it is missing')
     .action(async () => {
       const settings = readCommandSettings({}, 'warn');
       finish(await (await import('./seed.js')).runSeed(settings, output));
+    });
+  seed
+    .command('transactions')
+    .description(
+      'add orders of the last weeks that were paid and shipped, with merchants and products of their own',
+    )
+    .option(
+      '--rows <count>',
+      'captures and refunds of merchants, at least',
+      wholeNumber(1, 100_000_000),
+      10_000,
+    )
+    .action(async ({ rows }: { rows: number }) => {
+      const { runSeedTransactions } = await import('./seed.js');
+      finish(await runSeedTransactions(readCommandSettings({}, 'warn'), rows, output));
     });
 
   program
@@ -155,6 +171,18 @@ With --json, standard output has one JSON value and nothing else, also of an err
     .action(async () => {
       const settings = readCommandSettings({}, 'warn');
       finish(await (await import('./verify.js')).runSealHead(settings, output));
+    });
+
+  program
+    .command('reports')
+    .description('sums of reports')
+    .command('rebuild')
+    .description(
+      'have all sums of reports made anew from ledgers and histories; until then there are no reports',
+    )
+    .action(async () => {
+      const settings = readCommandSettings({}, 'warn');
+      finish(await (await import('./reports.js')).runReportsRebuild(settings, output));
     });
 
   program

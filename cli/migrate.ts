@@ -8,7 +8,7 @@ import { locateDatabaseOwner, locateDirectDatabase } from './servers';
 
 /** `holdfast migrate`: brings the database, made when it is missing, to this version. */
 export async function runMigrate(settings: Settings, output: Output): Promise<number> {
-  const log = createLogger(settings.LOG_LEVEL);
+  const log = createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT });
   const roles = {
     ownerUrl: await locateDatabaseOwner(settings),
     runtimeUrl: await locateDirectDatabase(settings),

@@ -1,6 +1,7 @@
 import { seedCatalogue, type SeedResult } from '../domain/demo/seed';
+import { seedTransactions } from '../domain/demo/transactions';
 import type { Settings } from '../platform/config';
-import { openDatabase } from '../platform/database/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
@@ -8,7 +9,28 @@ import type { Output } from './output';
 import { locateDirectDatabase } from './servers';
 
 /** `holdfast seed`: loads the demo catalogue where it is missing. */
-export async function runSeed(settings: Settings, output: Output): Promise<number> {
+export function runSeed(settings: Settings, output: Output): Promise<number> {
+  return onMigrated(settings, async (db) => {
+    const seeded = await seedCatalogue(db);
+    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
+    output.json(seeded);
+  });
+}
+
+/** `holdfast seed transactions`: adds past orders with so many captures and refunds. */
+export function runSeedTransactions(settings: Settings, rows: number, output: Output): Promise<number> {
+  return onMigrated(settings, async (db) => {
+    const written = await seedTransactions(db, {
+      rows,
+      onBatch: (done) => output.line(`${done} of ${rows}`),
+    });
+    output.line(`Added ${written} captures and refunds, with their orders.`);
+    output.json({ transactions: written });
+  });
+}
+
+/** @throws AppError `MIGRATIONS_PENDING` */
+async function onMigrated(settings: Settings, work: (db: Database) => Promise<void>): Promise<number> {
   const url = await locateDirectDatabase(settings);
   const { pending } = await migrationStatus(url);
   if (pending.length > 0) {
@@ -17,11 +39,10 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
       `${pending.length} migrations are pending: run \`holdfast migrate\` first.`,
     );
   }
-  const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
+  const log = createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT });
+  const db = openDatabase({ url, poolSize: 1, log });
   try {
-    const seeded = await seedCatalogue(db);
-    output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
-    output.json(seeded);
+    await work(db);
   } finally {
     await db.close();
   }

@@ -47,7 +47,7 @@ export interface UpOptions {
 
 /** `holdfast up`: everything in one process, with embedded servers where no others are set. */
 export async function runUp(settings: Settings, options: UpOptions, output: Output): Promise<number> {
-  const log = createLogger(settings.LOG_LEVEL);
+  const log = createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT });
   const onSignal = () => output.line('\nStopping; once more to stop at once.');
   return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
     output.line(`Holdfast ${VERSION}\n`);

@@ -182,7 +182,7 @@ export async function withDatabase(
   work: (db: Database) => Promise<number>,
   locate = locateDirectDatabase,
 ): Promise<number> {
-  const log = createLogger(settings.LOG_LEVEL);
+  const log = createLogger(settings.LOG_LEVEL, undefined, { format: settings.LOG_FORMAT });
   const db = openDatabase({ url: await locate(settings), poolSize: 4, log });
   try {
     return await work(db);

@@ -21,7 +21,7 @@ import { runService } from './service';
 /** `holdfast worker`: runs the orders, without HTTP. */
 export async function runWorker(given: Settings, output: Output): Promise<number> {
   const settings = await withHomeSecrets(given);
-  const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
+  const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker', { format: settings.LOG_FORMAT });
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {

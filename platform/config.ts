@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { configError } from './errors';
 import { withFiles } from './secret-settings';
+import { withoutAliases } from './setting-aliases';
 import {
   AMOUNT_OF_CURRENCY,
   amountsByCurrency,
   carrierSecrets,
+  fileStoreUrl,
   hostNames,
   key256,
   list,
@@ -15,6 +17,7 @@ import {
   payloadKeys,
   secureUrl,
   stripeSecrets,
+  zones,
 } from './setting-formats';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -55,6 +58,7 @@ export const settingsSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['json', 'text']).default('json'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
   HOLDFAST_API_KEY: text,
@@ -152,9 +156,17 @@ export const settingsSchema = z.object({
   RESERVE_MAX_BATCH: positive.max(5_000).default(256),
   REQUEST_BODY_SECONDS: positive.max(3_600).default(30),
   OUTCOME_TIMEOUT_MS: positive.default(10_000),
+  REPORT_ZONES: zones,
   JOB_WORKERS: positive.max(64).default(8),
   JOB_BATCH_SIZE: positive.max(1_000_000).default(10_000),
   JOB_QUEUE_SIZE: positive.max(100_000).default(100),
+  FILE_STORE: fileStoreUrl,
+  S3_REGION: z.string().min(1).default('us-east-1'),
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  S3_ACCESS_KEY_ID: text,
+  S3_SECRET_ACCESS_KEY: text,
+  S3_SECRET_ACCESS_KEY_FILE: text,
+  SETTLEMENT_FILE_RETENTION_DAYS: keptDays.default(0),
   FEED_BATCH_ROWS: positive.max(200_000).default(20_000),
   FEED_LANES: positive.max(16).default(2),
   FEED_SLOW_BATCH_MS: positive.default(2_000),
@@ -257,8 +269,10 @@ export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): str
  * @throws AppError `CONFIG_INVALID` whose message names every variable that is wrong and why.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const named = withoutAliases(env);
   const given = withFiles(
-    Object.fromEntries(Object.keys(settingsSchema.shape).map((name) => [name, valueOf(env, name)])),
+    // What is empty counts as not given.
+    Object.fromEntries(Object.keys(settingsSchema.shape).map((name) => [name, named[name] || undefined])),
   );
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
@@ -266,15 +280,6 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (problems.length > 0) throw configError(problems);
   return settingsSchema.parse(given);
-}
-
-/** Names that settings had in a version before, which are read where the present one is not given. */
-const FORMER_NAMES: Readonly<Record<string, string>> = { WORKER_ADMIN_PORT: 'WORKER_METRICS_PORT' };
-
-/** What is empty counts as not given. */
-function valueOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  const former = FORMER_NAMES[name];
-  return env[name] || (former && env[former]) || undefined;
 }
 
 function crossChecks(settings: Settings): string[] {
@@ -285,6 +290,8 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  if ((settings.S3_ACCESS_KEY_ID === undefined) !== (settings.S3_SECRET_ACCESS_KEY === undefined))
+    problems.push('S3_SECRET_ACCESS_KEY: needs S3_ACCESS_KEY_ID, and the reverse');
   const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
   if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
     problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');

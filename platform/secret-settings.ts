@@ -16,6 +16,7 @@ export const SECRET_SETTINGS = [
   'STRIPE_WEBHOOK_SECRETS',
   'CARRIER_WEBHOOK_SECRETS',
   'HOLDFAST_API_KEY',
+  'S3_SECRET_ACCESS_KEY',
 ] as const;
 
 export function isSecretSetting(name: string): boolean {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isIanaZone } from './iana-zone';
 import { hostNameOf, isLoopback } from './loopback';
 import { isWebhookSecret } from './webhook-signature';
 
@@ -47,6 +48,13 @@ function isNetwork(text: string): boolean {
   if (family === 0 || rest.length > 0) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
+
+/** Time zones as IANA names them. */
+export const zones = list.superRefine((names, context) => {
+  for (const name of names)
+    if (!isIanaZone(name))
+      context.addIssue(`${name}: must be the IANA name of a time zone, such as Europe/Paris`);
+});
 
 const SECRET_OF_CARRIER = /^([a-z]+)=(.*)$/;
 
@@ -105,6 +113,18 @@ export const secureUrl = z
     (url) => !URL.canParse(url) || new URL(url).protocol === 'https:' || isLoopback(new URL(url).hostname),
     'must be https',
   );
+
+const BUCKET = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()-]+)*\/?$/;
+const FOLDER = /^file:\/\/\/[^?#]+$/;
+
+/** Where files are kept: a folder, or a bucket and perhaps a prefix. */
+export const fileStoreUrl = z
+  .string()
+  .refine(
+    (given) => BUCKET.test(given) || FOLDER.test(given),
+    'must be file:///folder or s3://bucket, perhaps with /prefix',
+  )
+  .optional();
 
 export const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
 

@@ -8,6 +8,7 @@ import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
 import { createReconciliationActivities } from '../activities/reconciliation';
 import { createReservationActivities } from '../activities/reservations';
+import { createReportActivities } from '../activities/reports';
 import { createSettlementActivities } from '../activities/settlement';
 import { createTransferActivities } from '../activities/transfers';
 import { createWebhookActivities } from '../activities/webhooks';
@@ -108,8 +109,10 @@ export function createActivities(context: ActivityContext): {
         db,
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
+        store: context.files,
       }),
       ...createReconciliationActivities({ db }),
+      ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
@@ -133,7 +136,7 @@ export function createActivities(context: ActivityContext): {
         onTried: context.onWebhookTried,
         log,
       }),
-      ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),
+      ...createRetentionActivities({ db, files: context.files, keptDays: keptDaysOf(settings), log }),
     },
   };
 }

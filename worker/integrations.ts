@@ -1,3 +1,4 @@
+import type { FileStore } from '../domain/files/types';
 import type { RunningCarrier } from '../domain/fulfilment/types';
 import type { WebhookSender } from '../domain/webhooks/types';
 import type { Gateways } from '../integrations/gateways';
@@ -9,4 +10,6 @@ export interface Integrations {
   carriers: readonly RunningCarrier[];
   /** Reaches the receivers of webhooks. */
   sendWebhook: WebhookSender;
+  /** Where files of jobs are kept; null: nowhere. */
+  files: FileStore | null;
 }

@@ -23,6 +23,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     reservations: longer(settings.RESERVATION_RETENTION_DAYS, keys),
     events: settings.EVENT_RETENTION_DAYS,
     webhookDeliveries: settings.EVENT_RETENTION_DAYS,
+    settlementFiles: settings.SETTLEMENT_FILE_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

@@ -51,7 +51,16 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
   'verify-consistency': {
     workflowType: 'scheduledConsistency',
     spec: (settings) => every(settings.CONSISTENCY_INTERVAL_SECONDS),
+    // So one run at once after a time in which everything was off.
+    catchupWindow: '2 days',
     summary: 'Asks for an incremental check of stock, ledger, reservations, orders and workflows',
+  },
+  'ended-reports': {
+    workflowType: 'scheduledReports',
+    // Some minutes after each hour: days end then, or at the half or quarter of one.
+    spec: () => ({ intervals: [{ every: 3_600_000, offset: 300_000 }] }),
+    catchupWindow: '1 hour',
+    summary: 'Asks for files of reports of days and months that have ended, where REPORT_ZONES says so',
   },
   'ledger-partitions': {
     workflowType: 'ledgerMaintenance',

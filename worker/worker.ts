@@ -9,6 +9,7 @@ import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
+import { openFileStore } from '../integrations/file-store/open';
 import { openWebhookSender } from '../integrations/webhook-sender/open';
 import { wakeWebhooks } from '../domain/webhooks/dispatch';
 import { ensurePartitions } from '../domain/stock/partitions/partitions';
@@ -29,6 +30,7 @@ import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
 import { startEventSequencer } from './event-sequencer';
 import { startRelay } from './outbox/relay';
+import { startReportFollower } from './report-follower';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
 import { addLedgerMetrics } from './ledger-metrics';
@@ -78,7 +80,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers, sendWebhook } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook, files } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -91,6 +93,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     gateways,
     carriers,
     sendWebhook,
+    files,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -139,6 +142,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
+  const reportFollower = startReportFollower({ db, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
@@ -146,9 +150,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     booking.close();
     await relay.stop();
     await sequencer.stop();
+    await reportFollower.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
+    await files?.close();
   }
 
   return {
@@ -177,5 +183,6 @@ function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): 
     gateways: openGateways(settings, deps),
     carriers: openCarriers(settings, deps),
     sendWebhook: openWebhookSender(settings),
+    files: openFileStore(settings),
   };
 }

@@ -6,6 +6,7 @@ export { feedImport } from './jobs/feed-import';
 export { ledgerMaintenance, ledgerSeal, stockUpkeep } from './jobs/maintenance';
 export { reconcile } from './jobs/reconcile';
 export { reconciliation } from './jobs/reconciliation';
+export { report, scheduledReports } from './jobs/report';
 export { settlement } from './jobs/settlement';
 export { orderSaga } from './orders/saga';
 export { customerReturn } from './stock/returns';

@@ -1,6 +1,13 @@
 import type { Request } from 'express';
 import { validate } from 'uuid';
-import { ANONYMOUS, type Principal, type Role, type Scope } from '../../domain/identity/types';
+import {
+  ANONYMOUS,
+  SCOPES,
+  type Credential,
+  type Principal,
+  type Role,
+  type Scope,
+} from '../../domain/identity/types';
 import { principalOf, type Authenticator } from './authentication';
 import { notFound, notSignedIn, problem } from './problems';
 
@@ -76,6 +83,9 @@ export const READ_EVENTS: Access = {
   scopes: ['orders', 'orders:all', 'reservations', 'inventory:read', 'inventory:write', 'catalogue:write'],
 };
 
+/** Following what changes: each topic has the rule of what it shows. */
+export const FOLLOW: Access = { rule: 'roles', roles: PEOPLE, scopes: SCOPES };
+
 /** Jobs of services are uploads. */
 export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };
 export const OWN_JOB: Access = { ...JOBS, owned: 'job' };
@@ -113,6 +123,8 @@ function needs(access: Access): string {
 export interface AccessControl {
   /** The ways to sign in. */
   authenticators: readonly Authenticator[];
+  /** Who has signed in by this, as of now; null: the sign-in has ended. */
+  resume(credential: Credential): Promise<Principal | null>;
   /** Whether a thing is the caller's. */
   isOwned(owned: Owned, id: string, principal: Principal): Promise<boolean>;
   /** Whether a user whose token says that they are an admin is one still. */
@@ -188,6 +200,21 @@ export async function expectAdminStill(
     throw problem('NOT_ALLOWED', 'You are no longer an admin, or your account is disabled.');
 }
 
+/**
+ * For responses that go on for long: a session may have ended before its access tokens do, and rights may have changed.
+ *
+ * @throws AppError `NOT_SIGNED_IN`
+ */
+export async function expectSignedInStill(
+  { resume }: Pick<AccessControl, 'resume'>,
+  { credential, role, scopes }: Principal,
+): Promise<void> {
+  if (!credential) return;
+  const now = await resume(credential);
+  if (now?.role !== role || now.scopes.join() !== scopes.join())
+    throw notSignedIn('The sign-in has ended, or gives other rights by now.');
+}
+
 /** So long ago somebody may have signed in for what cannot be taken back, or gives others rights. */
 const RECENT_SIGN_IN_SECONDS = 900;
 /** The provider's clock may be ahead of ours. */
@@ -230,5 +257,15 @@ async function expectOwned(
   if (access.rule !== 'roles' || access.owned === undefined) return;
   const id = String(req.params['id'] ?? req.params['jobId']).toLowerCase();
   // What is no id at all is left to the route.
-  if (validate(id) && !(await isOwned(access.owned, id, principal))) throw notFound(NO_SUCH[access.owned]);
+  if (validate(id)) await expectOwn({ isOwned }, access.owned, id, principal);
+}
+
+/** @throws AppError `NOT_FOUND` where a thing is not the caller's, or there is none */
+export async function expectOwn(
+  { isOwned }: Pick<AccessControl, 'isOwned'>,
+  owned: Owned,
+  id: string,
+  principal: Principal,
+): Promise<void> {
+  if (!(await isOwned(owned, id, principal))) throw notFound(NO_SUCH[owned]);
 }

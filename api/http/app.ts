@@ -15,6 +15,7 @@ import type { Logger } from '../../platform/telemetry/log';
 import type { Tracer } from '../../platform/telemetry/tracer';
 import {
   expectAdmitted,
+  expectSignedInStill,
   identify,
   looksAtCredentials,
   OPERATIONS,
@@ -225,8 +226,12 @@ function admissionOf(
       const { principal, failedSignIn } = context;
       if (failedSignIn) throw failedSignIn;
       await expectAdmitted(control, access, principal, req);
-      context.admitAgain = async () =>
-        expectAdmitted(control, access, await identify(control, access, req), req);
+      context.admitAgain = async () => {
+        const again = await identify(control, access, req);
+        await expectAdmitted(control, access, again, req);
+        // Keys, and people of a provider, were looked up just now.
+        if (again.credential?.kind === 'session') await expectSignedInStill(control, again);
+      };
       const key = principal.adoptsAnonymous ? idempotencyKey(req) : null;
       context.keyCaller = key === null ? principal.caller : await control.keyCallerOf(principal, key);
       next();
@@ -383,7 +388,8 @@ function observe(
   res: Response,
   seconds: number,
 ): void {
-  const status = res.writableFinished ? res.statusCode : CLIENT_GONE;
+  // What was upgraded is a request no more.
+  const status = res.writableFinished || res.statusCode === 101 ? res.statusCode : CLIENT_GONE;
   const { method } = req;
   const { route, problem: code, principal } = context;
   metrics.request({ method, route, status }, seconds);

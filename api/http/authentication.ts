@@ -11,6 +11,8 @@ export type SecurityScheme =
 export interface Authenticator {
   /** As OpenAPI has it in `securitySchemes`. */
   scheme: { name: string; description: SecurityScheme };
+  /** Absent: for every route. */
+  onlyFor?: 'upgrades';
   /** Whether the request has credentials of this kind, by its headers alone. */
   isUsedBy(req: Request): boolean;
   /** Whether those that the request has are, by their form, of the kind that everybody may know; absent: there are none of that kind. */

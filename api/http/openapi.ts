@@ -17,8 +17,10 @@ export function describeApi(
   const registry = new OpenAPIRegistry();
   const schemes = authenticators.map(({ scheme }) => scheme);
   for (const { name, description } of schemes) registerScheme(registry, name, description);
-  const credentials = schemes.map(({ name }) => ({ [name]: [] }));
   for (const route of routes) {
+    const credentials = authenticators
+      .filter(({ onlyFor }) => onlyFor === undefined || (onlyFor === 'upgrades') === 101 in route.responses)
+      .map(({ scheme }) => ({ [scheme.name]: [] }));
     for (const method of route.methods) register(registry, route, method, credentials);
   }
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({

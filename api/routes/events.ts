@@ -8,8 +8,9 @@ import { route, type Route } from '../http/route';
 import { describeEvents } from '../schemas/asyncapi';
 import { eventQuery, eventStreamPage } from '../schemas/events';
 import type { ApiContext } from '../services/context';
-import { readFirstPage, streamEvents } from '../streams/event-stream';
+import { eventSource } from '../streams/event-source';
 import { lastPosition } from '../streams/last-event-id';
+import { sendFollowed } from '../streams/server-sent-events';
 
 /** What has happened, from any position on. */
 export function eventRoutes(context: ApiContext): Route[] {
@@ -39,9 +40,9 @@ export function eventRoutes(context: ApiContext): Route[] {
         const visible = visibilityOf(principal);
         if (req.accepts(['application/json', 'text/event-stream']) !== 'text/event-stream')
           return ok(await readEvents(context.reports, { after, limit, types, visible }));
-        const selection = { after: lastPosition(req.get('last-event-id')) ?? after, types, visible };
-        const first = await readFirstPage(context, selection);
-        await streamEvents(context, res, { ...selection, first });
+        const from = lastPosition(req.get('last-event-id')) ?? after;
+        const followed = eventSource(context, { types, visible });
+        await sendFollowed(context, res, followed, { first: await followed.read(from), after: from });
         return null;
       },
     ),

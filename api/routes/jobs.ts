@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { viewerOf } from '../../domain/identity/rules';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
-import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobFile, JobView } from '../../domain/jobs/types';
 import { JOBS, OWN_JOB } from '../http/access';
 import { sendFile } from '../http/file-response';
@@ -14,8 +13,9 @@ import { idParams, newestCursor, pageQuery, uuid } from '../schemas/common';
 import { jobBody } from '../schemas/jobs';
 import { job, jobCancel, jobPage, jobStatus, jobType } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
-import { streamJob } from '../streams/job-stream';
+import { jobSource } from '../streams/job-source';
 import { lastEventId } from '../streams/last-event-id';
+import { sendFollowed } from '../streams/server-sent-events';
 import { DOWNLOADS } from '../use-cases/job-downloads';
 
 const TAG = 'Jobs';
@@ -87,10 +87,12 @@ export function jobRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params, req, res }) => {
-        const found = await existing(params.id);
         const after = lastEventId(req.get('last-event-id'));
-        if (jobHasEnded(found.status) && found.version <= after) res.status(204).end();
-        else await streamJob(context, res, { job: found, after });
+        const followed = jobSource(context, params.id);
+        const first = await followed.read(after);
+        if (!first) throw notFound(NO_JOB);
+        if (first.ended && first.messages.length === 0) res.status(204).end();
+        else await sendFollowed(context, res, followed, { first, after });
         return null;
       },
     ),
@@ -124,7 +126,7 @@ export function jobRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function download({ db, reports }: ApiContext, file: JobFile, summary: string): Route {
+function download({ db, reports, files, log }: ApiContext, file: JobFile, summary: string): Route {
   return route(
     {
       methods: ['get'],
@@ -143,7 +145,11 @@ function download({ db, reports }: ApiContext, file: JobFile, summary: string): 
       const name = `${jobId}.${file}`;
       await sendFile(
         res,
-        { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(reports, jobId) },
+        {
+          mediaType: MEDIA_TYPES[file],
+          name,
+          pieces: writer.write({ on: reports, store: files, log }, jobId),
+        },
         signal,
       );
       return null;

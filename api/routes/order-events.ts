@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventFor } from '../../domain/orders/customer-events';
 import { readOrderEvents } from '../../domain/orders/views';
 import { OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
@@ -9,8 +10,8 @@ import { idParams, pageQuery, smallRowNumber } from '../schemas/common';
 import { eventPage } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { lastEventId } from '../streams/last-event-id';
-import { readFirstEvents, streamOrderEvents } from '../streams/order-event-stream';
-import { eventFor } from '../use-cases/customer-view';
+import { orderSource } from '../streams/order-source';
+import { sendFollowed } from '../streams/server-sent-events';
 import { orderNotFound } from '../use-cases/saga-update';
 
 const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: smallRowNumber })).optional() });
@@ -42,10 +43,11 @@ export function orderEvents(context: ApiContext): Route[] {
         const show = eventFor(principal);
         if (req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
           const after = lastEventId(req.get('last-event-id'));
-          const first = await readFirstEvents(context, id, after);
+          const order = orderSource(context, id, show);
+          const first = await order.read(after);
           if (!first) throw orderNotFound();
-          if (first.ended && first.items.length === 0) res.status(204).end();
-          else await streamOrderEvents(context, res, { orderId: id, after, first, show });
+          if (first.ended && first.messages.length === 0) res.status(204).end();
+          else await sendFollowed(context, res, order, { first, after });
           return null;
         }
         const page = await readOrderEvents(context.db, id, {

@@ -1,8 +1,11 @@
 import { readJobActor } from '../../domain/jobs/jobs';
-import { isAdminStill } from '../../domain/identity/accounts/users';
+import { USER_ROLES } from '../../domain/identity/accounts/types';
+import { activeUsers, isAdminStill } from '../../domain/identity/accounts/users';
 import type { KeyReader } from '../../domain/identity/key-reader';
 import { orderViewerOf, sees, viewerOf } from '../../domain/identity/rules';
-import { ANONYMOUS, type Principal } from '../../domain/identity/types';
+import { liveSessions } from '../../domain/identity/sessions/sessions';
+import { redeemTicket } from '../../domain/identity/tickets/tickets';
+import { ANONYMOUS, type Credential, type Principal } from '../../domain/identity/types';
 import { readOrderOwners } from '../../domain/orders/owners';
 import { readReturnOrder } from '../../domain/warehousing/returns/views';
 import { readReservationOwners } from '../../domain/stock/reservations/owners';
@@ -10,8 +13,9 @@ import type { Database } from '../../platform/database/database';
 import { findKey } from '../../platform/database/idempotency';
 import { createSharedReads } from '../../platform/shared-reads';
 import type { AccessControl, Owned } from '../http/access';
+import { ticketOf } from '../http/upgrades';
 import type { Authenticator } from '../http/authentication';
-import { accessTokens, type Accounts } from './accounts';
+import { accessTokens, userPrincipal, type Accounts } from './accounts';
 
 const READS = { lanes: 2, maxBatch: 64 };
 
@@ -58,8 +62,31 @@ export function createAccessControl({
     }
   }
 
+  const session = createSharedReads({
+    ...READS,
+    read: async (ids) => new Map((await liveSessions(db, ids)).map((row) => [row.sessionId, row])),
+  });
+  const activeUser = createSharedReads({
+    ...READS,
+    read: async (ids) => new Map((await activeUsers(db, ids)).map((row) => [row.id, row])),
+  });
+
+  async function resume(credential: Credential): Promise<Principal | null> {
+    if (credential.kind === 'key') return keys.principalById(credential.id);
+    if (credential.until <= Date.now()) return null;
+    if (credential.kind === 'linked') {
+      const { id, role } = credential;
+      return (await activeUser(id)) && userPrincipal(id, { role, signedInAt: null, credential });
+    }
+    const found = await session(credential.id);
+    const role = found && USER_ROLES.find((one) => one === found.role);
+    if (!role) return null;
+    return userPrincipal(found.userId, { role, signedInAt: found.signedInAt, credential });
+  }
+
   return {
-    authenticators: [apiKeys(keys), accessTokens(db, accounts)],
+    authenticators: [apiKeys(keys), accessTokens(db, accounts), tickets(db, resume)],
+    resume,
     isOwned: isSeen,
     isAdminStill: (userId) => isAdminStill(db, userId),
     async keyCallerOf({ caller }, key) {
@@ -87,5 +114,27 @@ function apiKeys(keys: KeyReader): Authenticator {
     // What is no key at all is nobody's secret either.
     arePublic: (req) => !/^hf_live_\w/.test(req.get(HEADER) ?? ''),
     authenticate: (req) => keys.principalOf(req.get(HEADER) ?? ''),
+  };
+}
+
+/** Of a page that opens a WebSocket, with which it can send no headers: its ticket is one of the subprotocols that it offers. */
+function tickets(db: Database, resume: (credential: Credential) => Promise<Principal | null>): Authenticator {
+  return {
+    scheme: {
+      name: 'ticket',
+      description: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'Sec-WebSocket-Protocol',
+        description:
+          'Of a WebSocket of a page: `holdfast.v1, ticket.<ticket>`, of `POST /ws/tickets`; good once',
+      },
+    },
+    onlyFor: 'upgrades',
+    isUsedBy: (req) => ticketOf(req) !== undefined,
+    async authenticate(req) {
+      const credential = await redeemTicket(db, ticketOf(req) ?? '');
+      return credential && resume(credential);
+    },
   };
 }

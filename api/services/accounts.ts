@@ -5,7 +5,7 @@ import { createAccessTokenReader, type TokenNames } from '../../domain/identity/
 import { createSigningKeys, type SigningKeys } from '../../domain/identity/signing/signing-keys';
 import { linkedUser } from '../../domain/identity/linked/linked-users';
 import type { UserRole } from '../../domain/identity/accounts/types';
-import type { Principal } from '../../domain/identity/types';
+import type { Credential, Principal } from '../../domain/identity/types';
 import { openIdProvider, type OpenIdProvider } from '../../integrations/openid/provider';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
@@ -79,16 +79,29 @@ export function accessTokens(
     async authenticate(req: Request) {
       const [, token = ''] = BEARER.exec(req.headers.authorization ?? '') ?? [];
       if (provider?.claims(token)) {
-        const { subject, role, signedInAt } = await provider.read(token);
+        const { subject, role, signedInAt, until } = await provider.read(token);
         const linked = await linkedUser(db, { issuer: provider.issuer, subject });
-        return linked === null ? null : asPrincipal(linked, role, signedInAt);
+        if (linked === null) return null;
+        return userPrincipal(linked, {
+          role,
+          signedInAt,
+          credential: { kind: 'linked', id: linked, role, until },
+        });
       }
-      const { userId, role, signedInAt } = await ours.read(token);
-      return asPrincipal(userId, role, signedInAt);
+      const { userId, role, signedInAt, sessionId, until } = await ours.read(token);
+      return userPrincipal(userId, {
+        role,
+        signedInAt,
+        credential: { kind: 'session', id: sessionId, until },
+      });
     },
   };
 }
 
-function asPrincipal(id: string, role: UserRole, signedInAt: Date | null): Principal {
-  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [], signedInAt };
+/** A person who has signed in. */
+export function userPrincipal(
+  id: string,
+  given: { role: UserRole; signedInAt: Date | null; credential: Credential },
+): Principal {
+  return { kind: 'user', id, caller: `user:${id}`, scopes: [], ...given };
 }

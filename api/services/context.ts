@@ -1,3 +1,4 @@
+import type { FileStore } from '../../domain/files/types';
 import type { OrderRecord } from '../../domain/ordering/views';
 import type { OrderEffects } from '../../domain/orders/effects';
 import type { KeyReader } from '../../domain/identity/key-reader';
@@ -11,7 +12,10 @@ import type { Tracer } from '../../platform/telemetry/tracer';
 import type { AccessControl } from '../http/access';
 import type { AccessLog } from '../http/access-log';
 import type { ChangeFeed } from '../streams/change-feed';
+import type { OrderEventReader } from '../streams/order-source';
 import type { StreamSlots } from '../streams/stream-slots';
+import type { Topics } from '../streams/topics';
+import type { Sockets } from '../sockets/sockets';
 import type { Engine } from '../temporal/engine';
 import type { Accounts } from './accounts';
 import type { Admission } from './admission';
@@ -25,6 +29,8 @@ export interface ApiContext {
   db: Database;
   /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
   reports: Database;
+  /** Where files of jobs are kept; null: nowhere, they are made from the database. */
+  files: FileStore | null;
   keys: KeyReader;
   accounts: Accounts;
   access: AccessControl;
@@ -35,6 +41,10 @@ export interface ApiContext {
   jobChanges: ChangeFeed;
   /** Of the stream of events. */
   numberedEvents: ChangeFeed;
+  orderEvents: OrderEventReader;
+  topics: Topics;
+  sockets: Sockets;
+  /** Of streams and WebSockets. */
   streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;

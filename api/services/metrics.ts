@@ -4,6 +4,7 @@ import type { Database } from '../../platform/database/database';
 import { addProcessMetrics, zeroed } from '../../platform/telemetry/metrics';
 import { REFUSED_CONNECTIONS, type RefusedConnection } from '../http/connections';
 import { PROBLEM_CODES, type ProblemCode } from '../http/problems';
+import { SOCKET_ENDS, type SocketMetrics } from '../sockets/types';
 import type { Admission } from './admission';
 import { addCountedMetrics } from './counted-metrics';
 
@@ -34,6 +35,7 @@ export interface ApiMetrics {
   /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
+  webSockets: SocketMetrics;
   /** Counts a connection that was refused before there was a request. */
   refusedConnection(reason: RefusedConnection): void;
   /** Counts an event of a gateway by what became of it: one of a few words. */
@@ -45,6 +47,9 @@ export const UNTRUSTED_FORWARDS = 'holdfast_http_untrusted_forwards_total';
 
 /** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
+
+/** Normally some tenths of a second; a notice that was lost makes it some seconds. */
+const LAG_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Labels are few by design: route templates, never paths, ids or SKUs. */
 export function createApiMetrics(parts: {
@@ -143,6 +148,23 @@ export function createApiMetrics(parts: {
     () => parts.orderOutcomes.waiting,
   );
 
+  const openSockets = new Gauge({ name: 'holdfast_websockets', help: 'Open WebSockets.', registers });
+  const socketEnds = zeroed(
+    new Counter({
+      name: 'holdfast_websockets_ended_total',
+      help: 'WebSockets that have ended, by how.',
+      labelNames: ['how'],
+      registers,
+    }),
+    SOCKET_ENDS,
+  );
+  const liveLags = new Histogram({
+    name: 'holdfast_live_lag_seconds',
+    help: 'From when something came about until it was sent by WebSocket.',
+    buckets: LAG_BUCKETS,
+    registers,
+  });
+
   addCountedMetrics(registry, parts.db);
 
   return {
@@ -157,6 +179,14 @@ export function createApiMetrics(parts: {
     outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
     refusedConnection: (reason) => refusedConnections.inc({ reason }),
     gatewayEvent: (labels) => gatewayEvents.inc(labels),
+    webSockets: {
+      began: () => openSockets.inc(),
+      ended(how) {
+        openSockets.dec();
+        socketEnds.inc({ how });
+      },
+      lag: (seconds) => liveLags.observe(seconds),
+    },
     streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of order events.', registers }),
   };
 }

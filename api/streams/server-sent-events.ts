@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
+import type { Principal } from '../../domain/identity/types';
 import { isAppError } from '../../platform/errors';
 import type { Settings } from '../../platform/config';
 import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
+import { follow, type Followed, type FollowedMessage, type FollowedPage } from './follow';
 import type { StreamSlots } from './stream-slots';
 
 /** What EventSource waits before it connects again. */
@@ -25,7 +27,15 @@ export interface StreamContext {
   metrics: { streams: { inc(): void; dec(): void } };
 }
 
-export interface EventStream {
+/** How many streams, WebSockets included, this caller may have. Customers are many, and anybody is one who registers; a service's may be those of all its customers. */
+export function streamsOf(
+  { STREAMS_PER_CALLER, STREAMS_PER_CUSTOMER }: StreamContext['settings'],
+  { role }: Pick<Principal, 'role'>,
+): number {
+  return role === 'customer' ? STREAMS_PER_CUSTOMER : STREAMS_PER_CALLER;
+}
+
+interface EventStream {
   /** Signalled when there may be something to send, and when it is time to end. */
   change: AutoResetEvent;
   /** Aborted when the client is gone or the API stops. */
@@ -45,7 +55,7 @@ export interface EventStream {
  * @param watch calls its argument when there may be something new, until the function that it returned is called
  * @throws AppError `TOO_MANY_STREAMS`, `OVERLOADED`
  */
-export async function sendEventStream(
+async function sendEventStream(
   context: StreamContext,
   res: Response,
   watch: (onChange: () => void) => () => void,
@@ -56,9 +66,7 @@ export async function sendEventStream(
     return;
   }
   const { signal: gone, log, admitAgain, principal } = contextOf(res);
-  const { STREAMS_PER_CALLER, STREAMS_PER_CUSTOMER } = context.settings;
-  // Customers are many, and anybody is one who registers; a service's streams may be those of all its customers.
-  const limit = principal.role === 'customer' ? STREAMS_PER_CUSTOMER : STREAMS_PER_CALLER;
+  const limit = streamsOf(context.settings, principal);
   const freeSlot = context.streamSlots.take(limitedCaller(res.req, res), limit);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
@@ -88,4 +96,41 @@ export async function sendEventStream(
     context.metrics.streams.dec();
     res.end();
   }
+}
+
+/**
+ * Responds with what is followed, as server-sent events: the id of each message is its position. Where nothing comes a comment keeps proxies
+ * from closing the stream, and a position that moves on past what is not for the reader is told by an id alone.
+ *
+ * @param from.first read before the stream is opened, so that what is wrong is still a problem document
+ * @param from.after the position that the client knows
+ * @throws AppError `TOO_MANY_STREAMS`, `OVERLOADED`
+ */
+export function sendFollowed(
+  context: StreamContext,
+  res: Response,
+  followed: Followed,
+  { first, after }: { first: FollowedPage; after: number | undefined },
+): Promise<void> {
+  return sendEventStream(
+    context,
+    res,
+    (onChange) => followed.watch(onChange),
+    async ({ change, stop, write }) => {
+      let told = after;
+      await follow(followed, first, {
+        change,
+        stop,
+        async deliver(page) {
+          if (page.messages.length > 0) await write(page.messages.map(asServerSent).join(''));
+          else await write(page.after === told ? ': still here\n\n' : `id: ${page.after}\n\n`);
+          told = page.after;
+        },
+      });
+    },
+  );
+}
+
+function asServerSent({ position, event, data }: FollowedMessage): string {
+  return `id: ${position}\nevent: ${event}\ndata: ${data}\n\n`;
 }

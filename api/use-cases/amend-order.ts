@@ -39,7 +39,7 @@ export async function amendOrder(context: ApiContext, request: AmendOrder): Prom
   const before = await readView(context, orderId);
   const known = await readAmendment(context.db, wanted.requestId);
   if (!known) refuseInvalid(before, wanted.items);
-  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent, actor: wanted.actor }, () =>
     context.engine.amend(orderId, wanted),
   );
   if (asked.kind === 'refused' && asked.code === AMENDMENTS_EXCEEDED)

@@ -28,7 +28,7 @@ export async function cancelOrder(
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isCancelled(before) && !isUnderWay(before)) return ok(before);
-  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent, actor }, () =>
     context.engine.cancel(orderId, { reason, actor, httpRequestId }),
   );
   if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();

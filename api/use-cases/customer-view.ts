@@ -1,6 +1,3 @@
-import type { Principal } from '../../domain/identity/types';
-import { eventForCustomer } from '../../domain/orders/customer-events';
-import type { OrderEvent } from '../../domain/orders/types';
 import type { SourcingDecision } from '../../domain/stock/sourcing/types';
 import { contextOf } from '../http/request-context';
 import type { Route } from '../http/route';
@@ -49,11 +46,6 @@ function withoutReason(cut: unknown): unknown {
 
 function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-/** An event as this caller sees it. */
-export function eventFor({ role, caller }: Principal): (event: OrderEvent) => OrderEvent {
-  return (event) => (role === 'customer' ? eventForCustomer(event, caller) : event);
 }
 
 /** Why these warehouses, as a customer sees it: what was taken, and not what else there was. */

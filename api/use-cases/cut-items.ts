@@ -26,7 +26,7 @@ export async function cutItems(context: ApiContext, request: CutItems): Promise<
   const before = await readView(context, orderId);
   const known = await readCut(context.db, wanted.requestId);
   if (!known) refuseUnknown(before.items, wanted.items);
-  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent, actor: wanted.actor }, () =>
     context.engine.cutItems(orderId, wanted),
   );
   if (asked.kind === 'refused' && asked.code === AMENDMENTS_EXCEEDED)

@@ -1,19 +1,20 @@
-import type { JobFile, JobType } from '../../domain/jobs/types';
 import { repairScript } from '../../domain/assurance/repair/repair-script';
+import type { JobFile, JobType } from '../../domain/jobs/types';
 import { productRejectsCsv } from '../../domain/product-import/rejects';
 import { differencesCsv } from '../../domain/reconciliation/differences-csv';
-import { settlementCsv } from '../../domain/settlement/run';
+import { reportFile } from '../../domain/reports/files';
+import { settlementFile, type FileSource } from '../../domain/settlement/file';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import type { Queryable } from '../../platform/database/database';
 
-/** The file of a job, read from PostgreSQL piece by piece as the client takes it. */
-export type FileWriter = (on: Queryable, jobId: string) => AsyncIterable<string>;
+/** The file of a job, read piece by piece as the client takes it. */
+export type FileWriter = (source: FileSource, jobId: string) => AsyncIterable<Buffer | string>;
 
 /** What each type of job has to download. */
 export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWriter }>> = {
-  feed: { file: 'csv', write: feedRejectsCsv },
-  products: { file: 'csv', write: productRejectsCsv },
-  consistency: { file: 'sql', write: repairScript },
-  reconciliation: { file: 'csv', write: differencesCsv },
-  settlement: { file: 'csv', write: settlementCsv },
+  feed: { file: 'csv', write: ({ on }, jobId) => feedRejectsCsv(on, jobId) },
+  products: { file: 'csv', write: ({ on }, jobId) => productRejectsCsv(on, jobId) },
+  consistency: { file: 'sql', write: ({ on }, jobId) => repairScript(on, jobId) },
+  reconciliation: { file: 'csv', write: ({ on }, jobId) => differencesCsv(on, jobId) },
+  settlement: { file: 'csv', write: settlementFile },
+  report: { file: 'csv', write: ({ on }, jobId) => reportFile(on, jobId) },
 };

@@ -42,7 +42,7 @@ export async function payOrder(
   context: ApiContext,
   { orderId, method, updateId, actor, httpRequestId, traceparent }: PayOrder,
 ): Promise<ApiResponse> {
-  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent, actor }, () =>
     context.engine.pay(orderId, { ...method, updateId, actor, httpRequestId }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);

@@ -1,4 +1,6 @@
 import { checkAvailability } from '../../domain/stock/availability/availability';
+import { keepOrigin } from '../../domain/audit/origin';
+import { isOfAnother, ownerOf } from '../../domain/orders/rules';
 import { REVIEW_DECISIONS, type OrderInput, type ReviewTerms } from '../../domain/orders/types';
 import { whyNoMoreUnpaid } from '../../domain/ordering/unpaid-limits';
 import { readOrder, type OrderRecord } from '../../domain/ordering/views';
@@ -107,6 +109,9 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
   if (context.admission.full) return respondWhenFull(context, placement);
   const { key, found, order } = await accept(context, placement);
   if (found?.response) return replay(context, order.orderId, found.response);
+  const owner = ownerOf(order);
+  // The saga writes the entry of an order for somebody else.
+  if (isOfAnother(owner, { owner, customerId: order.customerId })) await keepOrigin(context.db, owner);
   const attempt: Attempt = {
     placement,
     order,

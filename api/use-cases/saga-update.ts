@@ -1,6 +1,8 @@
+import { keepOrigin } from '../../domain/audit/origin';
 import { lookSoon } from '../../domain/ordering/reconcile';
 import { STEP_FAILED } from '../../domain/ordering/types';
-import { hasEnded } from '../../domain/orders/rules';
+import { readOrderOwners } from '../../domain/orders/owners';
+import { hasEnded, isOfAnother } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import { readOrderInput } from '../../domain/orders/views';
 import { notFound, problem } from '../http/problems';
@@ -16,15 +18,18 @@ const MAX_TRIES = 3;
 
 /**
  * Asks an order's saga. One that is gone while its order is open (terminated by hand, or lost with its server) is started
- * again with the input that is stored with the order, and asked again.
+ * again with the input that is stored with the order, and asked again. From where the request comes is kept before, where the saga writes
+ * that to the audit log.
  *
  * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent.
  */
 export async function updateSaga<Result>(
   context: ApiContext,
-  order: { id: string; traceparent: string },
+  order: { id: string; traceparent: string; actor: string },
   ask: () => Promise<Updated<Result>>,
 ): Promise<SagaUpdateResult<Result>> {
+  const whose = (await readOrderOwners(context.db, [order.id])).get(order.id);
+  if (whose && isOfAnother(order.actor, whose)) await keepOrigin(context.db, order.actor);
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const updated = await lookingSoon(context, order.id, ask);
     if (updated.kind !== 'gone') return updated;

@@ -103,6 +103,7 @@ export const CHECK_IDS = [
   'order_payments',
   'money_ledger',
   'payouts',
+  'report_sums',
   'lots_on_hand',
   'lot_movements',
   'serials_in_stock',

@@ -76,3 +76,15 @@ export function insertEntries(
 function textOf(values: AuditValues | null): string | null {
   return values === null ? null : JSON.stringify(values);
 }
+
+export function insertOrigin(
+  tx: Transaction,
+  { requestId, person, address }: { requestId: string; person: string; address: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'audit.insert_origin',
+    `insert into audit_origins (request_id, person, address) values ($1, $2, $3) on conflict (request_id) do nothing`,
+    [requestId, person, address],
+  );
+}

@@ -28,3 +28,21 @@ export async function clearAddresses(
   );
   return asRemovedPart(cleared, limit);
 }
+
+/** What was kept for entries that a workflow writes. */
+export async function deleteOrigins(tx: Transaction, { days, after, limit }: AgedPart): Promise<RemovedPart> {
+  const removed = await one<RemovedRow>(
+    tx,
+    'audit_origins.delete_old',
+    `with part as materialized (
+       select ctid as place, at from audit_origins
+       where at < now() - make_interval(days => $1) and (at, ctid) > ($2::timestamptz, $3::tid)
+       order by at, ctid limit $4
+     ), gone as (
+       delete from audit_origins where ctid = any (array(select place from part)) returning 1
+     )
+     ${REMOVED_OF_PART}`,
+    [days, after.at, after.row, limit],
+  );
+  return asRemovedPart(removed, limit);
+}

@@ -17,6 +17,7 @@ import { eraseCustomerOf, eraseLaterEventsOf } from '../orders/erase';
 import { erasePaymentsOf } from '../payments/erase';
 import { eraseNotesOf } from '../stock/alerts/erase';
 import { eraseReturnsOf } from '../warehousing/returns/erase';
+import { eraseAnswersOf } from '../webhooks/erase';
 import {
   countErased,
   findErasedOrder,
@@ -97,7 +98,7 @@ async function expectNoneOpen(tx: Transaction, userId: string): Promise<void> {
 }
 
 /**
- * Erases what is left of somebody whose erasure was begun: their orders, mails and stored responses. It goes on where another run, which
+ * Erases what is left of somebody whose erasure was begun: their orders, mails, stored responses and what webhooks' receivers have answered. It goes on where another run, which
  * may have died, has ended, and comes again until nothing can come any more of what was under way.
  *
  * @param lateSeconds for tests: less than `LATE_SECONDS`
@@ -112,6 +113,7 @@ export async function continueErasure(
   await forgetKeysOf(db, `user:${userId}`);
   const ids = (await selectIdsOf(db, userId)).map(({ id }) => id);
   await eraseResponses(db, ids);
+  await eraseAnswersOf(db, ids);
   await withdrawMails(db, mailer, userId);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);
@@ -177,4 +179,5 @@ export async function eraseAgain(db: Database, orderId: string): Promise<void> {
   if (!isDone) return;
   const ids = (await selectIdsOfOrder(db, orderId)).map(({ id }) => id);
   await eraseResponses(db, ids);
+  await eraseAnswersOf(db, [orderId]);
 }

@@ -7,6 +7,7 @@ const TABLES = {
   orders: 'order_events',
   audit: 'audit_log',
   entries: 'event_entries',
+  money: 'money_ledger',
 } as const satisfies Record<EventSource, string>;
 
 export function insertEntries(

@@ -1,8 +1,8 @@
 /**
  * Where events are: `ledger` (movements of stock), `orders` (histories of orders), `audit` (what people and keys changed), and `entries`,
- * what no other row says. See docs/decisions/0067-events-are-numbered-after-they-commit.md.
+ * what no other row says; and `money` (the money ledger), which reports count and readers of the stream do not see. See docs/decisions/0067-events-are-numbered-after-they-commit.md.
  */
-export const EVENT_SOURCES = ['ledger', 'orders', 'audit', 'entries'] as const;
+export const EVENT_SOURCES = ['ledger', 'orders', 'audit', 'entries', 'money'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
 
 /** Ids that were passed and not seen. */

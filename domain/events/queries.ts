@@ -68,7 +68,7 @@ export function selectEvents(
      )
      select * from (
        select w.shift + t.id as position, w.source, t.kind as type, ${utcMicros('t.at')} as at,
-         json_build_object('type', 'sku', 'id', p.sku) as subject, t.actor, null::text as "onBehalfOf", null::text as trace,
+         json_build_object('type', 'sku', 'id', p.sku) as subject, t.actor, null::text as "onBehalfOf", t.trace,
          jsonb_build_object('warehouse', c.code, 'onHandDelta', t.on_hand_delta, 'reservedDelta', t.reserved_delta,
            'effectId', t.effect_id, 'reservationId', t.reservation_id, 'orderId', t.order_id, 'reason', t.reason,
            'reference', t.reference) as data
@@ -77,7 +77,7 @@ export function selectEvents(
        where w.source = 'ledger' and t.kind = any ($5::text[]) and ($9::bool or $13::bool)
        union all
        select w.shift + t.id, w.source, t.type, ${utcMicros('t.at')},
-         json_build_object('type', 'order', 'id', t.order_id), t.actor, t.on_behalf_of, null,
+         json_build_object('type', 'order', 'id', t.order_id), t.actor, t.on_behalf_of, t.trace,
          t.data - '{actor,shipTo}'::text[] || jsonb_build_object('seq', t.seq)
        from wanted w join order_events t on t.id between w.from_id and w.to_id
        where w.source = 'orders' and t.type = any ($6::text[])
@@ -85,7 +85,7 @@ export function selectEvents(
            or $12::bool and exists (select from orders o where o.id = t.order_id and o.owner = any ($10::text[])))
        union all
        select w.shift + t.id, w.source, t.action, ${utcMicros('t.at')},
-         json_build_object('type', t.subject_type, 'id', t.subject_id), t.actor, t.on_behalf_of, null,
+         json_build_object('type', t.subject_type, 'id', t.subject_id), t.actor, t.on_behalf_of, t.trace,
          jsonb_build_object('before', t.before, 'after', t.after)
        from wanted w join audit_log t on t.id between w.from_id and w.to_id
        where w.source = 'audit' and t.action = any ($7::text[])

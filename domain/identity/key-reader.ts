@@ -9,6 +9,8 @@ import type { Principal } from './types';
 export interface KeyReader {
   /** Whose key this is, as of now; null: it is none, or no longer good. */
   principalOf(key: string): Promise<Principal | null>;
+  /** The same of a key that was shown before, by its id. */
+  principalById(id: string): Promise<Principal | null>;
   /** Writes what is known of their use and stops. */
   close(): Promise<void>;
 }
@@ -64,6 +66,10 @@ export function createKeyReader({
       used.set(key.id, Date.now());
       return asPrincipal(key);
     },
+    async principalById(id) {
+      const key = await find(id);
+      return key ? asPrincipal(key) : null;
+    },
     async close() {
       clearInterval(timer);
       writing = writing.then(writeUsed);
@@ -72,7 +78,7 @@ export function createKeyReader({
   };
 }
 
-function asPrincipal({ kind, scopes, serviceId, role, adoptsAnonymous }: KeyInUse): Principal {
+function asPrincipal({ id, kind, scopes, serviceId, role, adoptsAnonymous }: KeyInUse): Principal {
   return {
     kind: 'service',
     id: serviceId,
@@ -81,5 +87,6 @@ function asPrincipal({ kind, scopes, serviceId, role, adoptsAnonymous }: KeyInUs
     role: kind === 'publishable' ? null : role,
     scopes,
     ...(adoptsAnonymous && kind === 'live' ? { adoptsAnonymous } : {}),
+    credential: { kind: 'key', id },
   };
 }

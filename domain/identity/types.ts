@@ -34,6 +34,14 @@ export type Scope = (typeof SCOPES)[number];
 export const KEY_KINDS = ['live', 'publishable'] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
 
+/** What a sign-in rests on: it is over when that is. `until`: milliseconds since 1970. */
+export type Credential =
+  | { kind: 'key'; id: string }
+  /** An access token of a session. */
+  | { kind: 'session'; id: string; until: number }
+  /** A token of an OpenID provider: of the user that somebody is here, with the role that it gives. */
+  | { kind: 'linked'; id: string; role: Exclude<Role, 'service'>; until: number };
+
 /** Who asks. */
 export interface Principal {
   kind: 'user' | 'service' | 'anonymous';
@@ -48,6 +56,8 @@ export interface Principal {
   adoptsAnonymous?: boolean;
   /** Of a person: when they signed in, which refreshing a token does not change; null: their token does not say. */
   signedInAt?: Date | null;
+  /** Absent: nobody has signed in. */
+  credential?: Credential;
 }
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -14,6 +14,7 @@ export const JOBS = {
     summary: 'Compares the money ledger with what a gateway or a bank says',
   },
   settlement: { workflow: 'settlement', summary: 'Makes a settlement file' },
+  report: { workflow: 'report', summary: 'Makes the file of a report' },
 } as const satisfies Record<string, { workflow: string; summary: string }>;
 
 export type JobType = keyof typeof JOBS;

@@ -8,7 +8,7 @@ export interface CapturedMoney {
   amountMinor: number;
   /** It is for nothing that was sold, and goes back. */
   isUnwanted?: boolean;
-  /** Null or absent: now. */
+  /** Null or absent, or later than now: now. */
   effectiveAt?: Date | null;
 }
 
@@ -20,7 +20,7 @@ export function insertCapture(tx: Transaction, captured: CapturedMoney): Promise
     'money.post_capture',
     `with source as (
        select $1::uuid as source_id, p.id as payment_id, p.order_id, p.reservation_id, p.currency, c.shipment_id, 0 as turn,
-         coalesce($5::timestamptz, clock_timestamp()) as effective_at
+         least($5::timestamptz, clock_timestamp()) as effective_at
        from payments p left join captures c on c.id = $1 where p.id = $2
      ), unit as (
        -- Of one parcel, or of all that is not captured apart: what is still reserved, and what has left.
@@ -57,7 +57,7 @@ export function insertCapture(tx: Transaction, captured: CapturedMoney): Promise
  * Posts a refund that was paid out, and what its merchants get back of their fees. Of what belongs to no merchant a refund of the whole
  * charge takes first; else by the units that it is for, or by what is left of each merchant. The caller has the payment's lock.
  *
- * @param effectiveAt null or absent: now
+ * @param effectiveAt null or absent, or later than now: now
  */
 export function insertRefund(
   tx: Transaction,
@@ -69,7 +69,7 @@ export function insertRefund(
     'money.post_refund',
     `with source as (
        select r.id as source_id, r.payment_id, p.order_id, p.currency, r.amount_minor as amount, r.for_products,
-         coalesce(r.origin = 'payment', false) as is_of_charge, coalesce($2::timestamptz, clock_timestamp()) as effective_at,
+         coalesce(r.origin = 'payment', false) as is_of_charge, least($2::timestamptz, clock_timestamp()) as effective_at,
          (select coalesce(max(l.turn) + 1, 0) from money_ledger l where l.source_id = r.id and l.kind = 'refund') as turn
        from refunds r join payments p on p.id = r.payment_id where r.id = $1
      ), ${postedSql()}, unowned as (

@@ -1,3 +1,4 @@
+import type { Principal } from '../identity/types';
 import type { OrderEvent } from './types';
 
 const SHIPMENT = ['shipmentId', 'warehouse', 'carrier', 'trackingNumber', 'occurredAt'] as const;
@@ -108,4 +109,12 @@ export function eventForCustomer(event: OrderEvent, caller: string): OrderEvent 
     at,
     data: Object.fromEntries(Object.entries(data).filter(([member]) => shown.includes(member))),
   };
+}
+
+/** An event as this caller sees it. */
+export function eventFor({
+  role,
+  caller,
+}: Pick<Principal, 'role' | 'caller'>): (event: OrderEvent) => OrderEvent {
+  return (event) => (role === 'customer' ? eventForCustomer(event, caller) : event);
 }

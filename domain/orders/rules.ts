@@ -84,3 +84,14 @@ export function isOrderedByCustomer({
 export function ownerOf({ owner = 'anonymous' }: Pick<OrderInput, 'owner'>): string {
   return owner;
 }
+
+/**
+ * Whether what `actor` does to an order goes into the audit log too: they are not its customer, and are a person, or not who placed it. The
+ * same in SQL: `insertEvents`.
+ */
+export function isOfAnother(
+  actor: string,
+  { owner, customerId }: { owner: string; customerId: string },
+): boolean {
+  return actor !== `user:${customerId}` && (actor.startsWith('user:') || actor !== owner);
+}

@@ -3,6 +3,7 @@ import type { SourcingDecision } from '../stock/sourcing/types';
 import { hasEnded } from './rules';
 import type { OrderEvent, OrderInput, OrderStatus } from './types';
 import {
+  selectEventsOfOrders,
   selectInput,
   selectOrderEvents,
   selectOrderStatus,
@@ -15,12 +16,32 @@ export async function readOrderStatus(on: Queryable, orderId: string): Promise<S
   return (await selectOrderStatus(on, orderId)) ?? null;
 }
 
+/** Events of an order, and whether it has ended, as of the same moment. */
+export interface EventsOfOrder {
+  items: OrderEvent[];
+  ended: boolean;
+}
+
+/** Events of several orders, each those numbered above its `after`, at most `limit`; by the key of what was asked. Orders that there are not are left out. */
+export async function readEventsOfOrders(
+  on: Queryable,
+  wanted: readonly { key: string; orderId: string; after: number }[],
+  limit: number,
+): Promise<ReadonlyMap<string, EventsOfOrder>> {
+  const found = new Map<string, EventsOfOrder>();
+  for (const { n, items, status } of await selectEventsOfOrders(on, wanted, limit)) {
+    const asked = wanted[n - 1];
+    if (asked) found.set(asked.key, { items, ended: hasEnded(status) });
+  }
+  return found;
+}
+
 /** Events numbered above `after`, and whether the order has ended, as of the same moment. Null: no such order. */
 export async function readOrderEvents(
   on: Queryable,
   orderId: string,
   page: { after: number; limit: number; offset?: number },
-): Promise<{ items: OrderEvent[]; ended: boolean } | null> {
+): Promise<EventsOfOrder | null> {
   const row = await selectOrderEvents(on, orderId, { offset: 0, ...page });
   return row ? { items: row.items, ended: hasEnded(row.status) } : null;
 }

@@ -163,7 +163,8 @@ async function settleCapture(
     // Where the gateway has taken another sum, or has not ended the charge, the void of the rest finds what it took besides.
     const isEnded = outcome.endedMinor === capture.capturedMinor + amountMinor;
     await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal: isFinal && isEnded });
-    await postCapture(tx, { sourceId: captureId, paymentId, amountMinor });
+    const { at: effectiveAt = null } = outcome;
+    await postCapture(tx, { sourceId: captureId, paymentId, amountMinor, effectiveAt });
     await resolveAttention(tx, attentionOnCapture(captureId));
     await appendEvents(tx, [
       { orderId, type: 'capture_succeeded', data: { captureId, paymentId, amountMinor } },

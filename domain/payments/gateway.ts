@@ -6,7 +6,8 @@ export interface NextAction {
 
 /** How a charge ended, as far as is known. */
 export type ChargeOutcome =
-  | { status: 'captured'; gatewayRef: string }
+  /** `at`: when the money was taken, where the gateway says it */
+  | { status: 'captured'; gatewayRef: string; at?: Date }
   /**
    * Set aside, and captured apart.
    *
@@ -67,8 +68,11 @@ export interface CaptureRequest {
 
 /** What became of a capture. */
 export type CaptureOutcome =
-  /** `endedMinor`: what the gateway has captured of the charge in all, where nothing more of it can be captured; null: more can be */
-  | { status: 'succeeded'; gatewayRef: string | null; endedMinor: number | null }
+  /**
+   * `endedMinor`: what the gateway has captured of the charge in all, where nothing more of it can be captured; null: more can be.
+   * `at`: when the money was taken, where the gateway says it
+   */
+  | { status: 'succeeded'; gatewayRef: string | null; endedMinor: number | null; at?: Date }
   /** It will not be made under this key. `isGone`: the gateway says that nothing more of the charge can be captured */
   | { status: 'failed'; reason: string; isGone?: true };
 
@@ -98,8 +102,8 @@ export interface RefundRequest {
 
 /** What became of a refund. */
 export type RefundOutcome =
-  /** `pending`: the gateway has taken it and may still fail; ask again. */
-  | { status: 'succeeded' | 'pending'; gatewayRef: string }
+  /** `pending`: the gateway has taken it and may still fail; ask again. `at`: when the money went back, where the gateway says it */
+  | { status: 'succeeded' | 'pending'; gatewayRef: string; at?: Date }
   /** It will not be made under this key. */
   | { status: 'failed'; gatewayRef: string | null; reason: string };
 

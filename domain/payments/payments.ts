@@ -44,8 +44,10 @@ export async function settlePayment(
     await updateAuthorized(tx, { id: paymentId, status: becomes, ...authorization });
   } else {
     await updateOutcome(tx, { id: paymentId, status: outcome.status, gatewayRef, declineCode });
-    if (outcome.status === 'captured')
-      await postCapture(tx, { sourceId: paymentId, paymentId, amountMinor, isUnwanted: !isWanted });
+    if (outcome.status === 'captured') {
+      const captured = { sourceId: paymentId, paymentId, amountMinor, isUnwanted: !isWanted };
+      await postCapture(tx, { ...captured, effectiveAt: outcome.at ?? null });
+    }
   }
   const data =
     outcome.status === 'declined' ? { paymentId, declineCode } : { paymentId, amountMinor, currency };

@@ -197,7 +197,7 @@ export async function settleRefund(
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
   if (refund.status !== status) {
-    if (status === 'succeeded') await postRefund(tx, refundId);
+    if (outcome.status === 'succeeded') await postRefund(tx, refundId, outcome.at);
     if (refund.status === 'succeeded') await postRefundFailed(tx, refundId);
   }
   await resolveAttention(tx, attentionOn(refundId));

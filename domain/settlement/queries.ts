@@ -7,9 +7,6 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
-import { literals } from '../../platform/database/literals';
-import { leftOf } from '../money/posting-sql';
-import { FEE_KINDS, KINDS_WITHOUT_PAYMENT } from '../money/types';
 import type { SettlementLine } from './types';
 
 /** Which runs there are is decided one after the other. Held until the transaction ends. */
@@ -127,13 +124,27 @@ export async function selectCurrency(on: Queryable, jobId: string): Promise<stri
   return currency;
 }
 
-/** Fixes what a run sees. The caller has the lock of runs, so that numbers of cuts rise as their snapshots do. */
-export function updateCut(tx: Transaction, jobId: string): Promise<number> {
+/**
+ * Fixes what a run sees: the ledger up to an entry, without what is still being written below it. The caller has the lock of runs, so that
+ * each cut has all that the one before has.
+ *
+ * @param cut.isWhole nothing is being written below it
+ */
+export function updateCut(
+  tx: Transaction,
+  jobId: string,
+  { last, isWhole }: { last: number; isWhole: boolean },
+): Promise<number> {
   return execute(
     tx,
     'settlement.cut',
-    `update settlement_runs set cut = nextval('settlement_cuts'), snapshot = pg_current_snapshot() where job_id = $1`,
-    [jobId],
+    `update settlement_runs set cut = nextval('settlement_cuts'), sees_to = $2, missing = case when $3 then '{}' else (
+       -- Below the last whole cut nothing is written any more.
+       select int8multirange(int8range(w.last, $2, '(]')) - coalesce(
+         (select range_agg(int8range(l.id, l.id, '[]')) from money_ledger l where l.id > w.last and l.id <= $2), '{}')
+       from (select coalesce(max(sees_to), 0) as last from settlement_runs where missing = '{}') w) end
+     where job_id = $1`,
+    [jobId, last, isWhole],
   );
 }
 
@@ -153,126 +164,6 @@ export async function deleteParts(tx: Transaction, jobId: string): Promise<void>
 
 export async function deleteSums(tx: Transaction, jobId: string): Promise<void> {
   await execute(tx, 'settlement.delete_sums', 'delete from settlement_sums where job_id = $1', [jobId]);
-}
-
-/** Writes the parts of a run: these days, and as the last one what came late. */
-export function insertParts(
-  tx: Transaction,
-  jobId: string,
-  days: readonly { from: string; to: string }[],
-): Promise<number> {
-  return execute(
-    tx,
-    'settlement.insert_parts',
-    `insert into settlement_parts (job_id, n, from_day, to_day, after_key, after_id)
-     select $1::uuid, n, from_day, to_day, from_day - date '2000-01-01', 0
-     from unnest($2::date[], $3::date[]) with ordinality as p (from_day, to_day, n)
-     union all
-     -- After the oldest transaction that a cut did not show.
-     select $1, 0, null, null, min(pg_snapshot_xmin(b.snapshot)::text::bigint) - 1, 9223372036854775807
-     from settlement_runs r join settlement_days d on d.currency = r.currency and (r.merchant_id is null or d.merchant_id = r.merchant_id)
-     join settlement_runs b on b.cut = d.cut where r.job_id = $1 having count(*) > 0`,
-    [jobId, days.map(({ from }) => from), days.map(({ to }) => to)],
-  );
-}
-
-/** Numbers of the parts of a run, and how many rows they are about. */
-export async function selectParts(on: Queryable, jobId: string): Promise<{ parts: number[]; total: number }> {
-  return one(
-    on,
-    'settlement.parts',
-    `select coalesce(array_agg(p.n order by p.n), '{}') as parts, coalesce(sum(case
-       when p.from_day is null then (select count(*) from money_ledger l where l.xid::text::bigint > p.after_key)
-       else (select count(*) from money_ledger l where l.currency = r.currency and l.day between p.from_day and p.to_day) end), 0)::bigint as total
-     from settlement_parts p join settlement_runs r using (job_id) where p.job_id = $1`,
-    [jobId],
-  );
-}
-
-/** SQL of what rows `t` of the ledger come to by merchant and day, of the run `r`, without what was settled: cut by cut. */
-const COUNTED = `counted as (
-       select t.merchant_id, t.day,
-         coalesce(sum(${leftOf('t')}), 0) as gross,
-         coalesce(sum(case t.kind when 'fee' then t.amount_minor when 'fee_returned' then -t.amount_minor end), 0) as fee,
-         count(*) filter (where t.kind not in ${literals(FEE_KINDS)}) as count
-       from part t cross join run r
-       left join settlement_days d on d.merchant_id = t.merchant_id and d.currency = r.currency and d.day = t.day
-       left join settlement_runs b on b.cut = d.cut
-       where t.merchant_id is not null and t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
-         and (t.day between r.from_day and r.to_day or d.cut is not null)
-         and pg_visible_in_snapshot(t.xid, r.snapshot) and (b.snapshot is null or not pg_visible_in_snapshot(t.xid, b.snapshot))
-       group by 1, 2
-     ), added as (
-       insert into settlement_sums as s (job_id, merchant_id, day, gross_minor, fee_minor, txn_count)
-       select $1, merchant_id, day, gross, fee, count from counted
-       on conflict (job_id, merchant_id, day) do update
-       set gross_minor = s.gross_minor + excluded.gross_minor, fee_minor = s.fee_minor + excluded.fee_minor,
-           txn_count = s.txn_count + excluded.txn_count
-     )`;
-
-interface Place {
-  jobId: string;
-  part: number;
-  batch: number;
-}
-
-/**
- * Adds the next rows of a part, and moves it on, in one statement: what is added twice, or not at all, is nothing. Returns whether the part is
- * done.
- *
- * @param read.rows SQL of the next rows `t` of the ledger after `place`, of the run `run`
- * @param read.key SQL of what, with their ids, they are in the order of
- * @param read.counted SQL of those of `read_rows` that count
- */
-async function sumNext(
-  on: Queryable,
-  name: string,
-  { jobId, part, batch }: Place,
-  read: { rows: string; key: string; counted: string },
-): Promise<boolean> {
-  const summed = await maybeOne<{ done: boolean }>(
-    on,
-    name,
-    `with place as materialized (
-       select * from settlement_parts where job_id = $1 and n = $2 and not done for no key update
-     ), run as (select * from settlement_runs where job_id = $1), read_rows as materialized (
-       ${read.rows} limit $3
-     ), part as (${read.counted}), ${COUNTED}, last_row as (
-       select ${read.key} as key, t.id from read_rows t order by 1 desc, 2 desc limit 1
-     ), read as (select count(*) as rows from read_rows)
-     update settlement_parts p
-     set after_key = coalesce(l.key, p.after_key), after_id = coalesce(l.id, p.after_id), rows_read = p.rows_read + read.rows,
-         done = read.rows < $3
-     from place, read left join last_row l on true where p.job_id = place.job_id and p.n = place.n
-     returning p.done`,
-    [jobId, part, batch],
-  );
-  // It was done before.
-  return summed?.done ?? true;
-}
-
-export function sumDays(on: Queryable, place: Place): Promise<boolean> {
-  return sumNext(on, 'settlement.sum_days', place, {
-    rows: `select t.* from money_ledger t
-       where t.currency = (select currency from run) and t.day <= (select to_day from place)
-         and (t.day, t.id) > (select date '2000-01-01' + p.after_key::int, p.after_id from place p)
-       order by t.day, t.id`,
-    key: `t.day - date '2000-01-01'`,
-    counted: 'select * from read_rows',
-  });
-}
-
-/** The same of what came late. */
-export function sumLate(on: Queryable, place: Place): Promise<boolean> {
-  return sumNext(on, 'settlement.sum_late', place, {
-    rows: `select t.* from money_ledger t
-       where (t.xid::text::bigint, t.id) > (select p.after_key, p.after_id from place p)
-         and t.xid::text::bigint < (select pg_snapshot_xmax(snapshot)::text::bigint from run)
-       order by t.xid::text::bigint, t.id`,
-    key: 't.xid::text::bigint',
-    // Those of the run's own days are read by day.
-    counted: 'select t.* from read_rows t cross join run r where t.day not between r.from_day and r.to_day',
-  });
 }
 
 /** By which end of another run a run was summed; null: its parts are not all done. */

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database, Transaction } from '../../platform/database/database';
 import { sqlState } from '../../platform/errors';
-import { minorDigits } from '../catalog/currencies';
+import { dropUnlessKept, keepFile } from '../files/stored-files';
+import type { FileStore } from '../files/types';
 import {
   beginJob,
   cancelJob,
@@ -13,33 +14,29 @@ import {
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
-import { HEADER, lineOf } from './lines';
+import { cutOf } from '../money/cut';
+import { writeSettlementFile } from './file';
 import {
   cancelStatement,
   deleteParts,
   deleteSums,
   existsLater,
-  insertParts,
   lockEnds,
   lockRuns,
   selectBackend,
-  selectCurrency,
-  selectLines,
-  selectParts,
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
-  sumDays,
-  sumLate,
   updateBase,
   updateCut,
+  type Backend,
 } from './queries';
 import { partsOf } from './rules';
+import { insertParts, selectParts, sumDays, sumLate } from './sum-queries';
 import { settleDays, settleDaysOfNewMerchants } from './settled-day-queries';
 
 /** The part of what came late. */
 const LATE = 0;
-const PAGE = 5_000;
 /** Days of all merchants, and rows that are counted, may be more than fit in the time of a statement of the pool. */
 const LONG = { outsidePool: true } as const;
 
@@ -55,7 +52,7 @@ export async function beginSettlement(db: Database, jobId: string, parts: number
   await db.retrying(async (tx) => {
     await lockRuns(tx);
     const run = await selectRunForUpdate(tx, jobId);
-    if (run.cut === null) await updateCut(tx, jobId);
+    if (run.cut === null) await updateCut(tx, jobId, await cutOf(tx));
     if (run.base === null) await beginSums(tx, jobId, { ...run, parts });
   }, LONG);
   const found = await db.retrying((tx) => selectParts(tx, jobId), LONG);
@@ -95,10 +92,8 @@ export async function sumPart(
   const { db, batch, signal, force } = deps;
   const sum = part === LATE ? sumLate : sumDays;
   try {
-    while (!signal?.aborted) {
-      const isDone = await db.transaction((tx) =>
-        endedBy(force, { db, tx }, () => sum(tx, { jobId, part, batch })),
-      );
+    while (!signal?.aborted && !force?.aborted) {
+      const isDone = await transactionEndedBy(force, db, (tx) => sum(tx, { jobId, part, batch }));
       if (isDone) return true;
       deps.onBatch?.();
     }
@@ -109,27 +104,54 @@ export async function sumPart(
 }
 
 const QUERY_CANCELED = '57014';
+const CANCEL_AGAIN_MS = 50;
 
-/** Runs work of a transaction, whose statement is ended, from another connection, when `force` is aborted meanwhile. */
-async function endedBy<T>(
+/**
+ * A transaction whose statement is ended, from another connection, when `force` is aborted meanwhile: again until the transaction has
+ * ended, since a cancellation that comes between two statements is lost.
+ */
+async function transactionEndedBy<T>(
   force: AbortSignal | undefined,
-  { db, tx }: { db: Database; tx: Transaction },
-  work: () => Promise<T>,
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  const backend = await selectBackend(tx);
-  const cancel = () => void cancelStatement(db, backend).catch(() => undefined);
-  force?.addEventListener('abort', cancel, { once: true });
+  const ended = new AbortController();
+  let backend: Backend | null = null;
+  const cancel = async () => {
+    while (!ended.signal.aborted) {
+      if (backend) await cancelStatement(db, backend).catch(() => undefined);
+      await delay(CANCEL_AGAIN_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  };
+  const onForce = () => void cancel();
+  force?.addEventListener('abort', onForce, { once: true });
   try {
-    return await work();
+    return await db.transaction(async (tx) => {
+      backend = await selectBackend(tx);
+      return work(tx);
+    });
   } finally {
-    force?.removeEventListener('abort', cancel);
+    ended.abort();
+    force?.removeEventListener('abort', onForce);
   }
 }
 
-/** Tells how many rows have been read. Returns whether the job is to be cancelled. */
-export async function reportSummed(db: Database, jobId: string): Promise<boolean> {
-  await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId) });
+/** Tells how many rows have been read, and `details` of the job. Returns whether the job is to be cancelled. */
+export async function reportSummed(
+  db: Database,
+  jobId: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Promise<boolean> {
+  await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId), details });
   return isCancelRequested(db, jobId);
+}
+
+export interface FinishDeps {
+  db: Database;
+  /** Where its file is written; null: it is made from the database each time it is read. */
+  store: FileStore | null;
+  /** As of `beginSettlement`. */
+  parts: number;
 }
 
 /**
@@ -137,33 +159,41 @@ export async function reportSummed(db: Database, jobId: string): Promise<boolean
  * since another run about the same money has ended meanwhile: the run is to be begun and summed anew. Safe to repeat, also where the
  * answer was lost.
  *
- * @param parts as of `beginSettlement`
+ * @throws AppError `FILE_STORE_UNAVAILABLE`: nothing is lost, and it may be tried again
  */
-export async function finishSettlement(db: Database, jobId: string, parts: number): Promise<JobView | null> {
+export async function finishSettlement(
+  { db, store, parts }: FinishDeps,
+  jobId: string,
+): Promise<JobView | null> {
+  const before = await readJob(db, jobId);
+  if (before && jobHasEnded(before.status)) return before;
   const base = await selectSummedBase(db, jobId);
-  const file = await digestOf(db, jobId);
-  return db.retrying(async (tx) => {
-    await lockEnds(tx);
-    const run = await selectRunForUpdate(tx, jobId);
-    const job = await readJob(tx, jobId);
-    if (job && jobHasEnded(job.status)) return job;
-    // An earlier try has begun the sums anew, or another one while this one read the lines: each time by a later base.
-    if (base === null || run.base !== base) return null;
-    if (await existsLater(tx, jobId)) {
-      await beginSums(tx, jobId, { ...run, parts });
-      return null;
-    }
-    const { from, to, currency, cut } = run;
-    return completeJob(
-      tx,
-      jobId,
-      { result: { from, to, currency, cut, ...file }, file: 'csv' },
-      async (inner) => {
+  if (base === null) return null;
+  const { content, stored } = await writeSettlementFile(db, store, jobId);
+  try {
+    return await db.retrying(async (tx) => {
+      await lockEnds(tx);
+      const run = await selectRunForUpdate(tx, jobId);
+      const job = await readJob(tx, jobId);
+      if (job && jobHasEnded(job.status)) return job;
+      // An earlier try has begun the sums anew, or another one while this one read the lines: each time by a later base.
+      if (run.base !== base) return null;
+      if (await existsLater(tx, jobId)) {
+        await beginSums(tx, jobId, { ...run, parts });
+        return null;
+      }
+      const { from, to, currency, cut } = run;
+      const result = { from, to, currency, cut, ...content, ...(stored && { location: stored.location }) };
+      return completeJob(tx, jobId, { result, file: 'csv' }, async (inner) => {
         await settleDays(inner, jobId);
         await deleteParts(inner, jobId);
-      },
-    );
-  }, LONG);
+        if (stored) await keepFile(inner, stored, content.sha256);
+      });
+    }, LONG);
+  } finally {
+    // Where the job has another file, or none yet.
+    if (stored) await dropUnlessKept(db, stored.id).catch(() => undefined);
+  }
 }
 
 /** Ends a run that was cancelled, or cannot go on: it has no file, and settles nothing. */
@@ -179,33 +209,4 @@ export function abandonSettlement(
     await deleteSums(tx, jobId);
     return job;
   });
-}
-
-/** The file of a run as CSV (RFC 4180), by the bytes of merchants' ids, then by day, read page by page as it is taken. */
-export async function* settlementCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  const currency = await selectCurrency(on, jobId);
-  const digits = currency === null ? 0 : minorDigits(currency);
-  yield HEADER;
-  let after: { merchant: string; day: string } | null = null;
-  for (;;) {
-    const lines = await selectLines(on, jobId, { after, limit: PAGE });
-    if (lines.length > 0) yield lines.map((line) => lineOf(line, digits)).join('');
-    const last = lines.at(-1);
-    if (lines.length < PAGE || !last) return;
-    after = { merchant: last.merchant, day: last.day };
-  }
-}
-
-async function digestOf(
-  on: Queryable,
-  jobId: string,
-): Promise<{ lines: number; bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let [lines, bytes] = [-1, 0];
-  for await (const piece of settlementCsv(on, jobId)) {
-    hash.update(piece);
-    bytes += Buffer.byteLength(piece);
-    lines += piece.split('\n').length - 1;
-  }
-  return { lines, bytes, sha256: hash.digest('hex') };
 }

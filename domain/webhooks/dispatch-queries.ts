@@ -6,6 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import type { StreamEvent } from '../events/types';
 import { notPutOff } from '../stock/alerts/put-off-sql';
 import { MOST_PENDING } from './rules';
 import type { WebhookDisabled } from './types';
@@ -142,37 +143,47 @@ export async function countPending(on: Queryable, id: string): Promise<number> {
   return count;
 }
 
+type PlannedEvent = Pick<StreamEvent, 'position' | 'type' | 'subject'>;
+
+/** SQL of the columns of deliveries that are planned, of the parameters that `asColumns` gives. */
+const PLANNED = `position, type, subject_id, statement_timestamp()
+     from unnest($2::bigint[], $3::text[], $4::text[]) as e (position, type, subject_id)`;
+
+function asColumns(events: readonly PlannedEvent[]): unknown[][] {
+  return [
+    events.map(({ position }) => position),
+    events.map(({ type }) => type),
+    events.map(({ subject }) => subject.id),
+  ];
+}
+
 /** Plans deliveries of these events, in their order; those that are planned already stay as they are. */
 export function insertDeliveries(
   tx: Transaction,
   id: string,
-  events: readonly { position: number; type: string }[],
+  events: readonly PlannedEvent[],
 ): Promise<number> {
   return execute(
     tx,
     'webhooks.insert_deliveries',
-    `insert into webhook_deliveries (webhook_id, position, type, next_try_at)
-     select $1, position, type, statement_timestamp() from unnest($2::bigint[], $3::text[]) as e (position, type)
+    `insert into webhook_deliveries (webhook_id, position, type, subject_id, next_try_at)
+     select $1, ${PLANNED}
      on conflict do nothing`,
-    [id, events.map(({ position }) => position), events.map(({ type }) => type)],
+    [id, ...asColumns(events)],
   );
 }
 
 /** The same, and those that have ended are due again, as if they were planned now. */
-export function planAgain(
-  tx: Transaction,
-  id: string,
-  events: readonly { position: number; type: string }[],
-): Promise<number> {
+export function planAgain(tx: Transaction, id: string, events: readonly PlannedEvent[]): Promise<number> {
   return execute(
     tx,
     'webhooks.plan_again',
-    `insert into webhook_deliveries as d (webhook_id, position, type, next_try_at)
-     select $1, position, type, statement_timestamp() from unnest($2::bigint[], $3::text[]) as e (position, type)
+    `insert into webhook_deliveries as d (webhook_id, position, type, subject_id, next_try_at)
+     select $1, ${PLANNED}
      on conflict (webhook_id, position) do update
-     set status = 'pending', tries = 0, first_try_at = null, next_try_at = excluded.next_try_at, created_at = clock_timestamp()
+     set subject_id = excluded.subject_id, status = 'pending', tries = 0, first_try_at = null, next_try_at = excluded.next_try_at, created_at = clock_timestamp()
      where d.status <> 'pending'`,
-    [id, events.map(({ position }) => position), events.map(({ type }) => type)],
+    [id, ...asColumns(events)],
   );
 }
 

@@ -12,11 +12,11 @@ export interface OpenIdProvider {
   /** Whether a token says that it is of this provider. Nothing of it is checked. */
   claims(token: string): boolean;
   /**
-   * Whose token it is. `signedInAt`: null where the provider does not say it (`auth_time`).
+   * Whose token it is, and until when, milliseconds since 1970. `signedInAt`: null where the provider does not say it (`auth_time`).
    *
    * @throws AppError `NOT_SIGNED_IN` where it is not good or gives no role, `PROVIDER_UNAVAILABLE`
    */
-  read(token: string): Promise<{ subject: string; role: UserRole; signedInAt: Date | null }>;
+  read(token: string): Promise<{ subject: string; role: UserRole; signedInAt: Date | null; until: number }>;
 }
 
 /** Signatures with a secret that both have, and none, are not among them. */
@@ -44,7 +44,8 @@ export function openIdProvider(settings: Settings): OpenIdProvider | null {
         });
         const role = roleOf(settings, payload);
         if (role === null) throw new AppError('NOT_SIGNED_IN', 'Your provider gives you no role here.');
-        return { subject: String(payload.sub), role, signedInAt: signInTimeOf(payload) };
+        const until = ((payload.exp ?? 0) + CLOCK_SKEW_SECONDS) * 1_000;
+        return { subject: String(payload.sub), role, signedInAt: signInTimeOf(payload), until };
       } catch (error) {
         throw asNotSignedIn(error);
       }

@@ -5,8 +5,14 @@ import type { ChargeOutcome } from '../../domain/payments/gateway';
 
 type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
 
-/** What is read with an intent, so that `intentOutcome` can say how long, and how often, it can be captured. */
-export const WITH_CHARGE = { expand: ['latest_charge'] };
+/** What is read with an intent, so that `intentOutcome` can say when it was captured, or how long, and how often, it can be. */
+export const WITH_CHARGE = { expand: ['latest_charge.balance_transaction'] };
+
+/** When money moved, by what was read with it. Nothing: Stripe has not booked it yet, or it was not read. */
+export function bookedAt(transaction: string | Stripe.BalanceTransaction | null | undefined): { at?: Date } {
+  if (transaction === null || typeof transaction !== 'object') return {};
+  return { at: new Date(transaction.created * 1_000) };
+}
 
 /**
  * What a PaymentIntent's status says of the charge; null: it was never confirmed, so nothing can have been captured.
@@ -17,7 +23,7 @@ export function intentOutcome(intent: Stripe.PaymentIntent): ChargeOutcome | nul
   const { id, last_payment_error: error } = intent;
   switch (intent.status) {
     case 'succeeded':
-      return { status: 'captured', gatewayRef: id };
+      return { status: 'captured', gatewayRef: id, ...capturedAt(intent) };
     case 'requires_capture':
       return { status: 'authorized', gatewayRef: id, ...authorizationOf(intent) };
     case 'canceled':
@@ -30,6 +36,12 @@ export function intentOutcome(intent: Stripe.PaymentIntent): ChargeOutcome | nul
       // processing, or a status that Stripe adds one day: it may still come to a capture.
       return { status: 'unknown' };
   }
+}
+
+/** Of one that is captured apart a charge may have several transactions, and names one. */
+function capturedAt({ capture_method: method, latest_charge: charge }: Stripe.PaymentIntent): { at?: Date } {
+  if (method === 'manual' || charge === null || typeof charge !== 'object') return {};
+  return bookedAt(charge.balance_transaction);
 }
 
 /** Of a charge that was not read with its intent nothing is known: it is captured in one, and its time is watched by nobody. */

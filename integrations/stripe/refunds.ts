@@ -2,8 +2,12 @@ import type Stripe from 'stripe';
 import type { Logger } from '../../platform/telemetry/log';
 import { isoAmount, stripeAmount } from './amounts';
 import { keyOf } from '../numbered-key';
-import { asThrown, isRefusal, isStoredFailure, wordsOf } from './outcome';
+import { asThrown, bookedAt, isRefusal, isStoredFailure, wordsOf } from './outcome';
 import type { KeySpent, PaymentGateway, RefundOutcome, RefundRequest } from '../../domain/payments/gateway';
+
+/** With when the money went back. */
+const LISTED = { expand: ['data.balance_transaction'] };
+const MADE = { expand: ['balance_transaction'] };
 
 /** More than one charge has. */
 const MOST_REFUNDS = 10_000;
@@ -15,7 +19,7 @@ export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway,
    * failed under this number of its key.
    */
   async function earlierRefund(request: RefundRequest): Promise<Stripe.Refund | undefined> {
-    const refunds = await stripe.refunds.list({ payment_intent: request.gatewayRef, limit: 100 });
+    const refunds = await stripe.refunds.list({ payment_intent: request.gatewayRef, limit: 100, ...LISTED });
     const ours = refunds.data.filter((refund) => refund.metadata?.refundId === request.refundId);
     return ours.find(stands) ?? ours.find((refund) => keyNumberOf(refund) === request.keyNumber);
   }
@@ -74,7 +78,7 @@ export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway,
 
     async findRefund({ refundId, gatewayRef }) {
       try {
-        const list = stripe.refunds.list({ payment_intent: gatewayRef, limit: 100 });
+        const list = stripe.refunds.list({ payment_intent: gatewayRef, limit: 100, ...LISTED });
         const all = await list.autoPagingToArray({ limit: MOST_REFUNDS });
         const ours = all.filter(({ metadata }) => metadata?.refundId === refundId);
         const found = ours.find(stands) ?? ours[0];
@@ -94,6 +98,7 @@ function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Re
       payment_intent: request.gatewayRef,
       amount: stripeAmount(request.amountMinor, request.currency),
       metadata: { refundId, paymentId, reason, keyNumber: String(keyNumber) },
+      ...MADE,
     },
     { idempotencyKey: keyOf(refundId, keyNumber) },
   );
@@ -113,5 +118,6 @@ function asOutcome(refund: Stripe.Refund): RefundOutcome {
     const reason = `Stripe says ${status ?? 'nothing'}${refund.failure_reason ? `: ${refund.failure_reason}` : ''}.`;
     return { status: 'failed', gatewayRef, reason };
   }
-  return { status: status === 'succeeded' ? 'succeeded' : 'pending', gatewayRef };
+  const made = { gatewayRef, ...bookedAt(refund.balance_transaction) };
+  return { status: status === 'succeeded' ? 'succeeded' : 'pending', ...made };
 }

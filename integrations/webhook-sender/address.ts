@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+/** Why there is no answer, in words for the log of deliveries. */
+export class NoAnswer extends Error {}
+
 /** Networks that may be sent to although they are not of the public internet. */
 export type AllowedNetworks = readonly [ipaddr.IPv4 | ipaddr.IPv6, number][];
 
@@ -36,7 +39,7 @@ export function urlFault(text: string, allowed: AllowedNetworks): string | null 
   const { protocol, username, password, hash } = url;
   const host = hostOf(url);
   if (protocol !== 'https:' && protocol !== 'http:') return 'must be https';
-  if (protocol === 'http:' && !(host === 'localhost' || isOwnMachine(host))) return 'must be https';
+  if (protocol === 'http:' && !(isLocalhost(host) || isOwnMachine(host))) return 'must be https';
   if (protocol === 'http:' && allowed.length === 0) return 'must be https';
   if (username !== '' || password !== '') return 'must have no user name or password';
   if (hash !== '') return 'must have no fragment';
@@ -49,7 +52,12 @@ export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
-/** Whether it is this machine itself. */
+/** Whether it is the name of this machine itself. */
+export function isLocalhost(name: string): boolean {
+  return name === 'localhost';
+}
+
+/** Whether it is an address of this machine itself. */
 export function isOwnMachine(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback';
 }

@@ -1,9 +1,10 @@
-import { lookup as resolve, type LookupAddress } from 'node:dns';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps, type RequestOptions } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../../domain/webhooks/types';
-import { hostOf, isOwnMachine, mayReach, type AllowedNetworks } from './address';
+import { asError } from '../../platform/errors';
+import { hostOf, isOwnMachine, mayReach, NoAnswer, type AllowedNetworks } from './address';
+import { createNames, type AddressesOf } from './names';
 
 export interface SenderOptions {
   allowed: AllowedNetworks;
@@ -11,16 +12,13 @@ export interface SenderOptions {
   timeoutMs: number;
   /** Certificates that are trusted besides those of Node; PEM. */
   ca?: string;
-  /** Of names; that of the system unless given. */
-  lookup?: typeof resolve;
+  /** Of names; those of the system's name servers unless given. */
+  addressesOf?: AddressesOf;
 }
 
 /** Characters of an answer that are kept, and bytes that are read of it. */
 const KEPT = 1_000;
 const READ_BYTES = 4_096;
-
-/** Why there is no answer, in words for the log of deliveries. */
-class NoAnswer extends Error {}
 
 /**
  * Sends webhooks by HTTPS. To addresses of the public internet, and of networks that are allowed: what a name resolves to is looked at
@@ -31,7 +29,7 @@ export function createWebhookSender({
   allowed,
   timeoutMs,
   ca,
-  lookup = resolve,
+  addressesOf = createNames({ timeoutMs }),
 }: SenderOptions): WebhookSender {
   function vet(addresses: readonly string[], protocol: string): void {
     if (addresses.length === 0) throw new NoAnswer('the name has no address');
@@ -44,24 +42,18 @@ export function createWebhookSender({
   /** Resolves a name for a connection, which takes one of the addresses that were looked at. */
   function vettedLookup(protocol: string): LookupFunction {
     return (name, options, done) => {
-      lookup(name, { ...options, all: true }, (error, found: LookupAddress[]) => {
-        if (error) {
-          done(error, '');
-          return;
-        }
-        try {
-          vet(
-            found.map(({ address }) => address),
-            protocol,
-          );
-        } catch (refusal) {
-          done(refusal instanceof Error ? refusal : new Error(String(refusal)), '');
-          return;
-        }
-        const [first] = found;
-        if (options.all) done(null, found);
-        else if (first) done(null, first.address, first.family);
+      const vetted = addressesOf(name).then((addresses) => {
+        vet(addresses, protocol);
+        return addresses.map((address) => ({ address, family: isIP(address) }));
       });
+      vetted.then(
+        (found) => {
+          const [first] = found;
+          if (options.all) done(null, found);
+          else if (first) done(null, first.address, first.family);
+        },
+        (error: unknown) => done(asError(error), ''),
+      );
     };
   }
 

@@ -8,53 +8,22 @@ import type { Logger } from '../telemetry/log';
 import { exact } from '../exact';
 import { NO_TRACER, type Tracer } from '../telemetry/tracer';
 import { NO_POOL_METRICS, type PoolMetrics } from './metrics';
-import { createNotifier, type Channel, type Notice } from './notifier';
-import { createStatementObserver, type ObserveStatement } from './observe-statements';
+import { createNotifier, type Notice } from './notifier';
+import { createStatementObserver } from './observe-statements';
+import {
+  asTransaction,
+  beginning,
+  type BulkTransaction,
+  type CommitEarly,
+  type Origin,
+  type Queryable,
+  type Transaction,
+} from './transaction';
 
 // int8 as number, and as it is where a number would round it: a sum of money or units may grow beyond 2^53.
 types.setTypeParser(types.builtins.INT8, exact);
 
-/** Anything a named statement can run on: the pool (alone, commits by itself) or a transaction. */
-export interface Queryable {
-  query(statement: Statement): Promise<{ rows: QueryResultRow[]; rowCount: number | null }>;
-}
-
-/** A prepared statement: `name` is its key on the server, so one name must always mean one text. */
-export interface Statement {
-  name: string;
-  text: string;
-  values?: unknown[];
-}
-
-/** Whose request a transaction is part of: what the audit log says of it beside who asked. */
-export interface Origin {
-  requestId: string;
-  /** The client's address; null: it has none. */
-  address: string | null;
-}
-
-/** A running transaction. Only `transaction` makes one. */
-export interface Transaction extends Queryable {
-  readonly inTransaction: true;
-  /** Null: it is part of no request, as in workers and commands. */
-  readonly origin: Origin | null;
-  /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
-  notice(channel: Channel, key: string): void;
-  /** Calls `act`, which must not throw, once this transaction has committed, and never if it does not. */
-  afterCommit(act: () => void): void;
-}
-
-/**
- * Sends COMMIT behind the statements sent so far, which saves the round trip of asking for it later. Nothing more can be
- * sent; should one of them fail, COMMIT rolls back. Only who began the transaction has it: `work` does not hand it on.
- */
-export type CommitEarly = () => void;
-
-/** A transaction on a connection of its own, which may take its time. */
-export interface BulkTransaction extends Transaction {
-  /** Runs a `copy … from stdin` with what `source` yields, as fast as the server takes it; returns the count of rows. */
-  copyIn(text: string, source: AsyncIterable<Buffer>): Promise<number>;
-}
+export type { BulkTransaction, CommitEarly, Origin, Queryable, Statement, Transaction } from './transaction';
 
 export interface Database extends Queryable {
   /**
@@ -233,9 +202,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
-      const begun = client.query(
-        lockTimeoutMs === undefined ? 'BEGIN' : `BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`,
-      );
+      const begun = client.query(beginning(lockTimeoutMs));
       const [result] = await Promise.all([
         runningTransaction.run(true, () => work(tx, () => void commit())),
         begun,
@@ -292,60 +259,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       await pool.end();
       await builder.destroy();
     },
-  };
-}
-
-interface RunningTransaction {
-  tx: Transaction;
-  /** Sends COMMIT, once; resolves with the command that it turned out to be. */
-  commit(): Promise<string>;
-  /** Sends nothing more. */
-  end(): void;
-}
-
-/** A branch of `work` that goes on after the transaction has failed must not write outside it. */
-function asTransaction(
-  client: ClientBase,
-  {
-    notices,
-    effects,
-    observed,
-    origin,
-  }: { notices: Notice[]; effects: (() => void)[]; observed: ObserveStatement; origin: Origin | null },
-): RunningTransaction {
-  let open = true;
-  let committed: Promise<string> | undefined;
-  let failure: { reason: unknown } | undefined;
-
-  /**
-   * What was sent after a statement that failed is refused for it: a caller that waits for either gets the reason, as it
-   * is. An error without its `code` would not be known as a lost connection.
-   */
-  function asFirstFailure(error: unknown): never {
-    failure ??= { reason: error };
-    throw failure.reason;
-  }
-
-  const tx: Transaction = {
-    inTransaction: true,
-    origin,
-    query: (statement) =>
-      open
-        ? observed(statement.name, () => client.query(statement)).catch(asFirstFailure)
-        : Promise.reject(new Error('this transaction has ended')),
-    notice: (channel, key) => notices.push({ channel, key }),
-    afterCommit: (act) => effects.push(act),
-  };
-  return {
-    tx,
-    commit() {
-      open = false;
-      committed ??= client.query('COMMIT').then(({ command }) => command);
-      // Its failure is reported where it is awaited, unless a statement before it failed first.
-      committed.catch(() => undefined);
-      return committed;
-    },
-    end: () => (open = false),
   };
 }
 

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { currentFields } from './context';
+import { textLine } from './log-text';
 
 export type Logger = pino.Logger;
 
@@ -14,11 +15,18 @@ const CENSOR = '[secret]';
 const SECRET_TEXTS =
   /hf_[a-z]+_[\w-]{8,}|whsec_[\w+/=-]+|\b[sr]k_(?:live|test)_\w+|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=\/\/[^\s:/@"]*:)[^\s@"/]+(?=@)/g;
 
-/** JSON lines on standard error, so that standard output stays for what a command prints. No line shows a secret. */
+export interface LogOptions {
+  /** `json` unless given: a JSON value a line; `text` is for people. */
+  format?: 'json' | 'text';
+  /** Standard error unless given. */
+  destination?: pino.DestinationStream;
+}
+
+/** Lines on standard error, so that standard output stays for what a command prints. No line shows a secret. */
 export function createLogger(
   level: string,
   name = 'holdfast',
-  destination: pino.DestinationStream = pino.destination({ dest: 2, sync: false }),
+  { format = 'json', destination = pino.destination({ dest: 2, sync: false }) }: LogOptions = {},
 ): Logger {
   return pino(
     {
@@ -28,7 +36,12 @@ export function createLogger(
       serializers: { err: serialiseError },
       redact: { paths: SECRET_MEMBERS.flatMap((member) => [member, `*.${member}`]), censor: CENSOR },
       mixin: (_line, _level, logger) => (OWN_FIELDS in logger ? {} : currentFields()),
-      hooks: { streamWrite: (line) => line.replace(SECRET_TEXTS, CENSOR) },
+      hooks: {
+        streamWrite: (line) => {
+          const shown = line.replace(SECRET_TEXTS, CENSOR);
+          return format === 'text' ? textLine(shown) : shown;
+        },
+      },
     },
     destination,
   );

@@ -37,6 +37,7 @@ const EVENT_READERS: readonly Caller[] = [
   ...STAFF,
 ];
 const EVERYBODY: readonly Caller[] = CALLERS;
+const SIGNED_IN = CALLERS.filter((caller) => caller !== 'nobody');
 
 /** Who may call what: every operation of the API, by its path under `/api/v1` unless it begins with two slashes. */
 export const MAY: Readonly<Record<string, readonly Caller[]>> = {
@@ -69,6 +70,10 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/attention': STAFF,
   'GET /events': EVENT_READERS,
   'GET //asyncapi.json': EVERYBODY,
+  // Each topic has the rule of the read that shows the same.
+  'GET /ws': SIGNED_IN,
+  'POST /ws/tickets': SIGNED_IN,
+  'GET /live': SIGNED_IN,
   'GET /webhooks': STAFF,
   'POST /webhooks': ['admin'],
   'GET /webhooks/{id}': STAFF,
@@ -80,6 +85,12 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/inventory/low-stock': STAFF,
   'POST /admin/work/retry': STAFF,
   'POST /admin/jobs/{id}/acknowledge': STAFF,
+  'GET /admin/reports/daily': STAFF,
+  'GET /admin/reports/daily.csv': STAFF,
+  'GET /admin/reports/monthly': STAFF,
+  'GET /admin/reports/monthly.csv': STAFF,
+  'GET /admin/reports/cost-of-goods': STAFF,
+  'GET /admin/reports/cost-of-goods.csv': STAFF,
   'GET /products': EVERYBODY,
   'GET /products/{sku}': EVERYBODY,
   'POST /products': CHANGE_CATALOGUE,
@@ -107,6 +118,7 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /payouts/{id}/approve': STAFF,
   'POST /payouts/{id}/paid': STAFF,
   'POST /payouts/{id}/cancel': STAFF,
+  'POST /jobs/report': STAFF,
   'GET /warehouses': READ_CATALOGUE,
   'GET /warehouses/{code}': READ_CATALOGUE,
   'POST /warehouses': CHANGE_CATALOGUE,

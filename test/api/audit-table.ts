@@ -98,6 +98,7 @@ export const AUDITED = {
     'POST /jobs/feed',
     'POST /jobs/products',
     'POST /jobs/reconciliation',
+    'POST /jobs/report',
     'POST /jobs/settlement',
     'POST /jobs/{id}/cancel',
   ],
@@ -137,6 +138,7 @@ export type AuditedTest = keyof typeof AUDITED;
 export const NOT_AUDITED: Readonly<{ [route: string]: string }> = {
   'POST /auth/refresh': 'goes on with a session, whose beginning and end are in the log',
   'POST /auth/password-reset': 'asks for a mail, and says nothing of whose account it is',
+  'POST /ws/tickets': 'gives who has signed in a way to show it once more, for half a minute',
   'POST /carriers/{name}/events': 'of a third party: carrier_events has it',
   'POST /gateways/{name}/events': 'of a third party: gateway_events has it',
   'POST //codec/decode': 'shows what workflows carry, and changes nothing',

@@ -38,11 +38,8 @@ it('an operator who acts for a customer is recorded with the customer', async ()
       expect.objectContaining({ type: 'cancel_requested', ...both }),
     ]),
   );
-  const log = await test.call(
-    'GET',
-    `/admin/audit?actor=${operator}&onBehalfOf=c-42&subject=order:${placed.body.id}`,
-    as,
-  );
+  const search = `/admin/audit?actor=${operator}&onBehalfOf=c-42&subject=order:${placed.body.id}`;
+  const log = await test.call('GET', search, as);
   expect(log).toMatchObject({
     status: 200,
     body: {
@@ -53,12 +50,21 @@ it('an operator who acts for a customer is recorded with the customer', async ()
       nextCursor: null,
     },
   });
+  // The workflow carries the request's id alone: from where it came is kept beside, and is for admins.
+  expect((await test.call('GET', search)).body.items).toMatchObject([
+    { action: 'order.cancel_requested', address: '127.0.0.1' },
+    { action: 'order.order_placed', address: '127.0.0.1' },
+  ]);
 });
 
 it('what somebody does with an order of their own is in its history alone', async () => {
   const { body } = await test.place(order(await test.newSku(1), 1));
-  const { rows } = await test.stack.db.pool.query('select from audit_log where subject_id = $1', [body.id]);
-  expect(rows).toEqual([]);
+  const cancelled = await test.call('POST', `/orders/${body.id}/cancel`);
+  const { pool } = test.stack.db;
+  expect((await pool.query('select from audit_log where subject_id = $1', [body.id])).rows).toEqual([]);
+  // Nor is it kept from where they did it.
+  const kept = await pool.query('select from audit_origins where request_id = $1', [idOf(cancelled)]);
+  expect(kept.rows).toEqual([]);
 });
 
 it('a feed is one entry, whatever number of rows it has; each change of stock is in the ledger with who sent it', async () => {

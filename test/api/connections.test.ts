@@ -206,6 +206,8 @@ describe('HEAD', () => {
       200,
       'text/event-stream; charset=utf-8',
     ]);
+    const all = await head('/api/v1/events', 'text/event-stream');
+    expect([all.statusCode, all.headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8']);
     const { body } = await test.call('POST', '/jobs/consistency', { body: {} });
     const { jobId } = body as unknown as { jobId: string };
     const job = await head(`/api/v1/jobs/${jobId}/events`);

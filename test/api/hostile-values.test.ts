@@ -160,6 +160,7 @@ it('no cursor made by hand is an error of ours', async () => {
 
 it('a cursor beyond what its column holds is refused by name', async () => {
   for (const path of [
+    // Beyond int4.
     `/orders/${orderId}/events?cursor=${cursor({ seq: FAR })}`,
     `/products?cursor=${cursor({ sku: '\u0000' })}`,
   ]) {

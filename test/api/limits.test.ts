@@ -273,9 +273,9 @@ describe('live streams', () => {
     const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
     const streams = await openAnother({ STREAMS_PER_CALLER: '2', STREAMS: '3' });
     const [first, second, third] = [ADMIN_KEY, await newKey(), await newKey()];
-    const open = async (key: string) => {
+    const open = async (key: string, path = `/orders/${orderId}/events`) => {
       const ending = new AbortController();
-      const response = await fetch(`${streams.api.url}/api/v1/orders/${orderId}/events`, {
+      const response = await fetch(`${streams.api.url}/api/v1${path}`, {
         headers: { accept: 'text/event-stream', 'x-api-key': key },
         signal: ending.signal,
       });
@@ -288,7 +288,9 @@ describe('live streams', () => {
       };
     };
     const one = await open(first);
-    expect([one.status, (await open(first)).status]).toEqual([200, 200]);
+    // Of whatever: the events of one order, and all events.
+    expect([one.status, (await open(first, '/events')).status]).toEqual([200, 200]);
+    expect(await open(first, '/events')).toMatchObject({ status: 429, code: 'TOO_MANY_STREAMS' });
     expect(await open(first)).toMatchObject({ status: 429, code: 'TOO_MANY_STREAMS', retryAfter: '10' });
     expect(await open(second)).toMatchObject({ status: 200 });
     expect(await open(third)).toMatchObject({ status: 503, code: 'OVERLOADED', retryAfter: '10' });

@@ -91,6 +91,25 @@ it('every route refuses a member that it does not know, and names its path, in e
   expect(tried).toBeGreaterThan(60);
 });
 
+it('a misspelt member or parameter is refused by its name, and nothing is done', async () => {
+  const items = [{ sku: 'A', quantity: 1 }];
+  const misspelt: [method: string, path: string, body: object | undefined, name: string][] = [
+    ['POST', '/orders', { items, customerId: 'c-1', fulfillment: 'partial' }, 'fulfillment'],
+    ['POST', '/orders', { items: [{ sku: 'A', qty: 1 }], customerId: 'c-1' }, 'items.0.qty'],
+    ['POST', '/inventory/A/reserve', { quantity: 1, holdSecond: 5 }, 'holdSecond'],
+    ['GET', '/orders?statuss=paid', undefined, 'statuss'],
+  ];
+  for (const [method, path, body, name] of misspelt) {
+    const reply = await test.call(method, path, { ...(body ? { body } : {}), headers: HEADERS() });
+    expect([path, reply.status, reply.body.code]).toEqual([path, 422, 'VALIDATION_FAILED']);
+    expect(errorsOf(reply.body)).toContain(name);
+  }
+  const { rows } = await test.db.pool.query<{ made: number }>(
+    'select ((select count(*) from orders) + (select count(*) from reservations))::int as made',
+  );
+  expect(rows).toEqual([{ made: 0 }]);
+});
+
 it('a route whose body would take any member cannot be made', () => {
   const made = (body: z.ZodType, isLenient = false) =>
     route(

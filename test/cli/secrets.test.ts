@@ -22,6 +22,7 @@ const VALUES: Record<SecretName, { value: string; secret: string }> = {
   STRIPE_WEBHOOK_SECRETS: { value: 'whsec_hunter6', secret: 'hunter6' },
   CARRIER_WEBHOOK_SECRETS: { value: `sandbox=whsec_${KEY}`, secret: KEY },
   HOLDFAST_API_KEY: { value: 'hf_live_hunter7', secret: 'hunter7' },
+  S3_SECRET_ACCESS_KEY: { value: 'hunter9', secret: 'hunter9' },
 };
 /** What each is when it is wrong. */
 const WRONG: Partial<Record<SecretName, string>> = {
@@ -40,19 +41,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** The other URLs of a database go with this one. */
-const around = (name: SecretName) =>
-  name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
+/** What goes with another setting: the other URLs of a database, a key with its id. */
+const around = (name: SecretName): Record<string, string> => {
+  if (name === 'S3_SECRET_ACCESS_KEY') return { S3_ACCESS_KEY_ID: 'holdfast' };
+  return name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
     ? { DATABASE_URL: VALUES.DATABASE_URL.value }
     : {};
+};
 
 test('every setting that is named like a secret is known as one, or known as none', () => {
   const named = Object.keys(settingsSchema.shape).filter(
     (name) => /KEY|SECRET|TOKEN|PASSWORD|DATABASE.*URL/.test(name) && !name.endsWith('_FILE'),
   );
   const paths = ['TEMPORAL_TLS_CLIENT_KEY_PATH'];
-  // What a token says of who issued it and for whom.
-  const names = ['TOKEN_ISSUER', 'TOKEN_AUDIENCE'];
+  // What a token says of who issued it and for whom, and which key it is.
+  const names = ['TOKEN_ISSUER', 'TOKEN_AUDIENCE', 'S3_ACCESS_KEY_ID'];
   expect(named.sort()).toEqual([...SECRET_SETTINGS, ...paths, ...names].sort());
 });
 

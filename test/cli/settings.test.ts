@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { redact } from '../../cli/doctor';
 import { readSettings } from '../../platform/config';
 import { scratchFolder } from '../support/servers';
@@ -71,6 +72,44 @@ describe('settings', () => {
   it('are read by the name that they had before, where the present one is not given', () => {
     expect(readSettings({ WORKER_METRICS_PORT: '9464' }).WORKER_ADMIN_PORT).toBe(9_464);
     expect(readSettings({ WORKER_METRICS_PORT: '9464', WORKER_ADMIN_PORT: '1' }).WORKER_ADMIN_PORT).toBe(1);
+  });
+
+  it('have other names: SERVER_PORT is PORT, and DB_HOST and its like make DATABASE_URL', () => {
+    expect(readSettings({ SERVER_PORT: '9000' }).PORT).toBe(9_000);
+    expect(readSettings({ SERVER_PORT: '9000', PORT: '9000' }).PORT).toBe(9_000);
+    const parts = { DB_HOST: 'db', DB_NAME: 'shop', DB_USER: 'a/b' };
+    expect(readSettings(parts).DATABASE_URL).toBe('postgresql://a%2Fb@db:5432/shop');
+    const secret = { ...parts, DB_HOST: '::1', DB_PORT: '6432', DB_PASSWORD: 'p@ss/w:rd#%' };
+    const url = readSettings(secret).DATABASE_URL;
+    expect(new Client({ connectionString: url })).toMatchObject({
+      host: '::1',
+      port: 6_432,
+      user: 'a/b',
+      password: 'p@ss/w:rd#%',
+      database: 'shop',
+    });
+  });
+
+  it.each([
+    [{ SERVER_PORT: '9000', PORT: '8080' }, 'SERVER_PORT'],
+    [{ DB_HOST: 'db', DATABASE_URL: 'postgresql://app@db/holdfast' }, 'DB_HOST'],
+    [{ DB_PASSWORD: 'hunter2', DATABASE_URL_FILE: '/nowhere' }, 'DB_PASSWORD'],
+    [{ DB_HOST: 'db' }, 'DB_NAME'],
+    [{ DB_PORT: '5432', DB_NAME: 'shop', DB_USER: 'app' }, 'DB_HOST'],
+    [{ DB_HOST: 'db/x', DB_NAME: 'shop', DB_USER: 'app' }, 'DB_HOST'],
+    [{ DB_HOST: 'db:5432', DB_NAME: 'shop', DB_USER: 'app' }, 'DB_HOST'],
+    [{ DB_HOST: 'db', DB_PORT: '0', DB_NAME: 'shop', DB_USER: 'app' }, 'DB_PORT'],
+    [{ DB_HOST: 'db', DB_NAME: 'shop?sslmode=disable', DB_USER: 'app' }, 'DB_NAME'],
+  ])('that contradict each other, or are not whole, are an error: %j', (env, wrong) => {
+    expect(() => readSettings(env)).toThrow(`${wrong}: `);
+    expect(() => readSettings(env)).not.toThrow(/hunter2/);
+  });
+
+  it('on the command line win over each name that the environment has', async () => {
+    const env = { SERVER_PORT: '9000', DB_HOST: 'db', SHUTDOWN_GRACE_SECONDS: 'none' };
+    const { stderr } = await holdfast(['api', '--port', '0'], { cwd, env });
+    expect(stderr).toContain('DB_NAME:');
+    expect(stderr).not.toContain('PORT:');
   });
 
   it('with secrets are named without what they hold', async () => {

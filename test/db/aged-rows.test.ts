@@ -133,8 +133,11 @@ test('network addresses in the audit log go; the other personal values and the e
      values (${OLD}, 'user:a', 'user.changed', 'user', 'a'), (${YOUNG}, 'user:a', 'user.changed', 'user', 'a')`,
     `insert into audit_personal (audit_id, person, address, before)
      select id, actor, '192.0.2.' || row_number() over (order by at), '{"name": "A"}' from audit_log where actor = 'user:a'`,
+    `insert into audit_origins (request_id, person, address, at)
+     values ('old', 'user:a', '192.0.2.1', ${OLD}), ('young', 'user:a', '192.0.2.2', ${YOUNG})`,
   );
-  expect(await removeAgedRows()).toEqual({ auditAddresses: 1 });
+  expect(await removeAgedRows()).toEqual({ auditAddresses: 2 });
+  expect(await read('select request_id as is from audit_origins')).toEqual(['young']);
   expect(await read(`select coalesce(address, 'none') || before::text as is from audit_personal`)).toEqual([
     '192.0.2.2{"name": "A"}',
     'none{"name": "A"}',

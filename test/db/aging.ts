@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRetentionActivities, type KeptDays } from '../../activities/retention';
+import type { FileStore } from '../../domain/files/types';
 import type { TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 
@@ -24,13 +25,19 @@ export const all = (days: number): KeptDays => ({
   auditAddresses: days,
   events: days,
   webhookDeliveries: days,
+  settlementFiles: days,
 });
 
 /** What tests of the retention do. `shop` is asked when they do it. */
 export function agingIn(shop: () => Pick<TestShop, 'db'>) {
   /** Returns how many of each kind were removed. */
-  function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
-    const { removeAgedRows } = createRetentionActivities({ db: shop().db, keptDays, log: testLogger() });
+  function removeAgedRows(keptDays: KeptDays = all(KEPT), files: FileStore | null = null) {
+    const { removeAgedRows } = createRetentionActivities({
+      db: shop().db,
+      files,
+      keptDays,
+      log: testLogger(),
+    });
     return new MockActivityEnvironment().run(removeAgedRows);
   }
 

@@ -5,6 +5,7 @@ import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
 import { EVENT_SOURCES } from '../../domain/event-log/types';
+import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
@@ -13,6 +14,7 @@ import {
 } from '../../domain/fulfilment/types';
 import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
+import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
   ENDED_JOB_STATUSES,
   JOB_FILES,
@@ -99,6 +101,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
+  'stored_files.status': { all: STORED_FILE_STATUSES, parts: [['stored'], REMOVED_FILE_STATUSES] },
   'webhook_deliveries.status': { all: DELIVERY_STATUSES, parts: [['pending']] },
   'webhooks.disabled': { all: WEBHOOK_DISABLED },
   'event_batches.source': { all: EVENT_SOURCES },
@@ -119,6 +122,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
     all: PAYOUT_STATUSES,
     parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
   },
+  'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

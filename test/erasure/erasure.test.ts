@@ -6,6 +6,7 @@ import { CHECK_IDS } from '../../domain/assurance/types';
 import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
+import { keepOrigin } from '../../domain/audit/origin';
 import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
@@ -48,6 +49,21 @@ const erasedOrders = async (userId: string) =>
   (await db().pool.query<{ orders: number }>('select orders from erasures where user_id = $1', [userId]))
     .rows[0]?.orders;
 
+/** A receiver of webhooks has answered to an event of an order. */
+async function answeredBy(webhookId: string, orderId: string, answer: string): Promise<void> {
+  await db().pool.query(
+    `with receiver as (
+       insert into webhooks (id, url, types, disabled, disabled_at, secret, position, created_by)
+       values ($1, 'https://example.com', '{order.*}', 'by_hand', now(), '', 0, 'test')
+     ), delivery as (
+       insert into webhook_deliveries (webhook_id, position, type, subject_id, status, next_try_at)
+       values ($1, 1, 'order.paid', $2, 'delivered', null)
+     )
+     insert into webhook_tries (webhook_id, position, millis, headers, status, answer) values ($1, 1, 7, '{}', 200, $3)`,
+    [webhookId, orderId, answer],
+  );
+}
+
 /** The saga and the carrier have done what they do. */
 async function delivered(orderId: string): Promise<void> {
   const { temporal, names } = test.stack;
@@ -70,6 +86,8 @@ it('of a person who was erased nothing is left in the database or among the mail
     noted: 'Philomena called about it',
     tagged: 'tag-of-philomena',
     carried: 'left with Mr. Wintergreen junior',
+    askedFrom: '2001:db8::5ec:e7',
+    answered: 'thanks, order of Wintergreen received',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -134,6 +152,10 @@ it('of a person who was erased nothing is left in the database or among the mail
   await waitFor(async () => (await readdir(mailFolder)).length > 0);
   await db().transaction((tx) =>
     appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
+  );
+  await answeredBy(newId(), orderId, words.answered);
+  await db().runFor({ requestId: newId(), address: words.askedFrom }, () =>
+    keepOrigin(db(), `user:${person.id}`),
   );
   await sealLedger(db());
   await sealLog(db(), 'audit_log');

@@ -134,7 +134,7 @@ test('an upload at 10 KB/s leaves no transaction over 10 s', async () => {
   let oldest = 0;
   let samples = 0;
   // As long as a transaction that an upload holds open needs to be one of those that are looked for.
-  while (performance.now() - begun < 11_000) {
+  while (performance.now() - begun < 11_000 || sent <= 1_000) {
     // 10 KB for each second that has passed, as a slow line brings them.
     for (; sent < ((performance.now() - begun) / 1_000) * 100; sent++) send(socket, row(15_000 + sent));
     const { rows } = await stack.db.pool.query<{ seconds: number }>(
@@ -145,7 +145,6 @@ test('an upload at 10 KB/s leaves no transaction over 10 s', async () => {
     samples += 1;
     await delay(100);
   }
-  expect(sent).toBeGreaterThan(1_000);
   expect(samples).toBeGreaterThan(10);
   expect(oldest).toBeLessThan(10);
   expect(reply).toBe('');

@@ -1,119 +1,31 @@
 import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
-import {
-  createReconcileActivities,
-  type ReconcileResult,
-  type ReconcileSubject,
-} from '../../activities/reconcile';
 import { openConsistencyJob } from '../../domain/assurance/job';
-import { beginJob, cancelJob, createJob, readJob } from '../../domain/jobs/jobs';
+import { beginJob, cancelJob, readJob } from '../../domain/jobs/jobs';
 import { selectResting } from '../../domain/jobs/queries';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import type { Queryable } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
-import type { EngineClient, WorkflowState } from '../../platform/temporal/engine-client';
-import type { PendingTask } from '../../platform/temporal/workflow-task';
-import { createReconcileSubjects } from '../../worker/reconcile-subjects';
-import { engineNames } from '../../workflows/contract/names';
-import { sagaSettings } from '../../workflows/contract/start';
-import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
-import { readSettings } from '../../platform/config';
 import { twice } from '../db/support';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { reconciled } from '../support/reconcile';
-import { testLogger } from '../support/servers';
+import { names, openReconciling, workflowOf, type Reconciling } from './reconciling';
 
-const names = engineNames();
-
-let shop: TestShop;
-/** Of workflows, by id: those that are not in it are gone. */
-let states: Map<string, WorkflowState>;
-/** Of workflows that run. */
-let tasks: Map<string, PendingTask>;
-/** Ids that visibility finds. */
-let listed: string[];
-let started: string[];
+let shop: Reconciling['shop'];
+let states: Reconciling['states'];
+let started: Reconciling['started'];
+let run: Reconciling['run'];
+let newJob: Reconciling['newJob'];
+let rest: Reconciling['rest'];
 beforeEach(async () => {
-  shop = await openTestShop();
-  states = new Map();
-  tasks = new Map();
-  listed = [];
-  started = [];
+  ({ shop, states, started, run, newJob, rest } = await openReconciling());
 });
 afterEach(async () => {
   await expectInvariants(shop.db);
   await shop.close();
 });
-
-function start(_type: string, { workflowId }: { workflowId: string }): void {
-  started.push(workflowId);
-  states.set(workflowId, 'running');
-}
-
-/** Only what the reconciler uses of it: no server is asked. */
-const engine = {
-  list: () => Promise.resolve(listed),
-  start: (type: string, options: { workflowId: string }) => {
-    start(type, options);
-    return Promise.resolve('running');
-  },
-  signalWithStart: (type: string, _signal: unknown, options: { workflowId: string }) => {
-    start(type, options);
-    return Promise.resolve();
-  },
-} as unknown as EngineClient;
-
-/** Runs the activity as the engine does. */
-function run(
-  subject: ReconcileSubject,
-  onDescribe?: (workflowId: string) => Promise<void>,
-): Promise<ReconcileResult> {
-  const { reconcileWorkflows } = createReconcileActivities({
-    db: shop.db,
-    subjects: createReconcileSubjects({
-      db: shop.db,
-      stock,
-      engine,
-      names,
-      saga: sagaSettings(readSettings({}), { names, gatewayIsFast: true }),
-    }),
-    engine: {
-      async inspect(workflowId) {
-        const state = states.get(workflowId) ?? 'gone';
-        await onDescribe?.(workflowId);
-        return { state, task: tasks.get(workflowId) ?? null, activities: [] };
-      },
-      lastTaskFailure: () =>
-        Promise.resolve({
-          at: new Date('2026-01-02T03:04:05Z'),
-          buildId: 'build-7',
-          worker: 'worker-3',
-          cause: 'non deterministic error',
-          message: 'the history does not match',
-        }),
-    },
-    log: testLogger(),
-  });
-  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(
-    reconcileWorkflows,
-    subject,
-  );
-}
-
-const workflowOf = (jobId: string) => names.jobWorkflowId(jobId);
-
-async function newJob(): Promise<string> {
-  const { jobId } = await createJob(shop.db, { id: newId(), type: 'feed', input: {}, actor: 'test' });
-  return jobId;
-}
-
-async function rest(span: string): Promise<void> {
-  await shop.db.pool.query(`update jobs set created_at = created_at - $1::interval`, [span]);
-}
 
 test('the reconciler, run twice, starts what is gone once, ends what has failed once, and leaves what runs alone', async () => {
   const [lost, failed, running] = [await newJob(), await newJob(), await newJob()];
@@ -316,69 +228,6 @@ test('the workflow of a transfer is started once by two runs', async () => {
   expect(started).toEqual([names.transferWorkflowId(id)]);
 });
 
-function task(rest: Partial<PendingTask>): PendingTask {
-  return { attempt: 1, isTaken: true, offeredAt: new Date(), taskQueue: 'jobs', runId: 'run-1', ...rest };
-}
-
-const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
-const openAlerts = async () =>
-  (await listAlerts(shop.db, { kind: 'work_failed', status: 'open', limit: 50, offset: 0 })).items;
-
-async function runningJobs(count: number): Promise<string[]> {
-  const ids = [];
-  for (let n = 0; n < count; n++) ids.push(workflowOf(await newJob()));
-  for (const id of ids) states.set(id, 'running');
-  states.set(names.dispatcherWorkflowId, 'running').set(names.reservationExpiryWorkflowId, 'running');
-  await rest('1 hour');
-  return ids;
-}
-
-test('a workflow whose task fails again and again has one alert with build and way out, until it goes on', async () => {
-  const [bad] = await runningJobs(2);
-  tasks.set(bad!, task({ attempt: 3 }));
-  for (let n = 0; n < 2; n++) expect(await run('jobs')).toEqual(reconciled({ looked: 2, stuck: 1 }));
-  expect(started).toEqual([]);
-  const alerts = await openAlerts();
-  expect(alerts.map(({ details }) => [details.work, details.id, details.attempts])).toEqual([
-    ['run_workflow', bad, 1],
-  ]);
-  expect(alerts[0]?.details).toMatchObject({
-    advice: expect.stringContaining('terminate') as unknown,
-    error: expect.stringMatching(
-      /attempt 3.*the history does not match.*build-7.*terminate --workflow-id/,
-    ) as unknown,
-  });
-  tasks.delete(bad!);
-  expect(await run('standing')).toMatchObject({ looked: 3, stuck: 0 });
-  expect(await openAlerts()).toEqual([]);
-});
-
-test.each([
-  ['failed once, as when its worker ended', task({ attempt: 2 })],
-  ['has just been offered', task({ isTaken: false })],
-  ['is worked on for long', task({ offeredAt: minutesAgo(10) })],
-])('a workflow whose task %s is left alone', async (_how, pending) => {
-  const [one] = await runningJobs(1);
-  tasks.set(one!, pending);
-  expect(await run('jobs')).toEqual(reconciled({ looked: 1 }));
-  expect(await openAlerts()).toEqual([]);
-});
-
-test('workflows whose task no worker takes share one alert, of another kind, until that one is taken', async () => {
-  const ids = await runningJobs(3);
-  for (const id of ids) tasks.set(id, task({ isTaken: false, offeredAt: minutesAgo(2), taskQueue: 'jobs' }));
-  for (let n = 0; n < 2; n++) expect(await run('jobs')).toEqual(reconciled({ looked: 3, stuck: 3 }));
-  const [alert, ...others] = await openAlerts();
-  expect(others).toEqual([]);
-  expect(alert?.details).toMatchObject({
-    work: 'take_workflow_task',
-    error: expect.stringContaining('on the task queue jobs') as unknown,
-  });
-  tasks.delete(String(alert?.details.id));
-  expect(await run('standing')).toMatchObject({ stuck: 0 });
-  expect(await openAlerts()).toEqual([]);
-});
-
 test('an opening of a warehouse that nobody finished goes on; where it cannot, the rest is looked at all the same', async () => {
   await addStock(shop.db, 'KEPT', 'AMS', 1);
   // As who began it and died left it.
@@ -389,45 +238,4 @@ test('an opening of a warehouse that nobody finished goes on; where it cannot, t
   expect(await run('standing')).toMatchObject({ looked: 2 });
   const { rows } = await shop.db.pool.query(`select active, opening from warehouses where code = 'AMS'`);
   expect(rows).toEqual([{ active: true, opening: false }]);
-});
-
-test('the workflows that always run are started where they do not, and watched', async () => {
-  const { dispatcherWorkflowId: dispatcher, reservationExpiryWorkflowId: expiry } = names;
-  expect(await run('standing')).toEqual(reconciled({ looked: 2, restarted: 2 }));
-  expect([...started].sort()).toEqual([dispatcher, expiry].sort());
-  tasks.set(dispatcher, task({ attempt: 9 }));
-  expect(await run('standing')).toEqual(reconciled({ looked: 2, stuck: 1 }));
-  expect((await openAlerts()).map(({ details }) => details.id)).toEqual([dispatcher]);
-  // Terminated, as the alert says.
-  states.delete(dispatcher);
-  tasks.delete(dispatcher);
-  expect(await run('standing')).toEqual(reconciled({ looked: 2, restarted: 1 }));
-  expect(await openAlerts()).toEqual([]);
-});
-
-test('a saga that is stuck before its order is placed, of which no table tells, has an alert until it is gone', async () => {
-  const orderId = newId();
-  const workflowId = names.orderWorkflowId(orderId);
-  listed = [workflowId];
-  states.set(workflowId, 'running');
-  tasks.set(workflowId, task({ attempt: 4 }));
-  for (let n = 0; n < 2; n++) expect(await run('orders')).toEqual(reconciled({ looked: 1, stuck: 1 }));
-  const alerts = async () =>
-    (await listAlerts(shop.db, { kind: 'attention', status: 'open', limit: 50, offset: 0 })).items;
-  expect(await alerts()).toMatchObject([
-    {
-      orderId,
-      details: {
-        reason: 'workflow_stuck',
-        build: 'build-7',
-        worker: 'worker-3',
-        attempts: 4,
-        why: expect.stringContaining('when its client sends it again') as unknown,
-      },
-    },
-  ]);
-  states.delete(workflowId);
-  listed = [];
-  expect(await run('orders')).toEqual(reconciled({ looked: 1 }));
-  expect([await alerts(), started]).toEqual([[], []]);
 });

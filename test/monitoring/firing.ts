@@ -48,9 +48,13 @@ const byKind = (kind: string, severity: string): Firing => ({
     ['holdfast_alerts{kind="another",severity="none"}', always(1)],
   ],
 });
-const byAge = (metric: string, limit: number): Firing => ({
+/** @param madeUpWithin minutes: all was off for long, and what had waited is done so long after the start */
+const byAge = (metric: string, limit: number, madeUpWithin = 1): Firing => ({
   fires: [[metric, always(limit + 1)]],
-  silent: [[metric, always(limit)]],
+  silent: [
+    [metric, always(limit)],
+    [`${metric}{instance="was-off"}`, `_x4 ${10 * limit}x${madeUpWithin} 0x200`],
+  ],
 });
 
 /** One of a hundred takes longer than so many seconds. */
@@ -64,6 +68,9 @@ const bySlowOnes = (metric: string, seconds: number): Firing => {
     silent: [within(seconds, 100), within(5 * seconds, 100), within('+Inf', 100)],
   };
 };
+
+const failures = (type: string, instance: string) =>
+  `temporal_workflow_failed_total{workflow_type="${type}",instance="${instance}"}`;
 
 /** For every rule of `deploy/`: with what it fires, and with what it does not. */
 export const FIRING: Readonly<Record<string, Firing>> = {
@@ -96,14 +103,35 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastOrderOutcomesSlow: bySlowOnes('holdfast_order_outcome_wait_seconds', 1),
   HoldfastSagasFail: {
-    // The first failure makes the counter; one of two workers had others before.
     fires: [
-      ['temporal_workflow_failed_total{workflow_type="ledgerSeal",instance="a"}', since(35)],
-      ['temporal_workflow_failed_total{workflow_type="orderSaga",instance="a"}', '2x34 3x150'],
-      ['temporal_workflow_failed_total{workflow_type="stockUpkeep",instance="a"}', always(4)],
+      ...['a', 'c', 'd'].map((instance): Series => [`up{instance="${instance}"}`, always(1)]),
+      ['up{instance="new"}', since(33)],
+      ['process_start_time_seconds{instance="new"}', `_x33 ${33 * 60}x200`],
+      // The first failure makes the counter.
+      [failures('ledgerSeal', 'a'), since(35)],
+      [failures('feed', 'new'), since(35)],
+      [failures('orderSaga', 'a'), '2x34 3x150'],
+      // Two that have failed, have started again, and fail once more; the counter of one was not seen for long.
+      [failures('returns', 'c'), '4x30 _x3 1x200'],
+      [failures('transfer', 'd'), '4x10 _x24 1x200'],
+      [failures('stockUpkeep', 'a'), always(4)],
     ],
-    as: [{ workflow_type: 'ledgerSeal' }, { workflow_type: 'orderSaga' }],
-    silent: [['temporal_workflow_failed_total{workflow_type="orderSaga"}', '0x5 5x220']],
+    as: ['feed', 'ledgerSeal', 'orderSaga', 'returns', 'transfer'].map((workflow_type) => ({
+      workflow_type,
+    })),
+    silent: [
+      ['up{instance="a"}', always(1)],
+      // A failure half an hour ago; one before a start.
+      [failures('orderSaga', 'a'), '0x5 5x220'],
+      [failures('reconcile', 'a'), '4x25 _x200'],
+      // A process that ran long before Prometheus did, and one that did not respond for a while.
+      ['up{instance="before"}', '_x22 1x200'],
+      ['process_start_time_seconds{instance="before"}', '_x22 -86400x200'],
+      [failures('feed', 'before'), '_x22 1x200'],
+      ['up{instance="away"}', '1x4 0x20 1x200'],
+      ['process_start_time_seconds{instance="away"}', '-86400x4 _x20 -86400x200'],
+      [failures('returns', 'away'), '3x4 _x20 3x200'],
+    ],
     silentFrom: 25,
   },
   HoldfastWorkFailed: {
@@ -133,8 +161,8 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       ['holdfast_unsealed_oldest_seconds{log="audit_log"}', always(0)],
     ],
   },
-  HoldfastChecksBehind: byAge('holdfast_consistency_check_age_seconds', 10_800),
-  HoldfastLedgerFoldOverdue: byAge('holdfast_ledger_fold_overdue_seconds', 172_800),
+  HoldfastChecksBehind: byAge('holdfast_consistency_check_age_seconds', 10_800, 12),
+  HoldfastLedgerFoldOverdue: byAge('holdfast_ledger_fold_overdue_seconds', 172_800, 50),
   HoldfastRecall: byKind('recall', 'warning'),
   HoldfastCountShort: byKind('count_short', 'warning'),
   HoldfastTransferOverdue: byKind('transfer_overdue', 'warning'),

@@ -45,8 +45,7 @@ async function demoGoesRight(node: string): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-node-'));
   // PostgreSQL may run as another user, who must be able to pass.
   await chmod(folder, 0o711);
-  // Time for the demo to cancel an order before the carrier has its parcel, on a slow machine too.
-  const settings = { HOLDFAST_HOME: join(folder, 'home'), SANDBOX_CARRIER_DELAY_MS: '3000' };
+  const settings = { HOLDFAST_HOME: join(folder, 'home') };
   try {
     return ends(
       node,

@@ -4,7 +4,7 @@ import { createAccessLog, pathOf, type AccessLine } from '../../api/http/access-
 import { runIn } from '../../platform/telemetry/context';
 import { createLogger, loggerOf } from '../../platform/telemetry/log';
 
-function record(level = 'info') {
+function record(level = 'info', format: 'json' | 'text' = 'json') {
   const lines: string[] = [];
   const sink = new Writable({
     write(line: Buffer, _encoding, done) {
@@ -12,7 +12,7 @@ function record(level = 'info') {
       done();
     },
   });
-  return { log: createLogger(level, 'test', sink), lines };
+  return { log: createLogger(level, 'test', { destination: sink, format }), lines };
 }
 
 const PATH = '/api/v1/orders/1';
@@ -122,4 +122,26 @@ describe('lines of requests', () => {
     createAccessLog(log).line({ log }, { ...LINE, route: '/metrics' }, '/metrics');
     expect(lines).toEqual([]);
   });
+});
+
+test('as text a line is for people, with the stack of an error below it, and no line that it was not told', () => {
+  const { log, lines } = record('info', 'text');
+  log.info({ orderId: 'o-1', details: { a: 1 } }, 'an order\nERROR forged');
+  log.error({ err: new Error('broken') }, 'it failed');
+  const [info = '', error = ''] = lines;
+  expect(info).toMatch(
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}test: an order\\u000aERROR forged orderId=o-1 details=\{"a":1\}\n$/,
+  );
+  expect(error).toMatch(/^\S+ ERROR test: it failed\n {4}Error: broken\n {4}at /);
+  for (const line of error.trimEnd().split('\n').slice(1)) expect(line).toMatch(/^ {4}\S/);
+});
+
+test('no secret is shown as text either', () => {
+  const { log, lines } = record('info', 'text');
+  log.info(
+    { err: new Error('refused sk_live_hunter2'), password: 'hunter2' },
+    'about whsec_aHVudGVyMmh1bnRlcjI=',
+  );
+  expect(lines.join('')).toContain('[secret]');
+  expect(lines.join('')).not.toMatch(/hunter2|aHVudGVy/);
 });

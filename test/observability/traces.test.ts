@@ -69,6 +69,37 @@ test('one trace leads from a request, which continues its caller’s, to the sta
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
 });
 
+test('events of an order, of its stock and of the catalogue have the trace of the request that led to them', async () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+  const before = (await test_.call('GET', '/events?limit=1')).body as unknown as { newest: number };
+  const sku = `TRACED-${newId().slice(-6)}`;
+  const product = { sku, name: 'Traced', priceMinor: 100, currency: 'USD' };
+  expect((await test_.call('POST', '/products', { body: product, headers })).status).toBe(201);
+  const stocked = await test_.call('POST', `/inventory/${sku}/adjust`, {
+    body: { location: 'AMS', delta: 3, reason: 'found' },
+    headers: { ...headers, 'idempotency-key': newId() },
+  });
+  expect(stocked.status).toBe(200);
+  const body = {
+    customerId: 'c-1',
+    items: [{ sku, quantity: 1 }],
+    payment: { method: 'card', token: 'tok_ok' },
+  };
+  const placed = await test_.call('POST', '/orders', { body, headers });
+  expect(placed.status).toBe(201);
+  const wanted = ['product.added', 'stock.adjust', 'stock.reserve', 'order.placed', 'payment.captured'];
+  const traced = async () => {
+    const { body: page } = await test_.call(
+      'GET',
+      `/events?after=${before.newest}&types=${wanted.join(',')}&limit=100`,
+    );
+    const items = page.items as unknown as { type: string; trace: string | null }[];
+    return new Set(items.flatMap(({ type, trace }) => (trace?.includes(traceId) ? [type] : [])));
+  };
+  await waitFor(async () => (await traced()).size === wanted.length);
+});
+
 test('a collector that does not respond holds no order up', async () => {
   const release = receiver.hold();
   try {

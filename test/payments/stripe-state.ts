@@ -96,7 +96,8 @@ export class StripeState {
   show(id: string, params: URLSearchParams): Answer {
     const intent = this.intent(id);
     const charge = intent.latest_charge;
-    if (charge === null || params.get('expand[0]') !== 'latest_charge') return { status: 200, body: intent };
+    if (charge === null || params.get('expand[0]') !== 'latest_charge.balance_transaction')
+      return { status: 200, body: intent };
     const multicapture = { status: mayCaptureInParts(intent) ? 'available' : 'unavailable' };
     const card =
       intent.capture_method === 'manual'

@@ -111,6 +111,9 @@ export const PATHS = [
   'settlement-cancelled',
   'reconciliation-done',
   'reconciliation-cancelled',
+  'report-made',
+  'report-refused',
+  'reports-scheduled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

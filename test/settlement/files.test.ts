@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { readJob } from '../../domain/jobs/jobs';
 import { cancelStatement, selectBackend } from '../../domain/settlement/queries';
-import { beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
+import { beginSettlement, sumPart } from '../../domain/settlement/run';
 import { requestSettlement } from '../../domain/settlement/settlement';
-import { one, openDatabase } from '../../platform/database/database';
+import { one, openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addMerchant } from '../money/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { seededRandom } from '../support/random';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { ask, cancel, carryOut, enter, fileOf, linesOf, PARTS, settle, sumAll } from './support';
+import { ask, cancel, carryOut, enter, fileOf, finish, linesOf, PARTS, settle, sumAll } from './support';
 
 let shop: TestShop;
 beforeEach(async () => {
@@ -198,7 +198,7 @@ test('a job whose answer is lost, as it is to be summed anew, has its rows all t
   for (const jobId of [june, both]) await sumAll(shop.db, jobId);
   await carryOut(shop.db, june);
   // The second is a try of the same activity: the worker died before it could tell of the first.
-  for (let tries = 0; tries < 2; tries++) expect(await finishSettlement(shop.db, both, PARTS)).toBeNull();
+  for (let tries = 0; tries < 2; tries++) expect(await finish(shop.db, both)).toBeNull();
   expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
 });
 
@@ -208,12 +208,12 @@ test('two that end a job at once, as it is to be summed anew, do not end it with
   const [june, both] = [await ask(shop.db, JUNE), await ask(shop.db, { ...JUNE, to: JULY.to })];
   for (const jobId of [june, both]) await sumAll(shop.db, jobId);
   await carryOut(shop.db, june);
-  const ends = await Promise.all([1, 2].map(() => finishSettlement(shop.db, both, PARTS)));
+  const ends = await Promise.all([1, 2].map(() => finish(shop.db, both)));
   expect(ends).toEqual([null, null]);
   expect(linesOf(await carryOut(shop.db, both))).toEqual(['house,2026-07-10,0.02,0.00,0.02,1']);
 });
 
-test('a job that dies anywhere, and begins anew, ends with the same bytes', async () => {
+test('a job that is killed or cancelled anywhere, and begun anew, ends with the same bytes', async () => {
   const random = seededRandom();
   for (const id of ['acme', 'bolt']) await addMerchant(shop.db, id);
   await shop.db.pool.query(
@@ -232,10 +232,15 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
                sum(case kind when 'fee' then amount_minor else 0 end) as f, count(*) filter (where kind <> 'fee') as n
              from money_ledger group by 1, 2) l join merchants m on m.id = l.merchant_id) l`,
   );
-  const jobId = await ask(shop.db);
+  let jobId = await ask(shop.db);
   for (let lives = 0; lives < 12; lives++) {
+    if (random.chance(0.3)) {
+      expect(await cancel(shop.db, jobId)).toMatchObject({ status: 'cancelled' });
+      jobId = await ask(shop.db);
+    }
     const parts = (await beginSettlement(shop.db, jobId, PARTS)) ?? [];
     const death = new AbortController();
+    const signals = { signal: death.signal, ...(random.chance(0.5) && { force: death.signal }) };
     let left = random.whole(1, 15);
     const onBatch = () => {
       if (--left <= 0) death.abort();
@@ -243,13 +248,13 @@ test('a job that dies anywhere, and begins anew, ends with the same bytes', asyn
     // Two at once: one that was taken for dead goes on.
     await Promise.all(
       [...parts, ...parts].map((part) =>
-        sumPart({ db: shop.db, batch: 17, signal: death.signal, onBatch }, { jobId, part }),
+        sumPart({ db: shop.db, batch: 17, ...signals, onBatch }, { jobId, part }),
       ),
     );
   }
-  const file = await carryOut(shop.db, jobId, 17);
+  const file = await carryOut(shop.db, jobId, { batch: 17 });
   expect(linesOf(file)).toEqual(expected.lines);
-  expect(await finishSettlement(shop.db, jobId, PARTS)).toMatchObject({ status: 'completed' });
+  expect(await finish(shop.db, jobId)).toMatchObject({ status: 'completed' });
   expect(await fileOf(shop.db, jobId)).toBe(file);
 });
 
@@ -277,6 +282,64 @@ test('a statement that runs is ended where that is forced', async () => {
   }
 });
 
+test('one that begins after the cancellation was sent is ended all the same', async () => {
+  await enter(shop.db, { day: '2026-06-10', minor: 1 });
+  const jobId = await ask(shop.db);
+  const [part = 0] = (await beginSettlement(shop.db, jobId, 1)) ?? [];
+  const force = new AbortController();
+  const [betweenStatements, sent] = [signalled(), signalled()];
+  const db: Database = {
+    ...shop.db,
+    async query(statement) {
+      const result = await shop.db.query(statement);
+      if (statement.name === 'settlement.cancel_statement') sent.tell();
+      return result;
+    },
+    transaction: (work) =>
+      shop.db.transaction((tx, commitEarly) =>
+        work(
+          {
+            ...tx,
+            async query(statement) {
+              if (statement.name === 'settlement.sum_days') {
+                betweenStatements.tell();
+                await sent.told;
+              }
+              return tx.query(statement);
+            },
+          },
+          commitEarly,
+        ),
+      ),
+  };
+  const holder = new Client({ connectionString: shop.url });
+  await holder.connect();
+  try {
+    await holder.query('begin; lock table settlement_sums in share mode');
+    const summed = sumPart({ db, batch: 10, force: force.signal }, { jobId, part });
+    await betweenStatements.told;
+    force.abort();
+    expect(await summed).toBe(false);
+    expect(await sumPart({ db, batch: 10, force: force.signal }, { jobId, part })).toBe(false);
+  } finally {
+    await holder.end();
+  }
+});
+
+function signalled(): { told: Promise<void>; tell: () => void } {
+  let tell = (): void => undefined;
+  const told = new Promise<void>((resolve) => (tell = resolve));
+  return { told, tell: () => tell() };
+}
+
+async function isRunning(pid: number, query: string): Promise<boolean> {
+  const { rowCount } = await shop.db.pool.query(
+    `select from pg_stat_activity where pid = $1 and state = 'active' and query = $2`,
+    [pid, query],
+  );
+  return rowCount === 1;
+}
+
 test('a statement that a connection runs later is not ended', async () => {
   const single = openDatabase({ url: shop.runtimeUrl, poolSize: 1, log: testLogger() });
   try {
@@ -285,9 +348,11 @@ test('a statement that a connection runs later is not ended', async () => {
       const now = await selectBackend(tx);
       expect(now.pid).toBe(past.pid);
       const running = tx.query({ name: 'test.sleep', text: 'select pg_sleep(1)' });
+      await waitFor(() => isRunning(now.pid, 'select pg_sleep(1)'));
       expect(await cancelStatement(shop.db, past)).toBe(0);
       await running;
       const next = tx.query({ name: 'test.sleep_long', text: 'select pg_sleep(20)' });
+      await waitFor(() => isRunning(now.pid, 'select pg_sleep(20)'));
       expect(await cancelStatement(shop.db, now)).toBe(1);
       await next;
     });

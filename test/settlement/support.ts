@@ -1,18 +1,18 @@
+import { settlementFile } from '../../domain/settlement/file';
 import { requestSettlement } from '../../domain/settlement/settlement';
-import {
-  abandonSettlement,
-  beginSettlement,
-  finishSettlement,
-  settlementCsv,
-  sumPart,
-} from '../../domain/settlement/run';
+import { abandonSettlement, beginSettlement, finishSettlement, sumPart } from '../../domain/settlement/run';
+import type { FileStore } from '../../domain/files/types';
 import type { SettlementRequest } from '../../domain/settlement/types';
 import type { MoneyKind } from '../../domain/money/types';
 import type { Queryable } from '../../platform/database/database';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
+import { testLogger } from '../support/servers';
 
 export const PARTS = 3;
+
+export const finish = (db: Database, jobId: string, store: FileStore | null = null) =>
+  finishSettlement({ db, store, parts: PARTS }, jobId);
 
 export interface Entry {
   merchant?: string;
@@ -49,19 +49,24 @@ export async function sumAll(db: Database, jobId: string, batch = 1_000): Promis
 }
 
 /** Runs a job to its end, as its workflow does, and returns its file. */
-export async function carryOut(db: Database, jobId: string, batch = 1_000): Promise<string> {
+export async function carryOut(
+  db: Database,
+  jobId: string,
+  { batch = 1_000, store = null }: { batch?: number; store?: FileStore | null } = {},
+): Promise<string> {
   for (;;) {
     await sumAll(db, jobId, batch);
-    if (await finishSettlement(db, jobId, PARTS)) return fileOf(db, jobId);
+    if (await finish(db, jobId, store)) return fileOf(db, jobId, store);
   }
 }
 
 export const cancel = (db: Database, jobId: string) => abandonSettlement(db, jobId, null);
 
-export async function fileOf(db: Database, jobId: string): Promise<string> {
-  let text = '';
-  for await (const piece of settlementCsv(db, jobId)) text += piece;
-  return text;
+export async function fileOf(db: Database, jobId: string, store: FileStore | null = null): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of settlementFile({ on: db, store, log: testLogger() }, jobId))
+    pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
 }
 
 /** The lines of a file, without its header. */

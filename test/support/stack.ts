@@ -8,6 +8,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { withBreaker } from '../../integrations/gateway-breaker';
 import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway } from '../../integrations/gateways';
+import { openFileStore } from '../../integrations/file-store/open';
 import { openWebhookSender } from '../../integrations/webhook-sender/open';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
@@ -146,6 +147,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         }),
       ],
       sendWebhook: openWebhookSender(settings),
+      files: openFileStore(settings),
     };
     return options.integrations ? options.integrations(made) : made;
   }

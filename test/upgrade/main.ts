@@ -4,6 +4,7 @@ import { stackOf } from '../../platform/errors';
 import { createLogger } from '../../platform/telemetry/log';
 import { holdfast, startHoldfast, type Running } from '../cli/holdfast';
 import { waitFor } from '../support/wait';
+import { expectEvents, readEvents } from './events';
 import { buildRelease, RELEASE_BEFORE } from './release';
 import { startRouter, type Router } from './router';
 import { startServers } from './servers';
@@ -14,9 +15,10 @@ const ORDERS_OF_A_STEP = 15;
 const log = createLogger(process.env.LOG_LEVEL ?? 'error', 'upgrade');
 
 /**
- * `npm run test:upgrade -- [commit]`: builds the release before this one and goes through an upgrade and a rollback as docs/operations.md
- * has them, on real servers, while orders are placed all the time through a router that goes by `/ready`. Each request has to be answered,
- * each order to be fulfilled, and the numbers to agree at the end. Skipped where the commit is not in the history.
+ * `npm run test:upgrade -- [commit]`: builds the release before this one and goes through an upgrade, a rollback and the upgrade again as
+ * docs/operations.md has them, on real servers, while orders are placed all the time through a router that goes by `/ready`. Each request has to
+ * be answered, each order to be fulfilled and to be in the stream of events, and the numbers to agree at the end. Skipped where the commit is
+ * not in the history.
  */
 async function main([commit = RELEASE_BEFORE]: readonly string[]): Promise<void> {
   await withStops('holdfast-upgrade-', async (folder, stops) => {
@@ -80,6 +82,8 @@ async function upgradeAndBack(before: string, folder: string, stops: Stops) {
   say('the release before takes orders on its own schema');
 
   await present.run('migrate');
+  await traffic.more(1);
+  const onOldSchema = traffic.orders.length;
   await traffic.more(ORDERS_OF_A_STEP);
   say('it takes orders on the new schema');
 
@@ -97,6 +101,7 @@ async function upgradeAndBack(before: string, folder: string, stops: Stops) {
   await end(oldWorker);
   await traffic.more(ORDERS_OF_A_STEP);
   say('the new release takes orders alone');
+  const numbered = await readEvents(urlOf(api), key);
 
   const migrated = await old.run('migrate');
   if (!migrated.includes('Nothing to apply')) throw new Error(`a rollback has migrated: ${migrated}`);
@@ -108,10 +113,23 @@ async function upgradeAndBack(before: string, folder: string, stops: Stops) {
   await traffic.more(ORDERS_OF_A_STEP);
   say('rolled back: the release before takes orders alone, on the new schema');
 
+  present.startWorker();
+  await present.run('deploy');
+  const apiAgain = await present.startApi();
+  await traffic.more(ORDERS_OF_A_STEP);
+  say('upgraded again');
+
   const placed = await traffic.end();
+  await expectEvents({ url: urlOf(apiAgain), apiKey: key }, traffic.orders.slice(onOldSchema), numbered);
   if (router.lost.length > 0) throw new Error(`requests were lost:\n${router.lost.join('\n')}`);
   await present.run('verify', '--full');
-  say(`${placed} orders placed, all fulfilled; no request was lost; the numbers agree`);
+  say(
+    `${placed} orders placed, all fulfilled; no request was lost; their events are numbered once; the numbers agree`,
+  );
+}
+
+function urlOf({ port }: { port: number }): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 async function untilAnswering(router: Router, port: number): Promise<void> {

@@ -4,6 +4,8 @@ import { newId } from '../../platform/ids';
 import { waitFor } from '../support/wait';
 
 export interface Traffic {
+  /** Ids of the orders that were placed, in their order. */
+  orders: readonly string[];
   /** Resolves when so many more orders are placed than when it was asked. */
   more(count: number): Promise<void>;
   /** Places no more, and resolves when all are fulfilled; how many there were. */
@@ -57,6 +59,7 @@ export function startTraffic(url: string, apiKey: string): Traffic {
   }
 
   return {
+    orders,
     async more(count) {
       const wanted = orders.length + count;
       await until(() => orders.length >= wanted);

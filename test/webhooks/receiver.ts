@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { lookup } from 'node:dns';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { AddressesOf } from '../../integrations/webhook-sender/names';
 
 const tls = (name: string) => readFileSync(join(__dirname, '../cli/tls', name), 'utf8');
 
@@ -14,14 +14,8 @@ export const RECEIVER_CA = tls('ca.pem');
 const NAME = 'temporal.test';
 
 /** A name server that knows each name by one address of the loopback network, and others by those that are given. */
-export function namesOf(others: Readonly<Record<string, readonly string[]>> = {}): typeof lookup {
-  const find = (name: string, _options: unknown, done: (error: null, found: object[]) => void) =>
-    done(
-      null,
-      (others[name] ?? ['127.0.0.1']).map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
-  // Only the form with options and all addresses is used.
-  return find as unknown as typeof lookup;
+export function namesOf(others: Readonly<Record<string, readonly string[]>> = {}): AddressesOf {
+  return (name) => Promise.resolve(others[name] ?? ['127.0.0.1']);
 }
 
 export interface Received {

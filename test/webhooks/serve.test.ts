@@ -1,3 +1,4 @@
+import { eraseAnswersOf } from '../../domain/webhooks/erase';
 import { serveWebhook, type DeliveryContext } from '../../domain/webhooks/serve';
 import { createWebhookSecrets } from '../../domain/webhooks/secrets';
 import type { TryOutcome, WebhookSender } from '../../domain/webhooks/types';
@@ -54,6 +55,22 @@ test('what fails is tried again later under the same id, and holds up nothing be
   const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
   expect(ids[2]).toBe(ids[0]);
   expect((await readWebhook(shop.db, id)).failingSince).toBeNull();
+});
+
+test('what was answered to events of one thing is forgotten with it, and what was answered to others stays', async () => {
+  const { id } = await shop.add();
+  receiver.answer = (res, received) => res.end(`thanks for ${subjectOf(received)}`);
+  await shop.happen('a', 'b');
+  await serveWebhook(context, id, always);
+  const [, first] = await shop.deliveriesOf(id);
+  // Also where it is sent again.
+  const position = first?.position ?? 0;
+  await redeliver(shop.db, id, { from: position, to: position, actor: ACTOR });
+  await serveWebhook(context, id, always);
+  expect(shop.subjects()).toEqual(['a', 'b', 'a']);
+  await eraseAnswersOf(shop.db, ['a', 'c']);
+  const answers = (await shop.deliveriesOf(id)).map(({ requests }) => requests.map(({ answer }) => answer));
+  expect(answers).toEqual([['thanks for b'], [null, null]]);
 });
 
 test('Retry-After puts the next try off', async () => {

@@ -18,7 +18,7 @@ export const send = createWebhookSender({
   allowed: allowedNetworks(['127.0.0.1']),
   timeoutMs: 1_000,
   ca: RECEIVER_CA,
-  lookup: namesOf(),
+  addressesOf: namesOf(),
 });
 
 export const subjectOf = ({ body }: Received) => (JSON.parse(body) as { subject: { id: string } }).subject.id;

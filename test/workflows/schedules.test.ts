@@ -37,7 +37,8 @@ test('a worker that starts makes every schedule', async () => {
     'reconcile-standing': { ...hourly, type: 'reconcile', args: [{ subject: 'standing' }] },
     'stock-upkeep': { intervals: [600_000], type: 'stockUpkeep', catchupWindow: 3_600_000 },
     'seal-ledger': { ...daily, type: 'ledgerSeal' },
-    'verify-consistency': { ...daily, type: 'scheduledConsistency' },
+    'verify-consistency': { ...daily, type: 'scheduledConsistency', catchupWindow: 2 * 86_400_000 },
+    'ended-reports': { ...hourly, type: 'scheduledReports', catchupWindow: 3_600_000 },
     'ledger-partitions': { times: ['3:17'], type: 'ledgerMaintenance', catchupWindow: 2 * 86_400_000 },
   };
   const { names, temporal } = stack;

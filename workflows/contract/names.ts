@@ -16,6 +16,8 @@ export const WORKFLOW_TYPES = {
   webhookDispatcher: 'webhookDispatcher',
   settlement: 'settlement',
   reconciliation: 'reconciliation',
+  report: 'report',
+  scheduledReports: 'scheduledReports',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;

@@ -28,6 +28,7 @@ const { sumSettlementPart } = proxyActivities<Pick<SettlementActivities, 'sumSet
 const { finishSettlement } = proxyActivities<Pick<SettlementActivities, 'finishSettlement'>>({
   summary: 'Write the file and settle its days',
   startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '30 seconds',
   retry,
 });
 

@@ -7,6 +7,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { listOf } from '../../../platform/database/list-parameter';
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { User, UserRole, UserStatus } from './types';
 
@@ -203,6 +204,16 @@ export function selectAdmin(on: Queryable, userId: string): Promise<{ id: string
     `select id from users u where id = $1 and status = 'active'
        and (role = 'admin' or exists (select from user_identities i where i.user_id = u.id))`,
     [userId],
+  );
+}
+
+/** Of these users those whose accounts are not disabled. */
+export function selectActiveUsers(on: Queryable, ids: readonly string[]): Promise<{ id: string }[]> {
+  return many<{ id: string }>(
+    on,
+    'users.active',
+    `select id from users where id = any (${listOf(1, 'uuid')}) and status = 'active'`,
+    [ids],
   );
 }
 

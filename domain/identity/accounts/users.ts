@@ -18,6 +18,8 @@ import {
 import { isActiveAdmin } from './rules';
 import type { User, UserRole, UserStatus } from './types';
 
+export { selectActiveUsers as activeUsers } from './queries';
+
 /** A user; undefined: there is none. */
 export function readUser(on: Queryable, userId: string): Promise<User | undefined> {
   return findUser(on, userId);

@@ -1,4 +1,11 @@
-import { execute, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { listOf } from '../../../platform/database/list-parameter';
 import type { SessionEnd, SessionUser } from './types';
 
 /** Null where the account has changed since the password was checked: another session could not be ended any more. */
@@ -77,6 +84,18 @@ export function findRefreshToken(
      from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id
      where t.token_hash = $1`,
     [hash, graceSeconds],
+  );
+}
+
+/** Of these sessions those that go on, as their users are now. */
+export function selectLiveSessions(on: Queryable, ids: readonly string[]): Promise<SessionUser[]> {
+  return many<SessionUser>(
+    on,
+    'sessions.live',
+    `select s.id as "sessionId", s.user_id as "userId", u.role, s.created_at as "signedInAt"
+     from sessions s join users u on u.id = s.user_id
+     where s.id = any (${listOf(1, 'uuid')}) and s.ended_at is null and s.expires_at > clock_timestamp() and u.status = 'active'`,
+    [ids],
   );
 }
 

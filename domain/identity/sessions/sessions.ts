@@ -24,6 +24,8 @@ const REFRESH_DAYS = 30;
 /** A client that has lost the response, or asks twice at once, gets the same successor within this time. */
 export const REUSE_GRACE_SECONDS = 10;
 
+export { selectLiveSessions as liveSessions } from './queries';
+
 /** A session with the token that its next access token is asked for with. */
 export interface RefreshedSession extends SessionUser {
   refreshToken: string;

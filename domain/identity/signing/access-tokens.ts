@@ -36,6 +36,8 @@ export interface VerifiedClaims extends Omit<TokenClaims, 'signedInAt'> {
   role: UserRole;
   /** Null in one that a build of before has issued. */
   signedInAt: Date | null;
+  /** It is good until then, milliseconds since 1970. */
+  until: number;
 }
 
 /** Reads tokens of ours. */
@@ -55,8 +57,6 @@ interface Verified {
   claims: VerifiedClaims;
   /** Which key has signed it. */
   kid: string;
-  /** Good until then, milliseconds since 1970. */
-  until: number;
 }
 
 /**
@@ -68,7 +68,7 @@ export function createAccessTokenReader(keys: SigningKeys, names: TokenNames): A
   return {
     async read(token) {
       const known = verified.get(token);
-      if (known && Date.now() < known.until && (await keys.verifying(known.kid))) return known.claims;
+      if (known && Date.now() < known.claims.until && (await keys.verifying(known.kid))) return known.claims;
       const fresh = await verify(keys, names, token);
       verified.set(token, fresh);
       return fresh.claims;
@@ -100,10 +100,10 @@ async function verify(keys: SigningKeys, { issuer, audience }: TokenNames, token
     const { sub, sid, exp = 0, iat = 0 } = payload;
     const role = USER_ROLES.find((each) => each === payload['role']);
     if (!role) throw new errors.JWTInvalid('the role is not known');
+    const until = (Math.min(exp, iat + ACCESS_TOKEN_SECONDS) + CLOCK_SKEW_SECONDS) * 1_000;
     return {
-      claims: { userId: String(sub), role, sessionId: String(sid), signedInAt: signInTimeOf(payload) },
+      claims: { userId: String(sub), role, sessionId: String(sid), signedInAt: signInTimeOf(payload), until },
       kid: String(protectedHeader.kid),
-      until: (Math.min(exp, iat + ACCESS_TOKEN_SECONDS) + CLOCK_SKEW_SECONDS) * 1_000,
     };
   } catch (error) {
     throw asNotSignedIn(error);

@@ -1,6 +1,6 @@
 import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
-import { utcMicros } from '../../../platform/database/pages';
+import { BYTEWISE, utcMicros } from '../../../platform/database/pages';
 import { SOLD_LEDGER_KINDS } from '../../stock/ledger/types';
 import { unitsThen } from './units-sql';
 
@@ -55,6 +55,27 @@ export function selectSoldTotals(
     `with sold as (${SOLD}), ${COSTED}
      select currency, sum(units)::text as units, sum(costed)::text as costed, sum(cost)::text as "costMinor"
      from costed group by currency order by currency`,
+    [from, to],
+  );
+}
+
+/** What left of a product, and what it cost. Whole numbers as text. */
+export interface ProductCostRow extends SoldTotalRow {
+  sku: string;
+}
+
+/** The same by product, by the bytes of its SKU. */
+export function selectSoldByProduct(
+  on: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<ProductCostRow[]> {
+  return many<ProductCostRow & Record<string, unknown>>(
+    on,
+    'costing.sold_by_product',
+    `with sold as (${SOLD}), ${COSTED}
+     select p.sku, c.currency, c.units::text as units, c.costed::text as costed, c.cost::text as "costMinor"
+     from (select product_id, currency, sum(units) as units, sum(costed) as costed, sum(cost) as cost from costed group by 1, 2) c
+     join products p on p.id = c.product_id order by p.sku ${BYTEWISE}, c.currency nulls last`,
     [from, to],
   );
 }

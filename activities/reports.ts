@@ -1,0 +1,44 @@
+import { abandonReport, makeReport, requestDueReports } from '../domain/reports/files';
+import type { Database } from '../platform/database/database';
+import { withFailures } from './failure';
+
+export interface ReportEnd {
+  jobId: string;
+  /** Why it could not go on; absent: it was cancelled. */
+  error?: { code: string; detail: string } | undefined;
+}
+
+export interface ReportActivities {
+  /** Makes the file of a job and ends it. Returns its result; null: it was cancelled. */
+  makeReport(jobId: string): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Ends the job without a file. */
+  abandonReport(end: ReportEnd): Promise<void>;
+  /** Asks for files of days and months that have ended. Returns how many days it looked at. */
+  requestDueReports(): Promise<{ days: number }>;
+}
+
+const PERMANENT = new Set(['JOB_NOT_FOUND', 'UNKNOWN_ZONE', 'ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED']);
+
+/** @param deps.zones time zones whose days have files, as IANA names them */
+export function createReportActivities({
+  db,
+  zones,
+}: {
+  db: Database;
+  zones: readonly string[];
+}): ReportActivities {
+  return withFailures<ReportActivities>(
+    {
+      async makeReport(jobId) {
+        return (await makeReport(db, jobId)).result;
+      },
+      async abandonReport({ jobId, error }) {
+        await abandonReport(db, jobId, error ?? null);
+      },
+      async requestDueReports() {
+        return { days: await requestDueReports(db, zones) };
+      },
+    },
+    PERMANENT,
+  );
+}

@@ -1,0 +1,309 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Principal } from '../../domain/identity/types';
+import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
+import { isAppError } from '../../platform/errors';
+import type { Logger } from '../../platform/telemetry/log';
+import { expectSignedInStill, type AccessControl } from '../http/access';
+import { invalid, problem, toProblem } from '../http/problems';
+import { clientMessage, type ClientMessage, type ServerMessage } from '../schemas/sockets';
+import { follow, type FollowedMessage, type FollowedPage } from '../streams/follow';
+import { parseTopic, readFirst, topicName, type Topic, type Topics } from '../streams/topics';
+import { createOutgoing } from './outgoing';
+import { createTokenBucket } from './token-bucket';
+import { CLOSE_CODES, type SocketEnd, type SocketMetrics } from './types';
+
+/** Topics that one connection follows at once. */
+export const TOPICS_PER_SOCKET = 50;
+/** The server sends something at least so often. */
+export const HEARTBEAT_SECONDS = 25;
+/** Messages of a client; one that opens its page subscribes to all topics at once. */
+const MESSAGES = { burst: 2 * TOPICS_PER_SOCKET, perSecond: 20 };
+/** A page of messages of each topic goes out at most before the next is read. */
+const MAX_BUFFERED_BYTES = 1_048_576;
+/** A client that takes nothing for so long is dropped. */
+const STUCK_MS = 20_000;
+/** A sign-in that has ended is noticed within so long. */
+const SIGN_IN_CHECK_MS = 10_000;
+/** A position is told where nothing else was for so long. */
+const TELL_POSITION_MS = 30_000;
+/** After a read that failed. */
+const RETRY_MS = 1_000;
+
+export interface SessionParts {
+  access: Pick<AccessControl, 'resume' | 'isOwned'>;
+  topics: Topics;
+  log: Logger;
+  metrics: SocketMetrics;
+}
+
+/** One connection of somebody who has signed in. */
+export interface Session {
+  /** Looks after the connection: to be called every second or so. */
+  tick(now: number): void;
+  /** Tells the client to connect elsewhere. */
+  stop(): void;
+}
+
+interface Subscription {
+  topic: Topic;
+  stop: AbortController;
+  change: AutoResetEvent;
+}
+
+/** Up to where the client knows a topic, and since when, milliseconds of `performance.now()`. */
+interface Told {
+  position: number | undefined;
+  at: number;
+}
+
+/** Serves a connection until it ends. */
+export function openSession(
+  parts: SessionParts,
+  { socket, principal }: { socket: WebSocket; principal: Principal },
+): Session {
+  const { access, topics, log, metrics } = parts;
+  const subscriptions = new Map<string, Subscription>();
+  const mayDo = createTokenBucket(MESSAGES);
+  const outgoing = createOutgoing(socket, {
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    onTooMuch: () => drop('slow'),
+  });
+  let end: SocketEnd = 'left';
+  let isAlive = true;
+  let pingedAt = performance.now();
+  let checkedAt = performance.now();
+  let checking = false;
+
+  const tell = (message: ServerMessage) => outgoing.send(JSON.stringify(message));
+
+  function close(how: keyof typeof CLOSE_CODES, reason: string): void {
+    if (socket.readyState !== socket.OPEN) return;
+    end = how;
+    stopFollowing();
+    socket.close(CLOSE_CODES[how], reason);
+  }
+
+  /** Without a word: it would wait behind what the client does not take. */
+  function drop(how: SocketEnd): void {
+    if (socket.readyState === socket.CLOSED) return;
+    end = how;
+    socket.terminate();
+  }
+
+  function stopFollowing(): void {
+    for (const { stop } of subscriptions.values()) stop.abort();
+  }
+
+  function tellRefusal(error: unknown, topic?: string): void {
+    const { code, title, status, detail, errors, oldest, newest } = toProblem(error, '');
+    // Members that are undefined are left out.
+    void tell({ type: 'error', topic, code, title, status, detail, errors, oldest, newest });
+  }
+
+  function receive(data: RawData, isBinary: boolean): void {
+    if (socket.readyState !== socket.OPEN) return;
+    if (isBinary) {
+      close('not_text', 'Send text.');
+      return;
+    }
+    if (!isInTime()) return;
+    try {
+      // One Buffer: `binaryType` is that of `ws` unless set.
+      const message = parsed(String(data));
+      if (message.type === 'ping') void tell({ type: 'pong' });
+      else if (message.type === 'subscribe') subscribe(message);
+      else unsubscribe(message.topic);
+    } catch (error) {
+      tellRefusal(error);
+    }
+  }
+
+  function isInTime(): boolean {
+    if (mayDo()) return true;
+    close('too_fast', `At most ${MESSAGES.perSecond} messages a second.`);
+    return false;
+  }
+
+  function subscribe({ topic: given, after }: Extract<ClientMessage, { type: 'subscribe' }>): void {
+    const topic = knownTopic(given);
+    const name = topicName(topic);
+    if (subscriptions.has(name)) throw invalid([{ path: 'topic', message: 'is followed already' }]);
+    if (subscriptions.size >= TOPICS_PER_SOCKET) {
+      const detail = `A connection follows ${TOPICS_PER_SOCKET} topics at most.`;
+      tellRefusal(problem('TOO_MANY_STREAMS', detail), name);
+      return;
+    }
+    const stop = new AbortController();
+    const change = createAutoResetEvent();
+    stop.signal.addEventListener('abort', () => {
+      change.set();
+    });
+    const subscription = { topic, stop, change };
+    subscriptions.set(name, subscription);
+    void followTopic(name, subscription, after).finally(() => {
+      if (subscriptions.get(name) === subscription) subscriptions.delete(name);
+    });
+  }
+
+  function unsubscribe(given: string): void {
+    const name = topicName(knownTopic(given));
+    const subscription = subscriptions.get(name);
+    subscription?.stop.abort();
+    subscriptions.delete(name);
+    void tell({ type: 'unsubscribed', topic: name, reason: 'asked' });
+  }
+
+  /** Until it is to stop, has ended, or may not be followed. A database that is away is waited for. */
+  async function followTopic(
+    name: string,
+    { topic, stop, change }: Subscription,
+    from: number | undefined,
+  ): Promise<void> {
+    const { signal } = stop;
+    const followed = topics.open(topic, principal);
+    const unwatch = followed.watch(() => {
+      change.set();
+    });
+    const told: Told = { position: from, at: performance.now() };
+    let isSubscribed = false;
+    try {
+      while (!signal.aborted) {
+        try {
+          await topics.expectMayFollow(topic, principal);
+          const first = await readFirst(followed, topic, told.position);
+          if (first.messages.length === 0) told.position = first.after;
+          if (!isSubscribed) void tell({ type: 'subscribed', topic: name, position: told.position ?? null });
+          isSubscribed = true;
+          await follow(followed, first, {
+            change,
+            stop: signal,
+            deliver: (page, isLive) =>
+              signal.aborted ? Promise.resolve() : deliver(name, { page, isLive, told }),
+          });
+          if (!signal.aborted) await tell({ type: 'unsubscribed', topic: name, reason: 'ended' });
+          return;
+        } catch (error) {
+          if (isAppError(error)) {
+            if (!signal.aborted) tellRefusal(error, name);
+            return;
+          }
+          log.debug({ err: error, topic: topic.kind }, 'a topic could not be read; it is tried again');
+          await change.wait(RETRY_MS);
+        }
+      }
+    } finally {
+      unwatch();
+    }
+  }
+
+  async function deliver(
+    topic: string,
+    { page, isLive, told }: { page: FollowedPage; isLive: boolean; told: Told },
+  ): Promise<void> {
+    const now = performance.now();
+    const isQuiet = page.messages.length === 0;
+    if (!isQuiet) {
+      await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
+      if (isLive)
+        for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
+    } else if (page.after !== told.position && now - told.at > TELL_POSITION_MS)
+      await tell({ type: 'position', topic, position: page.after });
+    else {
+      told.position = page.after;
+      return;
+    }
+    told.position = page.after;
+    told.at = now;
+  }
+
+  async function checkSignIn(): Promise<void> {
+    try {
+      await expectSignedInStill(access, principal);
+      for (const [name, { topic, stop }] of subscriptions) {
+        try {
+          await topics.expectMayFollow(topic, principal);
+        } catch (error) {
+          if (!isAppError(error)) throw error;
+          stop.abort();
+          tellRefusal(error, name);
+        }
+      }
+    } catch (error) {
+      if (isAppError(error)) close('signed_out', 'The sign-in has ended.');
+      // While the database is away nothing is read that could be told.
+      else log.debug({ err: error }, 'a sign-in could not be looked up; it is tried again');
+    }
+  }
+
+  socket.on('message', receive);
+  socket.on('ping', isInTime);
+  socket.on('pong', () => {
+    isAlive = true;
+    isInTime();
+  });
+  // What breaks the protocol ends the connection by itself.
+  socket.on('error', (error) => {
+    end = 'broken';
+    log.debug({ err: error }, 'a WebSocket broke the protocol, or its connection broke');
+  });
+  socket.once('close', () => {
+    stopFollowing();
+    metrics.ended(end);
+  });
+  metrics.began();
+  void tell({ type: 'welcome', heartbeatSeconds: HEARTBEAT_SECONDS, topics: TOPICS_PER_SOCKET });
+
+  return {
+    tick(now) {
+      const { stuckSince } = outgoing;
+      if (stuckSince !== null && now - stuckSince > STUCK_MS) drop('slow');
+      else if (now - pingedAt > HEARTBEAT_SECONDS * 1_000) {
+        if (!isAlive) {
+          drop('silent');
+          return;
+        }
+        isAlive = false;
+        pingedAt = now;
+        socket.ping();
+        void tell({ type: 'heartbeat' });
+      }
+      if (now - checkedAt <= SIGN_IN_CHECK_MS || checking) return;
+      checking = true;
+      void checkSignIn().finally(() => {
+        checking = false;
+        checkedAt = performance.now();
+      });
+    },
+    stop() {
+      close('stopping', 'Connect again.');
+    },
+  };
+}
+
+/** Put together as text: `data` is JSON already. */
+function asText(topic: string, { position, event, data }: FollowedMessage): string {
+  const about = `"topic":${JSON.stringify(topic)},"position":${position},"event":${JSON.stringify(event)}`;
+  return `{"type":"message",${about},"data":${data}}`;
+}
+
+function parsed(text: string): ClientMessage {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw problem('MALFORMED_JSON', 'The message is not valid JSON.');
+  }
+  const message = clientMessage.safeParse(json);
+  if (message.success) return message.data;
+  throw invalid(
+    message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })),
+  );
+}
+
+function knownTopic(given: string): Topic {
+  const topic = parseTopic(given);
+  if (topic) return topic;
+  throw invalid([
+    { path: 'topic', message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention' },
+  ]);
+}

@@ -1,0 +1,42 @@
+import { availabilityJson } from '../../domain/stock/availability/stock-json';
+import type { StockReader } from '../../domain/stock/availability/stock-reader';
+import { stockKey, type EventKeys } from './event-keys';
+import type { Followed } from './follow';
+import { pollMsOf } from './poll';
+
+/**
+ * The stock of a product, whole or what of it can be ordered, whenever it is another than it was. Each message is all of it: of changes that come
+ * fast one after the other the last is told.
+ */
+export function stockSource(
+  { stockReader, eventKeys }: { stockReader: StockReader; eventKeys: EventKeys },
+  sku: string,
+  { isWhole }: { isWhole: boolean },
+): Followed {
+  let told: string | undefined;
+  return {
+    watch: (wake) => eventKeys.watch(stockKey(sku), wake),
+    get pollMs() {
+      return pollMsOf(eventKeys);
+    },
+    async read() {
+      const position = await eventKeys.position();
+      const stock = await stockReader.readJson(sku);
+      if (stock === null) return null;
+      const data = isWhole ? stock : availabilityJson(stock);
+      const isNew = told !== withoutTime(data);
+      told = withoutTime(data);
+      return {
+        messages: isNew ? [{ position, event: 'stock', data }] : [],
+        after: position,
+        atEnd: true,
+        ended: false,
+      };
+    },
+  };
+}
+
+/** When it was read is no change. */
+function withoutTime(data: string): string {
+  return data.replace(/"asOf":"[^"]*"/, '');
+}

@@ -1,0 +1,217 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { connect as connectTcp } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { appendEvents } from '../../domain/orders/events';
+import { openTestApi, type TestApi } from '../api/support';
+import { AS_ADMIN } from '../support/access-keys';
+import { addPaidOrder, addStock } from '../support/fixtures';
+import { waitFor } from '../support/wait';
+import { connect, refused, tryConnect, type Client } from './client';
+
+let test: TestApi;
+let other: TestApi;
+
+beforeAll(async () => {
+  test = await openTestApi();
+  other = await openTestApi({ shop: test });
+  await addStock(test.db, 'A', 'AMS', 1_000);
+});
+afterAll(async () => {
+  await other.close();
+  await test.close();
+});
+
+async function newOrder(): Promise<string> {
+  return (await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }])).orderId;
+}
+
+const append = (orderId: string, count: number, data: Record<string, unknown> = {}) =>
+  test.db.transaction((tx) =>
+    appendEvents(
+      tx,
+      Array.from({ length: count }, () => ({ orderId, type: 'thing_happened', data })),
+    ),
+  );
+
+async function ended(how: string): Promise<number> {
+  const { text } = await test.call('GET', '//metrics');
+  const found = new RegExp(`^holdfast_websockets_ended_total\\{[^}]*how="${how}"[^}]*\\} (\\d+)$`, 'm').exec(
+    text,
+  );
+  return Number(found?.[1]);
+}
+
+it('every client of every process is told everything once and in order, while writers come from several sides', async () => {
+  const orders = await Promise.all(Array.from({ length: 4 }, newOrder));
+  const clients: Client[] = [];
+  for (const api of [test, other, test, other, test]) {
+    const client = await connect(api);
+    for (const orderId of orders) client.follow(`orders:${orderId}`);
+    clients.push(client);
+  }
+  const CHANGES = 50;
+  await Promise.all(
+    orders.map(async (orderId) => {
+      for (let n = 0; n < CHANGES; n++) await append(orderId, 1, { n });
+    }),
+  );
+  const all = Array.from({ length: CHANGES }, (_, n) => n + 1);
+  for (const client of clients)
+    for (const orderId of orders) {
+      await waitFor(() => client.of(`orders:${orderId}`).length >= CHANGES);
+      expect(client.of(`orders:${orderId}`).map(({ position }) => position)).toEqual(all);
+    }
+  await Promise.all(clients.map((client) => client.leave()));
+});
+
+it('goes on after the listening connection was lost', async () => {
+  const orderId = await newOrder();
+  const client = await connect(test);
+  client.follow(`orders:${orderId}`);
+  await client.hears(({ type }) => type === 'subscribed');
+  await test.db.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name = 'holdfast-listener'`,
+  );
+  await append(orderId, 1);
+  await waitFor(() => client.of(`orders:${orderId}`).length === 1);
+  await client.leave();
+});
+
+describe('what a client sends', () => {
+  it('that is no message is refused, and the connection goes on', async () => {
+    const client = await connect(test);
+    const bad = ['', '{', 'null', '[]', '"x"', '{"type":"subscribe"}', '{"type":"subscribe","topic":7}'];
+    const worse = [
+      { type: 'subscribe', topic: 'orders:1' },
+      { type: 'subscribe', topic: 'things:1' },
+      { type: 'subscribe', topic: 'alerts', after: -1 },
+      { type: 'subscribe', topic: 'alerts', after: 1.5 },
+      { type: 'subscribe', topic: 'alerts', afterr: 1 },
+      { type: 'subscribe', topic: `inventory:${'x'.repeat(200)}` },
+      { type: 'unsubscribe', topic: 'x' },
+      { type: 'shout' },
+    ];
+    for (const message of [...bad, ...worse]) client.send(message);
+    client.send({ type: 'ping' });
+    await client.hears(({ type }) => type === 'pong');
+    const codes = client.said.filter(({ type }) => type === 'error').map(({ code }) => code);
+    expect(codes).toEqual([
+      'MALFORMED_JSON',
+      'MALFORMED_JSON',
+      ...Array.from({ length: bad.length + worse.length - 2 }, () => 'VALIDATION_FAILED'),
+    ]);
+    await client.leave();
+  });
+
+  it('ends the connection where it is binary, too large, too much, or no frame', async () => {
+    const binary = await connect(test);
+    binary.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
+    const large = await connect(test);
+    large.send(`{"type":"ping","x":"${'x'.repeat(5_000)}"}`);
+    const flood = await connect(test);
+    for (let n = 0; n < 200; n++) flood.send({ type: 'ping' });
+    const pings = await connect(test);
+    for (let n = 0; n < 200; n++) pings.socket.ping();
+    expect(await Promise.all([binary, large, flood, pings].map(({ closed }) => closed))).toEqual([
+      1003, 1009, 4429, 4429,
+    ]);
+    const { port } = new URL(test.api.url);
+    const raw = connectTcp(Number(port), '127.0.0.1');
+    raw.on('error', () => undefined);
+    raw.write(
+      `GET /ws HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Api-Key: ${AS_ADMIN['x-api-key']}\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n\xff\xff\xff\xff\xff\xff',
+      'latin1',
+    );
+    raw.resume();
+    await once(raw, 'close');
+  });
+
+  it('follows a topic once, and so many topics', async () => {
+    const client = await connect(test);
+    client.follow('alerts');
+    client.follow('alerts');
+    await client.hears(({ type, code }) => type === 'error' && code === 'VALIDATION_FAILED');
+    for (let n = 0; n < 50; n++) client.follow(`inventory:NONE-${n}`);
+    await client.hears(({ code }) => code === 'TOO_MANY_STREAMS');
+    await client.leave();
+  });
+});
+
+it('a client that takes nothing is dropped, and nothing is kept for it', async () => {
+  const orderId = await newOrder();
+  const client = await connect(test);
+  const before = await ended('slow');
+  client.follow(`orders:${orderId}`);
+  await client.hears(({ type }) => type === 'subscribed');
+  client.socket.pause();
+  const text = 'x'.repeat(400_000);
+  for (let n = 0; n < 10; n++) await append(orderId, 10, { text });
+  await waitFor(async () => (await ended('slow')) === before + 1);
+  client.socket.resume();
+  await client.closed;
+});
+
+it('sockets of one caller and of the process are counted with their streams, and a place is free when one ends', async () => {
+  const few = await openTestApi({ shop: test, env: { STREAMS_PER_CALLER: '2', STREAMS: '2' } });
+  const [first, second] = [await connect(few), await connect(few)];
+  expect(await refused(few)).toEqual({ status: 429, code: 'TOO_MANY_STREAMS' });
+  const stream = await fetch(`${few.api.url}/api/v1/live?topic=alerts`, { headers: AS_ADMIN });
+  expect(stream.status).toBe(429);
+  await first.leave();
+  const third = await waitFor(async () => {
+    const made = await tryConnect(few);
+    return 'socket' in made ? made : null;
+  });
+  await Promise.all([second.leave(), third.leave()]);
+  await few.close();
+});
+
+it('a request that asks for another upgrade is an ordinary one, with its body', async () => {
+  const body = JSON.stringify({ location: 'AMS', delta: 1, reason: 'receipt' });
+  const sent = request(`${test.api.url}/api/v1/inventory/A/adjust`, {
+    method: 'POST',
+    headers: {
+      ...AS_ADMIN,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'AAMAAABkAAQAAP__',
+    },
+  });
+  sent.end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  expect(response.statusCode).toBe(200);
+  expect(await json(response)).toMatchObject({ warehouse: 'AMS' });
+  expect(await refused(test, { path: '/api/v1/orders/x' })).toMatchObject({ status: 404 });
+});
+
+it('a WebSocket that is asked for before the response to an earlier request ends its connection, and nothing else', async () => {
+  const { port } = new URL(test.api.url);
+  const head = `Host: 127.0.0.1:${port}\r\nX-Api-Key: ${AS_ADMIN['x-api-key']}\r\n`;
+  for (const upgrade of ['websocket', 'h2c']) {
+    const one = connectTcp(Number(port), '127.0.0.1');
+    one.on('error', () => undefined);
+    one.write(
+      `GET /api/v1/orders HTTP/1.1\r\n${head}\r\nGET /ws HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+    );
+    one.resume();
+    await once(one, 'close');
+  }
+  expect((await test.call('GET', '//health')).status).toBe(200);
+});
+
+it('a process that stops closes its sockets, and those that do not close are cut off', async () => {
+  const stopping = await openTestApi({ shop: test });
+  const client = await connect(stopping);
+  const silent = await connect(stopping);
+  silent.socket.pause();
+  const closing = stopping.close();
+  expect(await client.closed).toBe(1001);
+  await closing;
+  silent.socket.resume();
+  await silent.closed;
+});

@@ -1,0 +1,133 @@
+import { createAutoResetEvent } from '../../platform/auto-reset-event';
+import { createTokenBucket } from '../../api/sockets/token-bucket';
+import { follow, type Followed, type FollowedPage } from '../../api/streams/follow';
+import { parseTopic, topicName } from '../../api/streams/topics';
+import { createWatchers } from '../../api/streams/watchers';
+import { waitFor } from '../support/wait';
+
+const ID = '0197d1c1-7f3c-7c3a-9a50-0d8f1f6f1b11';
+
+test('a topic has one name, however it is written', () => {
+  const name = (text: string) => {
+    const topic = parseTopic(text);
+    return topic && topicName(topic);
+  };
+  expect(name(`orders:${ID.toUpperCase()}`)).toBe(`orders:${ID}`);
+  expect(name(`jobs:${ID}`)).toBe(`jobs:${ID}`);
+  expect(name('inventory: A:B ')).toBe('inventory:A:B');
+  expect(name('alerts')).toBe('alerts');
+  expect(name('attention')).toBe('attention');
+  for (const text of [
+    '',
+    'orders',
+    'orders:',
+    'orders:1',
+    'alerts:1',
+    'Alerts',
+    'inventory:',
+    'inventory:\u0000',
+    `users:${ID}`,
+  ])
+    expect(name(text)).toBeNull();
+});
+
+test('a client may send so many messages at first, and then so many a second', () => {
+  let now = 0;
+  const mayDo = createTokenBucket({ burst: 3, perSecond: 2 }, () => now);
+  const taken = () => {
+    let count = 0;
+    while (mayDo()) count += 1;
+    return count;
+  };
+  expect(taken()).toBe(3);
+  now += 500;
+  expect(taken()).toBe(1);
+  now += 250;
+  expect(taken()).toBe(0);
+  now += 60_000;
+  expect(taken()).toBe(3);
+});
+
+test('all who watch are woken, some at a time, and those that left are not', async () => {
+  const watchers = createWatchers();
+  const woken: string[] = [];
+  const leave = Array.from({ length: 50 }, (_, n) =>
+    watchers.watch(`${n % 2 === 0 ? 'a' : 'b'}${n}`, () => woken.push(`${n}`)),
+  );
+  leave[0]?.();
+  expect(watchers.size).toBe(49);
+  watchers.wakeAll('a');
+  expect(woken).toEqual([]);
+  await waitFor(() => woken.length === 24);
+  watchers.wake('b1');
+  watchers.wake('a0');
+  expect(woken).toHaveLength(25);
+  for (const each of leave) each();
+  expect(watchers.size).toBe(0);
+});
+
+describe('following', () => {
+  const page = (after: number, more: Partial<FollowedPage> = {}): FollowedPage => ({
+    messages: [],
+    after,
+    atEnd: true,
+    ended: false,
+    ...more,
+  });
+
+  it('reads on from the last position: at once while there is more, then when it is woken, or nobody wakes it for long', async () => {
+    const reads: (number | undefined)[] = [];
+    const pages = [page(5, { atEnd: false }), page(7), page(7), page(9, { ended: true })];
+    const change = createAutoResetEvent();
+    const followed: Followed = {
+      watch: () => () => undefined,
+      pollMs: 20,
+      read(after) {
+        reads.push(after);
+        return Promise.resolve(pages.shift() ?? null);
+      },
+    };
+    const delivered: [number, boolean][] = [];
+    await follow(followed, page(3), {
+      change,
+      stop: new AbortController().signal,
+      deliver({ after }, isLive) {
+        delivered.push([after, isLive]);
+        return Promise.resolve();
+      },
+    });
+    expect(reads).toEqual([3, 5, 7, 7]);
+    expect(delivered.map(([after]) => after)).toEqual([3, 5, 7, 7, 9]);
+    expect(delivered.at(-1)?.[1]).toBe(true);
+  });
+
+  it('reads nothing more while what was read is not taken, nor once it is to stop', async () => {
+    const stop = new AbortController();
+    const change = createAutoResetEvent();
+    let reads = 0;
+    const followed: Followed = {
+      watch: () => () => undefined,
+      pollMs: 60_000,
+      read(after = 0) {
+        reads += 1;
+        return Promise.resolve(page(after + 1, { atEnd: false }));
+      },
+    };
+    let take: () => void = () => undefined;
+    const following = follow(followed, page(0, { atEnd: false }), {
+      change,
+      stop: stop.signal,
+      deliver: () =>
+        new Promise((resolve) => {
+          take = resolve;
+        }),
+    });
+    expect(reads).toBe(0);
+    take();
+    await waitFor(() => reads === 1);
+    stop.abort();
+    take();
+    await following;
+    expect(reads).toBe(1);
+  });
+});

@@ -1,0 +1,108 @@
+import { newId } from '../../platform/ids';
+import { callApi, type CallOptions } from '../api/support';
+import { keepHistory } from '../replay/record';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ api: true, settings: { REPORT_ZONES: ['Europe/Paris', 'UTC'] } });
+  await stack.db.pool.query(
+    `insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id)
+     select '2026-06-01T12:00:00Z', '2026-06-01', 'capture', 'gateway_clearing', 'merchant_payable', 1, 1234, 'EUR',
+       gen_random_uuid(), gen_random_uuid()`,
+  );
+});
+afterAll(() => stack.stop());
+
+interface JobBody {
+  jobId: string;
+  status: string;
+  downloadUrl: string | null;
+  error: { code: string } | null;
+}
+
+async function call(method: string, path: string, options?: CallOptions) {
+  const reply = await callApi(stack.url.replace('/api/v1', ''), method, path, options);
+  // What a job answers is looked at as such.
+  return { ...reply, job: reply.body as unknown as JobBody };
+}
+
+const handleOf = (jobId: string) =>
+  stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
+
+async function ended(jobId: string): Promise<JobBody> {
+  await waitFor(async () =>
+    ['completed', 'cancelled', 'failed'].includes((await call('GET', `/jobs/${jobId}`)).job.status),
+  );
+  return (await call('GET', `/jobs/${jobId}`)).job;
+}
+
+const start = (body: object, key = newId()) =>
+  call('POST', '/jobs/report', { body, headers: { 'idempotency-key': key } });
+
+const DAY = { report: 'daily', date: '2026-06-01', tz: 'Europe/Paris' };
+
+test('the file of a job is what the report has, and stays as it was made', async () => {
+  const key = newId();
+  const accepted = await start(DAY, key);
+  expect(accepted.status).toBe(202);
+  const job = await ended(accepted.job.jobId);
+  expect(job).toMatchObject({ status: 'completed', downloadUrl: `/api/v1/downloads/${job.jobId}.csv` });
+  await handleOf(job.jobId).result();
+  await keepHistory(handleOf(job.jobId), 'report-made');
+  const file = await call('GET', `/downloads/${job.jobId}.csv`);
+  const now = await call('GET', '/admin/reports/daily.csv?date=2026-06-01&tz=Europe/Paris');
+  expect(file.text).toBe(now.text);
+  expect(now.headers.get('content-type')).toMatch(/^text\/csv/);
+  expect(file.text).toContain('\ntotal,,EUR,0,0.00,0,0.00,12.34,0.00,0.00,12.34,0.00,');
+  expect((await start(DAY, key)).headers.get('idempotency-replayed')).toBe('true');
+  expect((await start(DAY)).job.jobId).not.toBe(job.jobId);
+});
+
+test('a file that cannot be made ends its job, with the reason', async () => {
+  const { job } = await start({ report: 'cost-of-goods', month: '2999-01' });
+  expect(await ended(job.jobId)).toMatchObject({ status: 'failed', error: { code: 'VALIDATION_FAILED' } });
+  await handleOf(job.jobId)
+    .result()
+    .catch(() => undefined);
+  await keepHistory(handleOf(job.jobId), 'report-refused');
+});
+
+test.each([
+  [{ ...DAY, tz: 'CET' }, 'UNKNOWN_ZONE'],
+  [{ ...DAY, date: '2026-06-31' }, 'VALIDATION_FAILED'],
+  [{ report: 'monthly', date: '2026-06-01' }, 'VALIDATION_FAILED'],
+  [{ report: 'daily', month: '2026-06' }, 'VALIDATION_FAILED'],
+  [{ ...DAY, zone: 'UTC' }, 'VALIDATION_FAILED'],
+])('%j is refused', async (body, code) => {
+  expect(await start(body)).toMatchObject({ status: 422, body: { code } });
+});
+
+test('days that have ended have files by themselves, each once', async () => {
+  const handle = stack.temporal.client.schedule.getHandle(stack.names.scheduleId('ended-reports'));
+  const count = async () => {
+    const { rows } = await stack.db.pool.query<{ report: string; files: number }>(
+      `select input ->> 'report' as report, count(*)::int as files from jobs where actor = 'schedule' and type = 'report' group by 1`,
+    );
+    return Object.fromEntries(rows.map(({ report, files }) => [report, files]));
+  };
+  await handle.trigger();
+  await waitFor(async () => ((await count())['daily'] ?? 0) === 14);
+  const [action] = (await handle.describe()).info.recentActions.slice(-1);
+  if (action?.action.type !== 'startWorkflow') throw new Error('nothing was started');
+  const run = stack.temporal.client.workflow.getHandle(action.action.workflow.workflowId);
+  expect(await run.result()).toEqual({ days: 14 });
+  await keepHistory(run, 'reports-scheduled');
+  const before = await count();
+  await handle.trigger();
+  await waitFor(async () => (await handle.describe()).info.recentActions.length > 1);
+  await run.result();
+  expect(await count()).toEqual(before);
+  await waitFor(async () => {
+    const { rows } = await stack.db.pool.query(
+      `select from jobs where type = 'report' and status in ('queued', 'running')`,
+    );
+    return rows.length === 0;
+  });
+});
