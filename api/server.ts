@@ -44,9 +44,9 @@ import { catalogueRoutes } from './routes/catalogue';
 import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
+import { reportRoutes } from './routes/reports';
 import { payoutRoutes } from './routes/payouts';
 import { reconciliationRoutes } from './routes/reconciliation';
-import { reportRoutes } from './routes/reports';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -57,6 +57,7 @@ import { jobRoutes } from './routes/jobs';
 import { liveRoutes } from './routes/live';
 import { ledgerRoutes } from './routes/ledger';
 import { metricsRoutes } from './routes/metrics';
+import { notificationRoutes } from './routes/notifications';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
@@ -260,6 +261,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...auditRoutes(context),
     ...eventRoutes(context),
     ...webhookRoutes(context),
+    ...notificationRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

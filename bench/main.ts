@@ -26,9 +26,9 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
-  reconciliation: benchReconciliation,
   settlement: benchSettlement,
   sockets: benchSockets,
+  reconciliation: benchReconciliation,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -6,20 +6,20 @@ import { AppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
 import type { Output } from './output';
-import { locateDirectDatabase } from './servers';
+import { locateDatabaseOwner, locateDirectDatabase } from './servers';
 
 /** `holdfast seed`: loads the demo catalogue where it is missing. */
-export function runSeed(settings: Settings, output: Output): Promise<number> {
-  return onMigrated(settings, async (db) => {
+export async function runSeed(settings: Settings, output: Output): Promise<number> {
+  return onMigrated(settings, await locateDirectDatabase(settings), async (db) => {
     const seeded = await seedCatalogue(db);
     output.line(`Demo catalogue: ${describeSeed(seeded)}.`);
     output.json(seeded);
   });
 }
 
-/** `holdfast seed transactions`: adds past orders with so many captures and refunds. */
-export function runSeedTransactions(settings: Settings, rows: number, output: Output): Promise<number> {
-  return onMigrated(settings, async (db) => {
+/** `holdfast seed transactions`: adds past orders with so many captures and refunds. Only the owner may write entries of the past. */
+export async function runSeedTransactions(settings: Settings, rows: number, output: Output): Promise<number> {
+  return onMigrated(settings, await locateDatabaseOwner(settings), async (db) => {
     const written = await seedTransactions(db, {
       rows,
       onBatch: (done) => output.line(`${done} of ${rows}`),
@@ -30,8 +30,11 @@ export function runSeedTransactions(settings: Settings, rows: number, output: Ou
 }
 
 /** @throws AppError `MIGRATIONS_PENDING` */
-async function onMigrated(settings: Settings, work: (db: Database) => Promise<void>): Promise<number> {
-  const url = await locateDirectDatabase(settings);
+async function onMigrated(
+  settings: Settings,
+  url: string,
+  work: (db: Database) => Promise<void>,
+): Promise<number> {
   const { pending } = await migrationStatus(url);
   if (pending.length > 0) {
     throw new AppError(

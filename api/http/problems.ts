@@ -153,6 +153,8 @@ export const PROBLEMS = {
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
   PASSWORD_NOT_RIGHT: { status: 422, title: 'The present password is another one' },
   PAYLOAD_NOT_READABLE: { status: 422, title: 'The key of the payload is not known here' },
+  NOTIFICATION_FIXED: { status: 422, title: 'These notifications cannot be changed' },
+  NOTIFICATION_NOT_OFFERED: { status: 422, title: 'These notifications are not for this role' },
   MAIL_TOKEN_INVALID: { status: 422, title: 'The token of the mail is not good' },
   UNKNOWN_SERVICE: { status: 422, title: 'The service is not known' },
   SCOPES_REQUIRED: { status: 422, title: 'The key could do nothing' },

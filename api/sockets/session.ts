@@ -106,7 +106,10 @@ export function openSession(
       close('not_text', 'Send text.');
       return;
     }
-    if (!isInTime()) return;
+    if (!mayDo()) {
+      close('too_fast', `At most ${MESSAGES.perSecond} messages a second.`);
+      return;
+    }
     try {
       // One Buffer: `binaryType` is that of `ws` unless set.
       const message = parsed(String(data));
@@ -116,12 +119,6 @@ export function openSession(
     } catch (error) {
       tellRefusal(error);
     }
-  }
-
-  function isInTime(): boolean {
-    if (mayDo()) return true;
-    close('too_fast', `At most ${MESSAGES.perSecond} messages a second.`);
-    return false;
   }
 
   function subscribe({ topic: given, after }: Extract<ClientMessage, { type: 'subscribe' }>): void {
@@ -236,10 +233,13 @@ export function openSession(
   }
 
   socket.on('message', receive);
-  socket.on('ping', isInTime);
+  // Answered by `ws` before anybody is asked: of too many the connection goes without a word.
+  socket.on('ping', () => {
+    if (!mayDo()) drop('too_fast');
+  });
   socket.on('pong', () => {
     isAlive = true;
-    isInTime();
+    if (!mayDo()) drop('too_fast');
   });
   // What breaks the protocol ends the connection by itself.
   socket.on('error', (error) => {

@@ -14,7 +14,7 @@ export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWrit
   feed: { file: 'csv', write: ({ on }, jobId) => feedRejectsCsv(on, jobId) },
   products: { file: 'csv', write: ({ on }, jobId) => productRejectsCsv(on, jobId) },
   consistency: { file: 'sql', write: ({ on }, jobId) => repairScript(on, jobId) },
-  reconciliation: { file: 'csv', write: ({ on }, jobId) => differencesCsv(on, jobId) },
   settlement: { file: 'csv', write: settlementFile },
   report: { file: 'csv', write: ({ on }, jobId) => reportFile(on, jobId) },
+  reconciliation: { file: 'csv', write: ({ on }, jobId) => differencesCsv(on, jobId) },
 };

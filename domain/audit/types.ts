@@ -8,6 +8,7 @@ export const AUDIT_SUBJECTS = [
   'hold',
   'job',
   'lot',
+  'mail',
   'merchant',
   'order',
   'payment',

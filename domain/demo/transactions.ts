@@ -23,9 +23,11 @@ const EACH = 1.5;
 
 /**
  * Adds orders of the last weeks that were paid, shipped and delivered, some of them refunded, over merchants in several time zones: to see
- * settlement files, reports and lists with. They have products, merchants and warehouses of their own, which sell nothing more, and touch nothing that was
- * there. Each batch is a transaction: when it is interrupted, what is there is whole. Returns how many captures and refunds of merchants
- * there are.
+ * settlement files, reports and lists with. They have products, merchants and warehouses of their own, which sell nothing more, and touch
+ * nothing that was there. Each batch is a transaction: when it is interrupted, what is there is whole. Returns how many captures and refunds
+ * of merchants there are.
+ *
+ * @param db as the owner of the schema: nobody else may write entries of the past
  */
 export async function seedTransactions(
   db: Database,

@@ -68,17 +68,19 @@ export interface SlotRow {
   local: string;
 }
 
+/** SQL of when the slots of a period begin. */
+const STARTS: Readonly<Record<SlotUnit, string>> = {
+  hour: `select s as at from generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', interval '1 hour') s`,
+  day: `select day_start(d::date, $3) as at from generate_series(($1::timestamptz at time zone $3)::date::timestamp,
+       (($2::timestamptz - interval '1 microsecond') at time zone $3)::date::timestamp, interval '1 day') d`,
+};
+
 /** Slots of a period, in order. */
 export function selectSlots(on: Queryable, unit: SlotUnit, period: Period): Promise<SlotRow[]> {
-  const starts = {
-    hour: `select s as at from generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', interval '1 hour') s`,
-    day: `select day_start(d::date, $3) as at from generate_series(($1::timestamptz at time zone $3)::date::timestamp,
-       (($2::timestamptz - interval '1 microsecond') at time zone $3)::date::timestamp, interval '1 day') d`,
-  }[unit];
   return many<SlotRow & Record<string, unknown>>(
     on,
     `reports.slots_by_${unit}`,
-    `select ${utcMicros('at')} as at, to_char(at at time zone $3, 'YYYY-MM-DD"T"HH24:MI') as local from (${starts}) s order by s.at`,
+    `select ${utcMicros('at')} as at, to_char(at at time zone $3, 'YYYY-MM-DD"T"HH24:MI') as local from (${STARTS[unit]}) s order by s.at`,
     [period.from, period.to, period.tz],
   );
 }
@@ -110,12 +112,11 @@ export function selectSales(
   unit: SlotUnit,
   { products, ...period }: Period & { products: number },
 ): Promise<SalesRow[]> {
-  const slot = SLOT[unit];
   return many<SalesRow & Record<string, unknown>>(
     on,
     `reports.sales_by_${unit}`,
     `with ${UNSUMMED}, fact as (
-       select ${slot.of('bucket', '$4')} as slot, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor
+       select ${SLOT[unit].of('bucket', '$4')} as slot, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor
        from (
          select * from report_sales where ${SUMMED_IN_PERIOD}
          union all ${salesOf({ ids: 'wanted', ...IN_PERIOD })}) f
@@ -133,7 +134,7 @@ export function selectSales(
      select "of", key, currency, units::text, sales_minor::text as "salesMinor", returned_units::text as "returnedUnits",
        returned_minor::text as "returnedMinor"
      from (
-       select 'slot' as "of", ${utcMicros(slot.start('slot', '$4'))} as key, currency, 0::bigint as place, ${SUMS}
+       select 'slot' as "of", ${utcMicros(SLOT[unit].start('slot', '$4'))} as key, currency, 0::bigint as place, ${SUMS}
        from grouped where by_slot group by slot, currency
        union all
        select 'warehouse', w.code, g.currency, 0, ${SUMS} from grouped g join warehouses w on w.id = g.warehouse_id where by_warehouse

@@ -12,6 +12,7 @@ export const CALLERS = ['nobody', 'publishable', ...SCOPES, 'customer', 'operato
 export type Caller = (typeof CALLERS)[number];
 
 const STAFF: readonly Caller[] = ['operator', 'admin'];
+const PEOPLE: readonly Caller[] = ['customer', ...STAFF];
 const ORDERS: readonly Caller[] = ['orders', 'orders:all', 'customer', ...STAFF];
 const HOLDS: readonly Caller[] = ['reservations', ...STAFF];
 const READ_STOCK: readonly Caller[] = ['inventory:read', ...STAFF];
@@ -82,6 +83,12 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /webhooks/{id}/deliveries': STAFF,
   'POST /webhooks/{id}/redeliver': STAFF,
   'POST /webhooks/{id}/rotate-secret': ['admin'],
+  'GET /notifications': PEOPLE,
+  'POST /notifications/read': PEOPLE,
+  'POST /notifications/{id}/read': PEOPLE,
+  'GET /notification-preferences': PEOPLE,
+  'PUT /notification-preferences': PEOPLE,
+  'POST /mail/bounces': ['mail:bounces', ...STAFF],
   'GET /admin/inventory/low-stock': STAFF,
   'POST /admin/work/retry': STAFF,
   'POST /admin/jobs/{id}/acknowledge': STAFF,
@@ -106,6 +113,7 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /merchants/{id}/fee-rules': STAFF,
   'POST /merchants/{id}/fee-rules': STAFF,
   'POST /jobs/settlement': STAFF,
+  'POST /jobs/report': STAFF,
   'POST /jobs/reconciliation': STAFF,
   'GET /reconciliations/{id}/differences': STAFF,
   'POST /reconciliations/{id}/differences/{n}/accept': STAFF,
@@ -118,7 +126,6 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /payouts/{id}/approve': STAFF,
   'POST /payouts/{id}/paid': STAFF,
   'POST /payouts/{id}/cancel': STAFF,
-  'POST /jobs/report': STAFF,
   'GET /warehouses': READ_CATALOGUE,
   'GET /warehouses/{code}': READ_CATALOGUE,
   'POST /warehouses': CHANGE_CATALOGUE,
@@ -221,15 +228,15 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'GET /admin/audit': STAFF,
   'POST /users': EVERYBODY,
   'GET /users': STAFF,
-  'GET /users/{id}': ['customer', ...STAFF],
-  'PUT /users/{id}': ['customer', ...STAFF],
-  'DELETE /users/{id}': ['customer', ...STAFF],
+  'GET /users/{id}': PEOPLE,
+  'PUT /users/{id}': PEOPLE,
+  'DELETE /users/{id}': PEOPLE,
   'POST //codec/decode': ['admin'],
   'POST //codec/encode': ['admin'],
   'POST /auth/login': EVERYBODY,
   'POST /auth/refresh': EVERYBODY,
   'POST /auth/logout': EVERYBODY,
-  'POST /auth/logout-all': ['customer', ...STAFF],
+  'POST /auth/logout-all': PEOPLE,
   'POST /auth/password-reset': EVERYBODY,
   'POST /auth/password-reset/confirm': EVERYBODY,
   'POST /auth/confirm-email': EVERYBODY,

@@ -307,12 +307,12 @@ audited('jobs', async (test, expectRecorded) => {
     { log: 'job.started' },
     { body: { from: '2026-06-01', to: '2026-06-30' } },
   );
-  await upload('POST /jobs/reconciliation', 'reference,date,amount,currency\nT-1,2026-06-01,1.00,USD\n');
   await expectRecorded(
     'POST /jobs/report',
     { log: 'job.started' },
     { body: { report: 'daily', date: '2026-06-01' } },
   );
+  await upload('POST /jobs/reconciliation', 'reference,date,amount,currency\nT-1,2026-06-01,1.00,USD\n');
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);
   const id = newId();

@@ -1,5 +1,5 @@
 import { addMerchant } from '../money/support';
-import { expectInvariants } from '../support/invariants';
+import { expectSumsRight } from '../reports/support';
 import { openTestApi, type TestApi } from './support';
 
 let test: TestApi;
@@ -14,7 +14,7 @@ beforeAll(async () => {
      where m.code like '=%'`,
   );
 });
-afterEach(() => expectInvariants(test.db));
+afterEach(() => expectSumsRight(test.db));
 afterAll(() => test.close());
 
 const get = (path: string) => test.call('GET', `/admin/reports/${path}`);

@@ -6,13 +6,20 @@ import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
 import { EVENT_SOURCES } from '../../domain/event-log/types';
 import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
+import { REPORT_SOURCES } from '../../domain/reports/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
-import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { LOCALES, MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import {
+  CHANNELS,
+  MAIL_STATUSES,
+  NOTIFICATION_KINDS,
+  NOTIFIED_MAIL_KINDS,
+} from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
@@ -89,6 +96,12 @@ type Words = readonly string[];
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'account_mails.kind': { all: MAIL_KINDS },
+  'user_profiles.locale': { all: LOCALES },
+  'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
+  'notifications.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.channel': { all: CHANNELS },
   'api_keys.kind': { all: KEY_KINDS },
   'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
@@ -107,12 +120,14 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_batches.source': { all: EVENT_SOURCES },
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
+  'report_builds.source': { all: REPORT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS, parts: [SOLD_LEDGER_KINDS] },
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
+  'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
   'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
   'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
   'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
@@ -122,7 +137,6 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
     all: PAYOUT_STATUSES,
     parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
   },
-  'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

@@ -9,7 +9,6 @@ import { signUp, type Person } from '../api/people-api';
 import { openTestApi, type TestApi } from '../api/support';
 import { numberAll } from '../events/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { connect, type Client } from './client';
 
@@ -26,10 +25,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.leave()));
 });
-afterAll(async () => {
-  await expectInvariants(test.db);
-  await test.close();
-});
+afterAll(() => test.close());
 
 async function open(options: Parameters<typeof connect>[1] = {}): Promise<Client> {
   const client = await connect(test, options);

@@ -2,14 +2,13 @@ import { salesCsv } from '../../domain/reports/csv';
 import { monthlyReport } from '../../domain/reports/sales';
 import { numberAll } from '../events/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
-import { expectInvariants } from '../support/invariants';
-import { dayOf, followAll } from './support';
+import { dayOf, expectSumsRight, followAll } from './support';
 
 let shop: TestShop;
 beforeAll(async () => {
   shop = await openTestShop();
 });
-afterEach(() => expectInvariants(shop.db));
+afterEach(() => expectSumsRight(shop.db));
 afterAll(() => shop.close());
 
 /** Money that moved at these times, a minor unit each. */

@@ -3,8 +3,7 @@ import { followSales, rebuildReports } from '../../domain/reports/follow';
 import type { Database } from '../../platform/database/database';
 import { openOrderShop, orderOf, type OrderShop } from '../db/support';
 import { numberAll, withOpenTransaction, withQueriesSeen } from '../events/support';
-import { expectInvariants } from '../support/invariants';
-import { dayOf, followAll, today } from './support';
+import { dayOf, expectSumsRight, followAll, today } from './support';
 
 let shop: OrderShop;
 let db: Database;
@@ -13,7 +12,7 @@ beforeEach(async () => {
   ({ db } = shop);
 });
 afterEach(async () => {
-  await expectInvariants(db);
+  await expectSumsRight(db);
   await shop.close();
 });
 

@@ -2,7 +2,9 @@ import { seedTransactions } from '../../domain/demo/transactions';
 import { monthlyReport } from '../../domain/reports/sales';
 import { ask, carryOut } from '../settlement/support';
 import { numberAll } from '../events/support';
+import { openDatabase } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
 import { expectAtRest } from '../support/invariants';
 import { dayOf, followAll, rawOf, soldBy, today } from './support';
 
@@ -14,7 +16,8 @@ afterAll(() => shop.close());
 
 test('orders of the past that are seeded leave what real ones leave, and reports and settlement files have them', async () => {
   const { db } = shop;
-  const written = await seedTransactions(db, { rows: 400, batch: 150 });
+  const owner = openDatabase({ url: shop.url, poolSize: 1, log: testLogger() });
+  const written = await seedTransactions(owner, { rows: 400, batch: 150 }).finally(() => owner.close());
   expect(written).toBeGreaterThanOrEqual(400);
   await expectAtRest(db);
   await numberAll(db);

@@ -1,7 +1,15 @@
+import { findInconsistencies } from '../../domain/assurance/run-check';
 import { followSales } from '../../domain/reports/follow';
 import { dailyReport } from '../../domain/reports/sales';
 import type { SalesReport } from '../../domain/reports/types';
 import type { Database } from '../../platform/database/database';
+
+/** The sums are what their sources have. Of money that tests write by hand other checks would find no payment. */
+export async function expectSumsRight(db: Database): Promise<void> {
+  expect(await findInconsistencies({ db }, { check: 'report_sums', mode: 'full', graceSeconds: 0 })).toEqual(
+    [],
+  );
+}
 
 /** Takes turns until nothing is left to add. */
 export async function followAll(db: Database): Promise<void> {

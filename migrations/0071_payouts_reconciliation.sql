@@ -1,7 +1,7 @@
 -- Reconciliation: the money ledger against what a gateway and a bank say.
 
 alter table jobs drop constraint jobs_type_check;
-alter table jobs add constraint jobs_type_check check (type in ('feed', 'products', 'consistency', 'settlement', 'report', 'reconciliation'));
+alter table jobs add constraint jobs_type_check check (type in ('feed', 'products', 'consistency', 'settlement', 'reconciliation'));
 alter table feeds drop constraint feeds_mode_check;
 alter table feeds add constraint feeds_mode_check check (mode in ('set', 'delta', 'upsert', 'create', 'update', 'gateway', 'bank'));
 
