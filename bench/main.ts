@@ -7,6 +7,7 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
+import { benchReports } from './reports';
 import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   verify: benchVerify,
   feed: benchFeed,
   settlement: benchSettlement,
+  reports: benchReports,
   sockets: benchSockets,
 };
 
