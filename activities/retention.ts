@@ -7,6 +7,7 @@ import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
 import { removeOldAttempts } from '../domain/identity/throttle/retention';
+import { removeOldMailRecords, removeOldNotifications } from '../domain/notifications/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
 import { removeOldSettlementFiles } from '../domain/settlement/retention';
@@ -38,6 +39,8 @@ const REMOVERS = {
   signInAttempts: removeOldAttempts,
   auditAddresses: clearOldAddresses,
   webhookDeliveries: removeOldDeliveries,
+  notifications: removeOldNotifications,
+  mails: removeOldMailRecords,
   events: removeOldEvents,
   settlementFiles: removeOldSettlementFiles,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;

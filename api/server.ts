@@ -45,6 +45,8 @@ import { merchantRoutes } from './routes/merchants';
 import { codecRoutes } from './routes/codec';
 import { consistencyRoutes } from './routes/consistency';
 import { reportRoutes } from './routes/reports';
+import { payoutRoutes } from './routes/payouts';
+import { reconciliationRoutes } from './routes/reconciliation';
 import { settlementRoutes } from './routes/settlement';
 import { erasureRoutes } from './routes/erasure';
 import { eventRoutes } from './routes/events';
@@ -55,11 +57,13 @@ import { jobRoutes } from './routes/jobs';
 import { liveRoutes } from './routes/live';
 import { ledgerRoutes } from './routes/ledger';
 import { metricsRoutes } from './routes/metrics';
+import { notificationRoutes } from './routes/notifications';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { sandboxReportRoutes } from './routes/sandbox-report';
 import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
 import { userRoutes } from './routes/users';
@@ -243,17 +247,21 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
+    ...sandboxReportRoutes(context),
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...reportRoutes(context),
     ...settlementRoutes(context),
+    ...payoutRoutes(context),
+    ...reconciliationRoutes(context, uploads),
     ...jobRoutes(context),
     ...liveRoutes(context),
     ...apiKeyRoutes(context),
     ...auditRoutes(context),
     ...eventRoutes(context),
     ...webhookRoutes(context),
+    ...notificationRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

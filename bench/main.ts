@@ -7,6 +7,7 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
+import { benchReconciliation } from './reconciliation';
 import { benchReports } from './reports';
 import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   settlement: benchSettlement,
   reports: benchReports,
   sockets: benchSockets,
+  reconciliation: benchReconciliation,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -92,6 +92,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
       carriers: [carrier],
       sendWebhook: openWebhookSender(settings),
       files: openFileStore(settings),
+      mailer: null,
     },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));

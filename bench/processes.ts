@@ -13,6 +13,8 @@ import { startBenchPostgres, startBenchTemporal } from './servers';
 
 export interface BenchProcesses {
   db: Database;
+  /** As the owner of the schema. */
+  databaseUrl: string;
   /** Of the API. */
   url: string;
   pids: Readonly<Record<'temporal' | 'postgres' | 'worker' | 'api', number>>;
@@ -60,6 +62,7 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   }
   return {
     db,
+    databaseUrl: postgres.url,
     url,
     pids: { temporal: temporal.pid, postgres: postgres.pid, worker: pidOf(worker), api: pidOf(api) },
     peakRssMb: async () => ({ api: await peakRssMb(api), worker: await peakRssMb(worker) }),

@@ -79,6 +79,6 @@ async function settle(db: Database): Promise<void> {
   for (;;) {
     const parts = (await beginSettlement(db, jobId, PARTS)) ?? [];
     await Promise.all(parts.map((part) => sumPart({ db, batch: BATCH }, { jobId, part })));
-    if (await finishSettlement(db, jobId, PARTS)) return;
+    if (await finishSettlement({ db, store: null, parts: PARTS }, jobId)) return;
   }
 }

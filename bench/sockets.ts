@@ -41,7 +41,11 @@ export async function benchSockets(): Promise<void> {
     const orders = await addOrders(db, Math.ceil(SOCKETS / SOCKETS_PER_TOPIC));
     const before = await memory(api.pid);
     const topics = orders.flatMap((id) => Array.from({ length: SOCKETS_PER_TOPIC }, () => `orders:${id}`));
-    clients.send({ url: `${api.url.replace('http', 'ws')}/ws`, headers: BENCH_HEADERS, topics: topics.slice(0, SOCKETS) });
+    clients.send({
+      url: `${api.url.replace('http', 'ws')}/ws`,
+      headers: BENCH_HEADERS,
+      topics: topics.slice(0, SOCKETS),
+    });
     await once(clients, 'message');
     const after = await memory(api.pid);
     // The first seconds compile code and prepare statements.

@@ -48,13 +48,14 @@ function accountWarnings(settings: Settings): SettingWarning[] {
   };
   const mail: SettingWarning = {
     severity: 'incomplete',
-    setting: 'MAIL_FOLDER',
-    detail: 'no mailer is set up, so mails about accounts wait in the outbox',
-    advice: 'set MAIL_FOLDER in each worker to a folder out of which mails are sent',
+    setting: 'SMTP_URL',
+    detail: 'no mailer is set up, so mails about accounts wait in the outbox, and nobody is told of orders and alerts by mail',
+    advice:
+      'set SMTP_URL and MAIL_FROM in each worker, or MAIL_FOLDER to a folder out of which mails are sent',
   };
   return [
     ...(settings.SIGNING_KEYS_SECRET === undefined ? [signing] : []),
-    ...(mailFolderOf(settings) === undefined ? [mail] : []),
+    ...(settings.SMTP_URL === undefined && mailFolderOf(settings) === undefined ? [mail] : []),
   ];
 }
 

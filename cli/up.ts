@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { seedCatalogue } from '../domain/demo/seed';
+import { mailFolderOf } from '../integrations/mailer';
 import { createKey, revokeKey } from '../domain/identity/keys';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
@@ -215,6 +216,8 @@ function printFirstSteps({ baseUrl, keys, temporalUi }: Started, settings: Setti
   output.line();
   output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
   if (temporalUi) output.item('Temporal UI', temporalUi);
+  const mails = mailFolderOf(settings);
+  if (mails !== undefined) output.item('Mails', `${resolve(mails)}, one file each`);
   output.line('\nTry an order:\n');
   output.line(
     keys

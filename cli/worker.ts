@@ -26,7 +26,7 @@ export async function runWorker(given: Settings, output: Output): Promise<number
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
     // Stripe's webhook comes to the API, and its secret is set there.
-    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'MAIL_FOLDER']);
+    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS', 'SMTP_URL']);
     const around = { service, settings, log };
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);

@@ -10,6 +10,7 @@ import {
   hostNames,
   key256,
   list,
+  mailSender,
   networks,
   openIdRoles,
   origins,
@@ -97,6 +98,10 @@ export const settingsSchema = z.object({
   TOKEN_ISSUER: z.string().min(1).default('holdfast'),
   TOKEN_AUDIENCE: z.string().min(1).default('holdfast-api'),
   MAIL_FOLDER: text,
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  SMTP_URL_FILE: text,
+  SMTP_TLS: z.enum(['required', 'off']).default('required'),
+  MAIL_FROM: mailSender,
   ACCOUNT_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
   OIDC_ISSUER: secureUrl.optional(),
   OIDC_AUDIENCE: text,
@@ -122,6 +127,8 @@ export const settingsSchema = z.object({
   AUTHORIZATION_LAPSE: z.enum(['capture', 'cancel']).default('capture'),
   SANDBOX_AUTHORIZATION_SECONDS: positive.max(31_536_000).default(604_800),
   SANDBOX_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
+
+  PAYOUT_APPROVAL: z.enum(['second_person', 'anyone']).default('second_person'),
 
   REVIEW_FROM: amountsByCurrency,
   REVIEW_SECONDS: positive.max(31_536_000).default(86_400),
@@ -181,6 +188,7 @@ export const settingsSchema = z.object({
   GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
   EVENT_RETENTION_DAYS: keptDays.default(28),
+  NOTIFICATION_RETENTION_DAYS: keptDays.default(90),
   EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
@@ -290,6 +298,10 @@ function crossChecks(settings: Settings): string[] {
   }
   if ((settings.S3_ACCESS_KEY_ID === undefined) !== (settings.S3_SECRET_ACCESS_KEY === undefined))
     problems.push('S3_SECRET_ACCESS_KEY: needs S3_ACCESS_KEY_ID, and the reverse');
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FROM === undefined)
+    problems.push('MAIL_FROM: is needed with SMTP_URL');
+  if (settings.SMTP_URL !== undefined && settings.MAIL_FOLDER !== undefined)
+    problems.push('MAIL_FOLDER: does not go with SMTP_URL');
   const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
   if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
     problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');

@@ -139,3 +139,10 @@ export const amountsByCurrency = list.superRefine((items, context) => {
     else seen.add(currency);
   }
 });
+
+/** Who sends mails: an address, or `Name <address>`. */
+export const mailSender = z
+  .string()
+  .max(320)
+  .regex(/^([^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u, 'must be an address, or Name <address>')
+  .optional();

@@ -1,11 +1,13 @@
 import { createConsistencyActivities } from '../activities/consistency';
 import { createFeedActivities } from '../activities/feeds';
 import { createFulfilmentActivities } from '../activities/fulfilment';
+import { createMailActivities } from '../activities/mails';
 import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createRetentionActivities } from '../activities/retention';
+import { createReconciliationActivities } from '../activities/reconciliation';
 import { createReservationActivities } from '../activities/reservations';
 import { createReportActivities } from '../activities/reports';
 import { createSettlementActivities } from '../activities/settlement';
@@ -15,6 +17,7 @@ import { createWarehousingActivities } from '../activities/warehousing';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
+import type { MailOutcome } from '../domain/notifications/types';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import type { TryOutcome } from '../domain/webhooks/types';
 import { askLimitMs, payloadKeysOf, type Settings } from '../platform/config';
@@ -33,6 +36,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
   amender: OrderAmender;
   /** Counts what became of a try of a delivery to a webhook. */
   onWebhookTried: (outcome: TryOutcome) => void;
+  /** Counts what became of a try to send a mail. */
+  onMailTried: (outcome: MailOutcome) => void;
   log: Logger;
 }
 
@@ -111,6 +116,7 @@ export function createActivities(context: ActivityContext): {
         store: context.files,
       }),
       ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
+      ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
@@ -132,6 +138,13 @@ export function createActivities(context: ActivityContext): {
         send: context.sendWebhook,
         userAgent: `Holdfast/${VERSION}`,
         onTried: context.onWebhookTried,
+        log,
+      }),
+      ...createMailActivities({
+        db,
+        mailer: context.mailer,
+        pagesUrl: settings.ACCOUNT_PAGES_URL,
+        onTried: context.onMailTried,
         log,
       }),
       ...createRetentionActivities({ db, files: context.files, keptDays: keptDaysOf(settings), log }),

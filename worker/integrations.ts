@@ -2,6 +2,7 @@ import type { FileStore } from '../domain/files/types';
 import type { RunningCarrier } from '../domain/fulfilment/types';
 import type { WebhookSender } from '../domain/webhooks/types';
 import type { Gateways } from '../integrations/gateways';
+import type { OpenMailer } from '../integrations/mailer';
 
 /** The third parties that orders need. The one that opens them closes them. */
 export interface Integrations {
@@ -12,4 +13,6 @@ export interface Integrations {
   sendWebhook: WebhookSender;
   /** Where files of jobs are kept; null: nowhere. */
   files: FileStore | null;
+  /** Null: mails about accounts wait until there is one, and others are not sent. */
+  mailer: OpenMailer | null;
 }

@@ -2,7 +2,7 @@ import type { KeptDays } from '../activities/retention';
 import type { Settings } from '../platform/config';
 
 /** Of what has expired or counts for nothing any more nobody needs longer: no settings. */
-const EXPIRED = { sessions: 1, accountMails: 30, signInAttempts: 2, auditAddresses: 90 };
+const EXPIRED = { sessions: 1, accountMails: 30, mails: 30, signInAttempts: 2, auditAddresses: 90 };
 
 /**
  * For how many days each is kept, by the settings. What a request made stays at least as long as its idempotency key, which lets it be
@@ -24,6 +24,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     events: settings.EVENT_RETENTION_DAYS,
     webhookDeliveries: settings.EVENT_RETENTION_DAYS,
     settlementFiles: settings.SETTLEMENT_FILE_RETENTION_DAYS,
+    notifications: settings.NOTIFICATION_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

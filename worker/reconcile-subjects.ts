@@ -4,6 +4,7 @@ import { failJob, findRestingJobs } from '../domain/jobs/jobs';
 import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
 import { failedSubjects } from '../domain/stock/alerts/failed-work';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
+import { mailsWait } from '../domain/notifications/dispatch';
 import { hasEnabledWebhooks } from '../domain/webhooks/dispatch';
 import { finishOpenings } from '../domain/stock/places/open';
 import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
@@ -20,6 +21,7 @@ import { ensureReturnWorkflow } from './ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from './ensure/ensure-transfer-workflow';
 import {
   signalDispatcher,
+  signalMailDispatcher,
   signalReservationExpiry,
   signalWebhookDispatcher,
 } from './ensure/signal-standing-workflows';
@@ -99,6 +101,7 @@ export function createReconcileSubjects(
       async *suspects() {
         yield* [names.dispatcherWorkflowId, names.reservationExpiryWorkflowId];
         if (await hasEnabledWebhooks(db)) yield names.webhookDispatcherWorkflowId;
+        if (await mailsWait(db)) yield names.mailDispatcherWorkflowId;
         // Of any kind: those that have rows are started again by their own reconciler.
         yield* await failedSubjects(db, 'run_workflow');
         yield* await failedSubjects(db, 'take_workflow_task');
@@ -109,6 +112,7 @@ export function createReconcileSubjects(
         if (id === names.dispatcherWorkflowId) await signalDispatcher(context);
         else if (id === names.reservationExpiryWorkflowId) await signalReservationExpiry(context);
         else if (id === names.webhookDispatcherWorkflowId) await signalWebhookDispatcher(context);
+        else if (id === names.mailDispatcherWorkflowId) await signalMailDispatcher(context);
         else return false;
         return true;
       },

@@ -29,11 +29,13 @@ import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
 import { startEventSequencer } from './event-sequencer';
+import { startNotificationPlanner } from './notification-planner';
 import { startRelay } from './outbox/relay';
 import { startReportFollower } from './report-follower';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
 import { addLedgerMetrics } from './ledger-metrics';
+import { addMailMetrics } from './mail-metrics';
 import { addWebhookMetrics } from './webhook-metrics';
 import { addWorkerMetrics } from './worker-metrics';
 
@@ -80,7 +82,7 @@ const CANCELLED_SECONDS = 5;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const tracer = deps.observability?.tracer ?? NO_TRACER;
-  const { gateways, carriers, sendWebhook, files } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers, sendWebhook, mailer, files } = deps.integrations ?? openIntegrations(deps);
   const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
@@ -94,6 +96,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     carriers,
     sendWebhook,
     files,
+    mailer,
     log,
   };
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
@@ -126,6 +129,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     reserver,
     amender,
     onWebhookTried: addWebhookMetrics(deps.metrics),
+    onMailTried: addMailMetrics(deps.metrics),
   });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
@@ -135,14 +139,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
     ...context,
-    mailer: openMailer(settings),
-    accountPagesUrl: settings.ACCOUNT_PAGES_URL,
     bookAtOnce: () => booking.book(),
   });
   const databaseUrl = settings.DATABASE_DIRECT_URL ?? deps.databaseUrl;
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
   const reportFollower = startReportFollower({ db, log });
+  const planner = startNotificationPlanner({ db, log, sendsMail: mailer !== null });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
@@ -151,6 +154,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await relay.stop();
     await sequencer.stop();
     await reportFollower.stop();
+    await planner.stop();
+    mailer?.close();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
     await gateways.close();
@@ -184,5 +189,6 @@ function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): 
     carriers: openCarriers(settings, deps),
     sendWebhook: openWebhookSender(settings),
     files: openFileStore(settings),
+    mailer: openMailer(settings),
   };
 }

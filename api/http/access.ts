@@ -85,6 +85,8 @@ export const READ_EVENTS: Access = {
 
 /** Following what changes: each topic has the rule of what it shows. */
 export const FOLLOW: Access = { rule: 'roles', roles: PEOPLE, scopes: SCOPES };
+/** Who takes in what mail servers send back. */
+export const REPORT_BOUNCES: Access = { rule: 'roles', roles: STAFF, scopes: ['mail:bounces'] };
 
 /** Jobs of services are uploads. */
 export const JOBS: Access = { rule: 'roles', roles: STAFF, scopes: ['inventory:write', 'catalogue:write'] };

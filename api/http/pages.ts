@@ -1,9 +1,13 @@
 import { encodeCursor } from './cursor';
 import { ok, type ApiResponse } from './response';
 
-/** 200 with a page of a list. `next` is the position that the next page begins after, null at the end of the list. */
-export function okPage({ items, next }: { items: unknown[]; next: unknown }): ApiResponse {
-  return ok({ items, nextCursor: next === null ? null : encodeCursor(next) });
+/**
+ * 200 with a page of a list. `next` is the position that the next page begins after, null at the end of the list.
+ *
+ * @param beside what the response says of the whole list
+ */
+export function okPage({ items, next }: { items: unknown[]; next: unknown }, beside: object = {}): ApiResponse {
+  return ok({ items, nextCursor: next === null ? null : encodeCursor(next), ...beside });
 }
 
 /**

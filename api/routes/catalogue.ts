@@ -32,14 +32,13 @@ import {
   productUpdate,
   warehouseUpdate,
 } from '../schemas/catalogue';
-import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
+import { cursorName, flag, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 import { onReports } from '../services/searches';
 
 const TAG = 'Catalogue';
 
-const flag = z.enum(['true', 'false']).transform((given) => given === 'true');
 const minor = z
   .string()
   .regex(/^\d{1,13}$/, 'must be a whole number of minor units')

@@ -84,7 +84,10 @@ export function liveRoutes(context: ApiContext): Route[] {
         const topic = parseTopic(query.topic);
         if (!topic)
           throw invalid([
-            { path: 'topic', message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention' },
+            {
+              path: 'topic',
+              message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention',
+            },
           ]);
         await topics.expectMayFollow(topic, principal);
         const after = lastPosition(req.get('last-event-id'));

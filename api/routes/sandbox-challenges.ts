@@ -5,8 +5,9 @@ import {
   readChallenge,
   type Challenge,
 } from '../../integrations/sandbox-gateway/challenges';
+import { html, type Html } from '../../platform/html';
 import { PUBLIC } from '../http/access';
-import { html, sendPage, type Html } from '../http/html';
+import { sendPage } from '../http/html';
 import { notFound } from '../http/problems';
 import { readReturnUrl } from '../http/return-url';
 import { route, type Route } from '../http/route';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
-import { changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
+import { changeLocale, changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
 import { expectAdminStill, expectRecentSignIn, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
 import { okPage } from '../http/pages';
@@ -49,11 +49,11 @@ export function userRoutes({
         responses: { 202: { description: 'A mail is on its way', schema: accepted } },
         problems: ['TOO_MANY_ATTEMPTS', 'OVERLOADED'],
       },
-      async ({ body: { email, password, name = null }, req, signal, principal }) => {
+      async ({ body: { email, password, name = null, locale }, req, signal, principal }) => {
         // A shop that registers its customers does so from one address.
         const address = principal.role === null || principal.role === 'customer' ? addressOf(req) : null;
         const actor = address === null ? principal.caller : null;
-        await register(accounts.depsFor(signal), { email, password, name, address, actor });
+        await register(accounts.depsFor(signal), { email, password, name, locale, address, actor });
         return { status: 202, body: { status: 'accepted' } };
       },
     ),
@@ -92,7 +92,7 @@ export function userRoutes({
         tag: TAG,
         summary: 'Change a user',
         description:
-          'Name, e-mail address and password of oneself; admins change names of everybody, and roles and statuses where they have signed in within a quarter of an hour. People change their own name once a minute at most. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
+          'Name, language, e-mail address and password of oneself; admins change names and languages of everybody, and roles and statuses where they have signed in within a quarter of an hour. People change their own name once a minute at most. A new address counts once it is confirmed by the mail that goes there; the answer is the same where it has an account already. A changed password, role or status ends all sessions; access tokens end within 10 minutes.',
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
@@ -107,7 +107,7 @@ export function userRoutes({
       },
       async ({ params: { id }, body, principal, caller: actor, req, signal }) => {
         expectMayChange(principal, id, body);
-        const { name, email, password, role, status } = body;
+        const { name, locale, email, password, role, status } = body;
         if (principal.role === 'admin') await expectAdminStill(access, principal);
         if (role !== undefined || status !== undefined) expectRecentSignIn(principal);
         if (!(await readUser(db, id))) return okOrNotFound(null, NO_USER);
@@ -121,6 +121,7 @@ export function userRoutes({
         }
         if (role !== undefined || status !== undefined)
           await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
+        if (locale !== undefined) await changeLocale(db, id, locale);
         if (name !== undefined) await rename(db, { userId: id, name, actor });
         return okOrNotFound(await readUser(db, id), NO_USER);
       },

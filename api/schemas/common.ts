@@ -33,6 +33,8 @@ export const unitCode = z
 
 export const sku = name(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
 export const warehouseCode = name(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
+/** In a query. */
+export const flag = z.enum(['true', 'false']).transform((given) => given === 'true');
 export const uuid = z.uuid().toLowerCase();
 export const time = z.iso.datetime({ offset: true, abort: true }).meta({ description: 'RFC 3339' });
 

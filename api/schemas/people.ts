@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { LOCALES, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
 import { line, pageOf, time, uuid } from './common';
 
 const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
@@ -9,7 +9,11 @@ const triedPassword = z.string().min(1).max(1_000);
 const token = z.string().min(1).max(200);
 const name = line(200).nullable();
 
-export const newUser = z.strictObject({ email, password, name: name.optional() }).meta({ id: 'NewUser' });
+const locale = z.enum(LOCALES).meta({ description: 'In which language mails and notifications are' });
+
+export const newUser = z
+  .strictObject({ email, password, name: name.optional(), locale: locale.default('en') })
+  .meta({ id: 'NewUser' });
 
 export const accepted = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' });
 
@@ -54,9 +58,14 @@ export const user = z
       .nullable()
       .meta({ description: 'The address that takes its place once it is confirmed' }),
     name: z.string().nullable(),
+    locale,
     role: userRole,
     status: userStatus,
     emailConfirmed: z.boolean(),
+    undeliverableSince: time.nullable().meta({
+      description:
+        'Since when the address is known to take no mail: nothing is sent there until another one, or this one anew, is confirmed',
+    }),
     createdAt: time,
     updatedAt: time,
   })
@@ -67,6 +76,7 @@ export const userPage = pageOf('UserPage', user);
 export const userUpdate = z
   .strictObject({
     name: name.optional(),
+    locale: locale.optional(),
     email: z.strictObject({ address: email, password: triedPassword }).optional().meta({
       description:
         'Of oneself, with the password: another address, which counts once its mail is confirmed. The present one calls that off',

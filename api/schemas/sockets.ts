@@ -23,7 +23,8 @@ export const clientMessage = z.discriminatedUnion('type', [
       type: z.literal('subscribe'),
       topic,
       after: rowNumber.optional().meta({
-        description: 'The position to go on after: that of the last message of this topic. Absent: from where it is good to begin',
+        description:
+          'The position to go on after: that of the last message of this topic. Absent: from where it is good to begin',
       }),
     })
     .meta({ description: 'Follow a topic' }),
@@ -53,7 +54,11 @@ export const serverMessages = {
       type: z.literal('message'),
       topic,
       position,
-      event: z.string().meta({ description: 'What happened, such as `order_paid`; of states `stock`, `attention`, `progress`' }),
+      event: z
+        .string()
+        .meta({
+          description: 'What happened, such as `order_paid`; of states `stock`, `attention`, `progress`',
+        }),
       data: z.record(z.string(), z.unknown()).meta({ description: 'As the read that shows the same has it' }),
     })
     .meta({ description: 'News of a topic' }),
@@ -62,7 +67,9 @@ export const serverMessages = {
     .meta({ description: 'Nothing has come for a while: go on after this' }),
   unsubscribed: z
     .object({ type: z.literal('unsubscribed'), topic, reason: z.enum(['asked', 'ended']) })
-    .meta({ description: 'Nothing more comes: it was asked for, or the thing has ended and everything was told' }),
+    .meta({
+      description: 'Nothing more comes: it was asked for, or the thing has ended and everything was told',
+    }),
   error: z
     .looseObject({
       type: z.literal('error'),
@@ -76,11 +83,15 @@ export const serverMessages = {
 } as const;
 
 type ServerMessages = typeof serverMessages;
-export type ServerMessage = { [Type in keyof ServerMessages]: z.input<ServerMessages[Type]> }[keyof ServerMessages];
+export type ServerMessage = {
+  [Type in keyof ServerMessages]: z.input<ServerMessages[Type]>;
+}[keyof ServerMessages];
 
 export const ticket = z
   .object({
-    ticket: z.string().meta({ description: 'Offer it as the subprotocol `ticket.<ticket>`, beside `holdfast.v1`' }),
+    ticket: z
+      .string()
+      .meta({ description: 'Offer it as the subprotocol `ticket.<ticket>`, beside `holdfast.v1`' }),
     expiresIn: z.int().meta({ description: 'Seconds. It is good once' }),
   })
   .meta({ id: 'LiveTicket' });

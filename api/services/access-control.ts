@@ -126,7 +126,8 @@ function tickets(db: Database, resume: (credential: Credential) => Promise<Princ
         type: 'apiKey',
         in: 'header',
         name: 'Sec-WebSocket-Protocol',
-        description: 'Of a WebSocket of a page: `holdfast.v1, ticket.<ticket>`, of `POST /ws/tickets`; good once',
+        description:
+          'Of a WebSocket of a page: `holdfast.v1, ticket.<ticket>`, of `POST /ws/tickets`; good once',
       },
     },
     onlyFor: 'upgrades',

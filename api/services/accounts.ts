@@ -82,10 +82,18 @@ export function accessTokens(
         const { subject, role, signedInAt, until } = await provider.read(token);
         const linked = await linkedUser(db, { issuer: provider.issuer, subject });
         if (linked === null) return null;
-        return userPrincipal(linked, { role, signedInAt, credential: { kind: 'linked', id: linked, role, until } });
+        return userPrincipal(linked, {
+          role,
+          signedInAt,
+          credential: { kind: 'linked', id: linked, role, until },
+        });
       }
       const { userId, role, signedInAt, sessionId, until } = await ours.read(token);
-      return userPrincipal(userId, { role, signedInAt, credential: { kind: 'session', id: sessionId, until } });
+      return userPrincipal(userId, {
+        role,
+        signedInAt,
+        credential: { kind: 'session', id: sessionId, until },
+      });
     },
   };
 }

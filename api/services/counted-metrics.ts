@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { unnumberedSeconds } from '../../domain/event-log/sequencer';
+import { mailsDueSeconds } from '../../domain/notifications/dispatch';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
@@ -131,5 +132,13 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       help: 'For how long a delivery to a webhook has been due, or an event that none is planned of yet; 0: nothing is due.',
     },
     briefly(() => webhooksDueSeconds(db)),
+  );
+  addCountedNumber(
+    registry,
+    {
+      name: 'holdfast_mail_oldest_seconds',
+      help: 'For how long a mail has been due; 0: none is.',
+    },
+    briefly(() => mailsDueSeconds(db)),
   );
 }

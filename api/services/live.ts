@@ -36,10 +36,7 @@ export function createLive({
   metrics: ApiMetrics;
   log: Logger;
   stopping: AbortSignal;
-}): Pick<
-  ApiContext,
-  'jobChanges' | 'numberedEvents' | 'orderEvents' | 'topics' | 'sockets' | 'streamSlots'
-> {
+}): Pick<ApiContext, 'jobChanges' | 'numberedEvents' | 'orderEvents' | 'topics' | 'sockets' | 'streamSlots'> {
   const jobChanges = createChangeFeed(listener, 'holdfast_jobs');
   const numberedEvents = createChangeFeed(listener, 'holdfast_events');
   const orderEvents = createOrderEventReader(db);

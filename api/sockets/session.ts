@@ -106,7 +106,10 @@ export function openSession(
       close('not_text', 'Send text.');
       return;
     }
-    if (!isInTime()) return;
+    if (!mayDo()) {
+      close('too_fast', `At most ${MESSAGES.perSecond} messages a second.`);
+      return;
+    }
     try {
       // One Buffer: `binaryType` is that of `ws` unless set.
       const message = parsed(String(data));
@@ -116,12 +119,6 @@ export function openSession(
     } catch (error) {
       tellRefusal(error);
     }
-  }
-
-  function isInTime(): boolean {
-    if (mayDo()) return true;
-    close('too_fast', `At most ${MESSAGES.perSecond} messages a second.`);
-    return false;
   }
 
   function subscribe({ topic: given, after }: Extract<ClientMessage, { type: 'subscribe' }>): void {
@@ -154,7 +151,11 @@ export function openSession(
   }
 
   /** Until it is to stop, has ended, or may not be followed. A database that is away is waited for. */
-  async function followTopic(name: string, { topic, stop, change }: Subscription, from: number | undefined): Promise<void> {
+  async function followTopic(
+    name: string,
+    { topic, stop, change }: Subscription,
+    from: number | undefined,
+  ): Promise<void> {
     const { signal } = stop;
     const followed = topics.open(topic, principal);
     const unwatch = followed.watch(() => {
@@ -200,7 +201,8 @@ export function openSession(
     const isQuiet = page.messages.length === 0;
     if (!isQuiet) {
       await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
-      if (isLive) for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
+      if (isLive)
+        for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
     } else if (page.after !== told.position && now - told.at > TELL_POSITION_MS)
       await tell({ type: 'position', topic, position: page.after });
     else {
@@ -231,10 +233,13 @@ export function openSession(
   }
 
   socket.on('message', receive);
-  socket.on('ping', isInTime);
+  // Answered by `ws` before anybody is asked: of too many the connection goes without a word.
+  socket.on('ping', () => {
+    if (!mayDo()) drop('too_fast');
+  });
   socket.on('pong', () => {
     isAlive = true;
-    isInTime();
+    if (!mayDo()) drop('too_fast');
   });
   // What breaks the protocol ends the connection by itself.
   socket.on('error', (error) => {
@@ -290,7 +295,9 @@ function parsed(text: string): ClientMessage {
   }
   const message = clientMessage.safeParse(json);
   if (message.success) return message.data;
-  throw invalid(message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })));
+  throw invalid(
+    message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })),
+  );
 }
 
 function knownTopic(given: string): Topic {

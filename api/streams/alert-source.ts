@@ -1,6 +1,6 @@
 import { typesNamed } from '../../domain/events/catalogue';
 import { readBounds, readEvents } from '../../domain/events/read';
-import { EVERYTHING } from '../../domain/webhooks/visible';
+import { EVERYTHING } from '../../domain/events/visibility';
 import type { Queryable } from '../../platform/database/database';
 import { ALERTS_KEY, type EventKeys } from './event-keys';
 import { asMessage } from './event-source';

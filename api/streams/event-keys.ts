@@ -2,7 +2,7 @@ import { EVENTS_NUMBERED } from '../../domain/event-log/types';
 import { typesNamed } from '../../domain/events/catalogue';
 import { readBounds, readEvents } from '../../domain/events/read';
 import type { StreamEvent } from '../../domain/events/types';
-import { EVERYTHING } from '../../domain/webhooks/visible';
+import { EVERYTHING } from '../../domain/events/visibility';
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { backoffMs, type Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';

@@ -8,11 +8,16 @@ import { pollMsOf } from './poll';
 
 const PAGE = 500;
 
+/** There is a stream, also where nothing is in it. */
+interface FollowedStream extends Followed {
+  read(after: number | undefined): Promise<FollowedPage>;
+}
+
 /** Events of the stream in the order of their positions; `types` undefined: all. Without a position from the oldest that is kept on. */
 export function eventSource(
   { db, numberedEvents }: { db: Queryable; numberedEvents: ChangeFeed },
   selection: { types: readonly string[] | undefined; visible: Visibility },
-): Followed & { read(after: number | undefined): Promise<FollowedPage> } {
+): FollowedStream {
   return {
     watch: (wake) => numberedEvents.watch(EVENTS_NUMBERED, wake),
     get pollMs() {

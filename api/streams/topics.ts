@@ -27,8 +27,7 @@ import { stockSource } from './stock-source';
 
 /** What somebody may follow by name. */
 export type Topic =
-  | { kind: 'orders' | 'jobs' | 'inventory'; id: string }
-  | { kind: 'alerts' | 'attention'; id: null };
+  { kind: 'orders' | 'jobs' | 'inventory'; id: string } | { kind: 'alerts' | 'attention'; id: null };
 
 /** Each with the rule of the reads that show the same. */
 const ACCESS: Readonly<Record<Topic['kind'], Access>> = {

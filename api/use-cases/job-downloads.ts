@@ -1,6 +1,7 @@
 import { repairScript } from '../../domain/assurance/repair/repair-script';
 import type { JobFile, JobType } from '../../domain/jobs/types';
 import { productRejectsCsv } from '../../domain/product-import/rejects';
+import { differencesCsv } from '../../domain/reconciliation/differences-csv';
 import { reportFile } from '../../domain/reports/files';
 import { settlementFile, type FileSource } from '../../domain/settlement/file';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
@@ -15,4 +16,5 @@ export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWrit
   consistency: { file: 'sql', write: ({ on }, jobId) => repairScript(on, jobId) },
   settlement: { file: 'csv', write: settlementFile },
   report: { file: 'csv', write: ({ on }, jobId) => reportFile(on, jobId) },
+  reconciliation: { file: 'csv', write: ({ on }, jobId) => differencesCsv(on, jobId) },
 };

@@ -19,5 +19,12 @@ export function minorDigits(currency: string): number {
   return MINOR_DIGITS.get(currency) ?? 2;
 }
 
+/** An amount in major units, with all of its digits: -5 with two is `-0.05`. */
+export function majorUnits(minor: bigint, digits: number): string {
+  const sign = minor < 0n ? '-' : '';
+  const text = String(minor < 0n ? -minor : minor).padStart(digits + 1, '0');
+  return digits === 0 ? `${sign}${text}` : `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
 /** Minor units of a price at most. */
 export const MAX_PRICE = 1_000_000_000_000;

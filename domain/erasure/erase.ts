@@ -12,6 +12,11 @@ import { forgetSessions } from '../identity/sessions/sessions';
 import { ACCESS_TOKEN_SECONDS } from '../identity/signing/signing-keys';
 import { eraseParcelsOf } from '../fulfilment/erase';
 import { eraseAmendmentsOf } from '../ordering/amendments/erase';
+import {
+  forgetNotifications,
+  forgetSentMails,
+  withdrawNotifications,
+} from '../notifications/erase';
 import { eraseCutsOf } from '../ordering/cuts/erase';
 import { eraseCustomerOf, eraseLaterEventsOf } from '../orders/erase';
 import { erasePaymentsOf } from '../payments/erase';
@@ -115,10 +120,13 @@ export async function continueErasure(
   await eraseResponses(db, ids);
   await eraseAnswersOf(db, ids);
   await withdrawMails(db, mailer, userId);
+  await withdrawNotifications(db, mailer, userId);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);
+    await forgetNotifications(tx, userId);
     const isOver = since > lateSeconds;
     if (isOver && !(await hasOrdersLeft(tx, userId))) {
+      await forgetSentMails(tx, userId);
       await forgetMails(tx, userId);
       await setFinished(tx, userId);
       return;

@@ -72,6 +72,18 @@ const CHANGES: Readonly<Record<string, { raw: string; summary: string }>> = {
   'warehouse.added': { raw: 'warehouse.added', summary: 'A warehouse was added' },
   'warehouse.changed': { raw: 'warehouse.changed', summary: 'A warehouse was changed' },
   'warehouse.closed': { raw: 'warehouse.closed', summary: 'Nothing is reserved at a warehouse for now' },
+  'reconciliation.accepted': {
+    raw: 'reconciliation.accepted',
+    summary: 'A difference between the money ledger and a gateway or bank was accepted',
+  },
+  'reconciliation.booked': {
+    raw: 'reconciliation.booked',
+    summary: 'A difference between the money ledger and a gateway or bank was booked as an adjustment',
+  },
+  'payout.created': { raw: 'payout.created', summary: 'What a merchant is owed is set aside to be paid' },
+  'payout.approved': { raw: 'payout.approved', summary: 'A payout is to be paid' },
+  'payout.paid': { raw: 'payout.paid', summary: 'The bank has paid a payout' },
+  'payout.cancelled': { raw: 'payout.cancelled', summary: 'A payout was cancelled, and is owed again' },
   'warehouse.opened': { raw: 'warehouse.opened', summary: 'A warehouse is open again' },
 };
 

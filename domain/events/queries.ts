@@ -89,7 +89,7 @@ export function selectEvents(
          jsonb_build_object('before', t.before, 'after', t.after)
        from wanted w join audit_log t on t.id between w.from_id and w.to_id
        where w.source = 'audit' and t.action = any ($7::text[])
-         and (${owns('t.actor')} and t.subject_type = 'hold' or ($9::bool or $14::bool) and t.subject_type <> 'hold')
+         and (${owns('t.actor')} and t.subject_type = 'hold' or ($9::bool or $14::bool and t.subject_type not in ('payout', 'reconciliation')) and t.subject_type <> 'hold')
        union all
        select w.shift + t.id, w.source, t.type, ${utcMicros('t.at')},
          json_build_object('type', t.subject_type, 'id', t.subject_id), t.actor, null, t.trace, t.data

@@ -17,6 +17,7 @@ export type ServiceRole = (typeof SERVICE_ROLES)[number];
  * - `inventory:write`: changes of stock, work in warehouses, feeds
  * - `catalogue:write`: products, categories, warehouses
  * - `availability:read`: what can be ordered. The only one of a publishable key
+ * - `mail:bounces`: report mails that came back
  */
 export const SCOPES = [
   'orders',
@@ -27,6 +28,7 @@ export const SCOPES = [
   'inventory:write',
   'catalogue:write',
   'availability:read',
+  'mail:bounces',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 

@@ -9,6 +9,10 @@ export const JOBS = {
     workflow: 'consistencyCheck',
     summary: 'Checks that stock, ledger, reservations, orders and workflows agree',
   },
+  reconciliation: {
+    workflow: 'reconciliation',
+    summary: 'Compares the money ledger with what a gateway or a bank says',
+  },
   settlement: { workflow: 'settlement', summary: 'Makes a settlement file' },
   report: { workflow: 'report', summary: 'Makes the file of a report' },
 } as const satisfies Record<string, { workflow: string; summary: string }>;

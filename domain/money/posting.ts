@@ -1,3 +1,5 @@
+export { insertAdjustment as postAdjustment } from './adjustment-queries';
+export { insertPayoutEntry as postPayout } from './payout-queries';
 export {
   insertCapture as postCapture,
   insertDispute as postDispute,

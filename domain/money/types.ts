@@ -1,7 +1,8 @@
 /**
  * `gateway_clearing`: what payment gateways have taken for us; `merchant_payable`: what a merchant is owed; `customer_credit`: what was
  * taken and belongs to no merchant, so that it is the customer's; `fees`: what merchants were charged; `refunds`, `disputes`: what went back
- * to customers, by us and by their banks; `payouts`: what merchants were paid.
+ * to customers, by us and by their banks; `payouts_pending`: what is on its way to merchants; `payouts`: what merchants were paid;
+ * `adjustments`: what was booked of differences that nobody could explain otherwise.
  */
 export const ACCOUNTS = [
   'gateway_clearing',
@@ -10,12 +11,15 @@ export const ACCOUNTS = [
   'fees',
   'refunds',
   'disputes',
+  'payouts_pending',
   'payouts',
+  'adjustments',
 ] as const;
 
 /**
  * What moves money. `refund_failed` takes back a refund that had succeeded, as the customer's bank sent it back; `dispute_reversed` a
- * dispute whose money came back.
+ * dispute whose money came back. `payout_pending` sets aside what a merchant is to be paid, until `payout` says that it was, or
+ * `payout_voided` that it was not. `adjustment` books a difference between the ledger and what a gateway or bank says.
  */
 export const MONEY_KINDS = [
   'capture',
@@ -25,6 +29,10 @@ export const MONEY_KINDS = [
   'dispute_reversed',
   'fee',
   'fee_returned',
+  'payout_pending',
+  'payout',
+  'payout_voided',
+  'adjustment',
 ] as const;
 export type MoneyKind = (typeof MONEY_KINDS)[number];
 
@@ -35,6 +43,16 @@ export const RAISING_KINDS = [
   'dispute_reversed',
 ] as const satisfies readonly MoneyKind[];
 export const LOWERING_KINDS = ['refund', 'dispute'] as const satisfies readonly MoneyKind[];
+
+/** What merchants are charged, and what of that is given back. */
+export const FEE_KINDS = ['fee', 'fee_returned'] as const satisfies readonly MoneyKind[];
+
+/** What pays merchants. They are of no payment. */
+export const PAYOUT_KINDS = ['payout_pending', 'payout', 'payout_voided'] as const satisfies readonly MoneyKind[];
+
+/** These are of no payment, and in no settlement file. */
+export const KINDS_WITHOUT_PAYMENT = [...PAYOUT_KINDS, 'adjustment'] as const satisfies readonly MoneyKind[];
+export type PayoutKind = (typeof PAYOUT_KINDS)[number];
 
 /**
  * What a merchant is charged of each capture, from a time on until its next rule of the currency:

@@ -112,6 +112,9 @@ export function eventForCustomer(event: OrderEvent, caller: string): OrderEvent 
 }
 
 /** An event as this caller sees it. */
-export function eventFor({ role, caller }: Pick<Principal, 'role' | 'caller'>): (event: OrderEvent) => OrderEvent {
+export function eventFor({
+  role,
+  caller,
+}: Pick<Principal, 'role' | 'caller'>): (event: OrderEvent) => OrderEvent {
   return (event) => (role === 'customer' ? eventForCustomer(event, caller) : event);
 }

@@ -1,7 +1,6 @@
 import { csvLine } from '../../platform/csv';
 import type { Exact } from '../../platform/exact';
-import { minorDigits } from '../catalog/currencies';
-import { majorUnits } from '../settlement/rules';
+import { majorUnits, minorDigits } from '../catalog/currencies';
 import type { CostReport } from './cost';
 import type { MoneyFigures, OrderCounts, SalesFigures, SalesReport } from './types';
 

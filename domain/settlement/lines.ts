@@ -1,5 +1,5 @@
 import { csvLine } from '../../platform/csv';
-import { majorUnits } from './rules';
+import { majorUnits } from '../catalog/currencies';
 import type { SettlementLine } from './types';
 
 export const HEADER = csvLine(['merchant_id', 'date', 'gross', 'fee', 'net', 'txn_count']);

@@ -1,10 +1,3 @@
-/** An amount in major units, with all of its digits: -5 with two is `-0.05`. */
-export function majorUnits(minor: bigint, digits: number): string {
-  const sign = minor < 0n ? '-' : '';
-  const text = String(minor < 0n ? -minor : minor).padStart(digits + 1, '0');
-  return digits === 0 ? `${sign}${text}` : `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
-}
-
 const DAY_MS = 86_400_000;
 
 /**

@@ -1,5 +1,7 @@
 import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
 import { leftOf } from '../money/posting-sql';
+import { FEE_KINDS, KINDS_WITHOUT_PAYMENT } from '../money/types';
 
 /**
  * SQL of days outside of those of the run `r` that were settled before, as `late`: what came late of such a day has an id above `after`. A
@@ -52,11 +54,11 @@ const COUNTED = `counted as (
        select t.merchant_id, t.day,
          coalesce(sum(${leftOf('t')}), 0) as gross,
          coalesce(sum(case t.kind when 'fee' then t.amount_minor when 'fee_returned' then -t.amount_minor end), 0) as fee,
-         count(*) filter (where t.kind not in ('fee', 'fee_returned')) as count
+         count(*) filter (where t.kind not in ${literals(FEE_KINDS)}) as count
        from read_rows t cross join run r
        left join settlement_days d on d.merchant_id = t.merchant_id and d.currency = r.currency and d.day = t.day
        left join settlement_runs b on b.cut = d.cut
-       where t.merchant_id is not null and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
+       where t.merchant_id is not null and t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
          and (t.day between r.from_day and r.to_day or d.cut is not null)
          and ${seenBy('r')} and (b.cut is null or not ${seenBy('b')})
        group by 1, 2

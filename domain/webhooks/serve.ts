@@ -1,10 +1,12 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { isGivenUp, nextPause } from '../../platform/delivery-pauses';
 import { newId } from '../../platform/ids';
 import { signWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
 import { isAppError } from '../../platform/errors';
 import { typesNamed } from '../events/catalogue';
 import { readBounds, readEvents } from '../events/read';
 import type { StreamEvent } from '../events/types';
+import { EVERYTHING } from '../events/visibility';
 import { recordFailure } from '../stock/alerts/failed-work';
 import {
   countPending,
@@ -21,10 +23,9 @@ import {
   type LeasedWebhook,
 } from './dispatch-queries';
 import { bodyOf, messageId } from './message';
-import { isGivenUp, isTaken, MOST_PENDING, nextPause } from './rules';
+import { isTaken, MOST_PENDING } from './rules';
 import type { WebhookSecrets } from './secrets';
 import type { TryOutcome, WebhookAnswer, WebhookDisabled, WebhookSender } from './types';
-import { EVERYTHING } from './visible';
 
 export interface DeliveryContext {
   db: Database;

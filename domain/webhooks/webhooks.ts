@@ -5,6 +5,7 @@ import { newId } from '../../platform/ids';
 import { recordChange } from '../audit/record';
 import { typesNamed } from '../events/catalogue';
 import { readBounds, readEvents } from '../events/read';
+import { EVERYTHING } from '../events/visibility';
 import { forgetFailures } from '../stock/alerts/failed-work';
 import { planAgain } from './dispatch-queries';
 import {
@@ -19,7 +20,6 @@ import {
   type DeliveryFilter,
 } from './queries';
 import type { WebhookSecrets } from './secrets';
-import { EVERYTHING } from './visible';
 import type { DeliveryView, WebhookView, WebhookWithSecret } from './types';
 
 /** What somebody says of a webhook. */

@@ -101,6 +101,17 @@ audited('people', async (test, expectRecorded) => {
   );
 });
 
+audited('mails', async (test, expectRecorded) => {
+  const { id } = await signUp(test);
+  const mail = newId();
+  await test.stack.db.pool.query(
+    `insert into mails (id, user_id, kind, status, next_try_at, ended_at) values ($1, $2, 'order_paid', 'sent', null, now())`,
+    [mail, id],
+  );
+  const body = { messageId: `<${mail}@shop.example>`, reason: '5.1.1 No such user' };
+  await expectRecorded('POST /mail/bounces', { log: 'mail.bounced' }, { body });
+});
+
 audited('keys', async (_test, expectRecorded) => {
   const made = await expectRecorded(
     'POST /api-keys',

@@ -1,8 +1,9 @@
 import { raiseAlerts } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
+import { owe } from '../payouts/support';
 import { auditedTests } from './audited';
 
-const audited = auditedTests();
+const audited = auditedTests({ settings: { PAYOUT_APPROVAL: 'anyone' } });
 
 audited('catalogue', async (_test, expectRecorded) => {
   const fields = { name: 'Lamp', priceMinor: 100, currency: 'USD' };
@@ -67,6 +68,23 @@ audited('catalogue', async (_test, expectRecorded) => {
     { log: 'merchant.fee_rule_added' },
     { params: { id: m }, body: { currency: 'USD', rateBasisPoints: 250 } },
   );
+});
+
+audited('payouts', async (test, expectRecorded) => {
+  const make = async () => {
+    await owe(test.stack.db, 'house', 100, { currency: 'CHF' });
+    const body = { merchant: 'house', currency: 'CHF' };
+    return { id: (await expectRecorded('POST /payouts', { log: 'payout.created' }, { body })).body.id };
+  };
+  const reason = 'another account';
+  await expectRecorded(
+    'POST /payouts/{id}/cancel',
+    { log: 'payout.cancelled' },
+    { params: await make(), body: { reason } },
+  );
+  const params = await make();
+  await expectRecorded('POST /payouts/{id}/approve', { log: 'payout.approved' }, { params });
+  await expectRecorded('POST /payouts/{id}/paid', { log: 'payout.paid' }, { params, body: { reference: 'T-1' } });
 });
 
 audited('stock', async (test, expectRecorded) => {
@@ -294,6 +312,7 @@ audited('jobs', async (test, expectRecorded) => {
     { log: 'job.started' },
     { body: { report: 'daily', date: '2026-06-01' } },
   );
+  await upload('POST /jobs/reconciliation', 'reference,date,amount,currency\nT-1,2026-06-01,1.00,USD\n');
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);
   const id = newId();

@@ -1,4 +1,4 @@
-import { html } from '../../api/http/html';
+import { html } from '../../platform/html';
 
 test('values of a template are escaped, whatever they are put into, and HTML is not', () => {
   const inner = html`<b>${'<i>&"\''}</b>`;

@@ -31,10 +31,12 @@ const secrets = (): Record<(typeof SECRET_SETTINGS)[number], string> => ({
   TEMPORAL_API_KEY: 'canary-three',
   PAYLOAD_KEYS: `first=${key(1)}`,
   SIGNING_KEYS_SECRET: key(2),
+  SMTP_URL: `smtp://shop:canary-eight@127.0.0.1:${port}`,
   STRIPE_API_KEY: 'sk_test_canary-four',
   STRIPE_WEBHOOK_SECRETS: 'whsec_canary-five',
   CARRIER_WEBHOOK_SECRETS: `sandbox=whsec_${key(3)}`,
   HOLDFAST_API_KEY: 'hf_live_canary-six',
+  S3_SECRET_ACCESS_KEY: 'canary-eight',
 });
 
 it.each([['worker'], ['migrate'], ['verify'], ['doctor'], ['deploy', '--wait', '1'], ['jobs']])(
@@ -42,10 +44,12 @@ it.each([['worker'], ['migrate'], ['verify'], ['doctor'], ['deploy', '--wait', '
   async (...args) => {
     const env = {
       ...secrets(),
+      MAIL_FROM: 'shop@example.com',
       LOG_LEVEL: 'trace',
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
       HOLDFAST_URL: `http://127.0.0.1:${port}`,
       PAYMENT_GATEWAY: 'stripe',
+      S3_ACCESS_KEY_ID: 'holdfast',
     };
     const { code, stdout, stderr } = await holdfast(args, { cwd, env });
     expect(code).not.toBe(0);

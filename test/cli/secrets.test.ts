@@ -18,6 +18,7 @@ const VALUES: Record<SecretName, { value: string; secret: string }> = {
   TEMPORAL_API_KEY: { value: 'hunter4', secret: 'hunter4' },
   PAYLOAD_KEYS: { value: `first=${KEY}`, secret: KEY },
   SIGNING_KEYS_SECRET: { value: KEY, secret: KEY },
+  SMTP_URL: { value: 'smtp://shop:hunter9@mail', secret: 'hunter9' },
   STRIPE_API_KEY: { value: 'sk_test_hunter5', secret: 'hunter5' },
   STRIPE_WEBHOOK_SECRETS: { value: 'whsec_hunter6', secret: 'hunter6' },
   CARRIER_WEBHOOK_SECRETS: { value: `sandbox=whsec_${KEY}`, secret: KEY },
@@ -31,6 +32,7 @@ const WRONG: Partial<Record<SecretName, string>> = {
   DATABASE_OWNER_URL: 'mysql://app:hunter2@db/holdfast',
   PAYLOAD_KEYS: 'first=hunter2',
   SIGNING_KEYS_SECRET: 'hunter2',
+  SMTP_URL: 'http://shop:hunter2@mail',
   STRIPE_WEBHOOK_SECRETS: 'hunter2',
   CARRIER_WEBHOOK_SECRETS: 'sandbox=hunter2',
 };
@@ -41,9 +43,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** What goes with another setting: the other URLs of a database, a key with its id. */
+/** What goes with another setting: the other URLs of a database, a key with its id, a server that sends mails with who sends them. */
 const around = (name: SecretName): Record<string, string> => {
   if (name === 'S3_SECRET_ACCESS_KEY') return { S3_ACCESS_KEY_ID: 'holdfast' };
+  if (name === 'SMTP_URL') return { MAIL_FROM: 'shop@example.com' };
   return name === 'DATABASE_OWNER_URL' || name === 'DATABASE_DIRECT_URL'
     ? { DATABASE_URL: VALUES.DATABASE_URL.value }
     : {};
@@ -51,7 +54,7 @@ const around = (name: SecretName): Record<string, string> => {
 
 test('every setting that is named like a secret is known as one, or known as none', () => {
   const named = Object.keys(settingsSchema.shape).filter(
-    (name) => /KEY|SECRET|TOKEN|PASSWORD|DATABASE.*URL/.test(name) && !name.endsWith('_FILE'),
+    (name) => /KEY|SECRET|TOKEN|PASSWORD|(DATABASE|SMTP).*URL/.test(name) && !name.endsWith('_FILE'),
   );
   const paths = ['TEMPORAL_TLS_CLIENT_KEY_PATH'];
   // What a token says of who issued it and for whom, and which key it is.

@@ -38,7 +38,7 @@ test('Stripe without its webhook is told of, also where another gateway takes ne
 test('that nobody can sign in, or that mails wait, is told of, and is not wrong where keys do', async () => {
   expect(warned({ ...CARRIER_SECRETS, SIGNING_KEYS_SECRET: '' })).toContain('SIGNING_KEYS_SECRET');
   const elsewhere = { ...CARRIER_SECRETS, DATABASE_URL: 'postgresql://db/holdfast' };
-  expect(warned(elsewhere)).toContain('MAIL_FOLDER');
+  expect(warned(elsewhere)).toContain('SMTP_URL');
   expect(warned({ ...elsewhere, MAIL_FOLDER: '/mail' })).toBe('');
   expect(await checkSettings(settingsOf(elsewhere))).toMatchObject([{ ok: true }]);
 });

@@ -105,6 +105,22 @@ test('sessions that expired long ago go with their tokens, and tokens of those t
   expect(await removeAgedRows()).toEqual({});
 });
 
+test('what people were told goes when it is old, read or not, and so do mails that have ended', async () => {
+  await write(
+    `insert into users (id) values ('00000000-0000-4000-8000-000000000001')`,
+    `insert into notifications (id, user_id, kind, position, subject_type, subject_id, created_at, read_at)
+     select gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'order_paid', 1, 'order', n::text, at, read
+     from (values (1, ${OLD}, null), (2, ${OLD}, ${OLD}), (3, ${YOUNG}, null::timestamptz)) s (n, at, read)`,
+    `insert into mails (id, user_id, kind, subject_id, status, next_try_at, created_at, ended_at)
+     select gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'order_paid', status, status, next, at, ended
+     from (values ('sent', null, ${OLD}, ${OLD}), ('pending', now(), ${OLD}, null), ('failed', null, ${YOUNG}, ${YOUNG}))
+       m (status, next, at, ended)`,
+  );
+  expect(await removeAgedRows()).toEqual({ notifications: 2, mails: 1 });
+  expect(await read('select subject_id as is from notifications')).toEqual(['3']);
+  expect((await read('select status as is from mails')).sort()).toEqual(['failed', 'pending']);
+});
+
 test('mails that were sent, or are for nobody, go with their tokens; those that wait stay', async () => {
   await write(
     `insert into users (id) values ('00000000-0000-4000-8000-000000000001')`,

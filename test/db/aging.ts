@@ -26,6 +26,8 @@ export const all = (days: number): KeptDays => ({
   events: days,
   webhookDeliveries: days,
   settlementFiles: days,
+  notifications: days,
+  mails: days,
 });
 
 /** What tests of the retention do. `shop` is asked when they do it. */

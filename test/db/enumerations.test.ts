@@ -13,7 +13,13 @@ import {
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
-import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { LOCALES, MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import {
+  CHANNELS,
+  MAIL_STATUSES,
+  NOTIFICATION_KINDS,
+  NOTIFIED_MAIL_KINDS,
+} from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
 import {
@@ -46,7 +52,14 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
-import { ACCOUNTS, MONEY_KINDS } from '../../domain/money/types';
+import { ACCOUNTS, KINDS_WITHOUT_PAYMENT, MONEY_KINDS } from '../../domain/money/types';
+import {
+  DIFFERENCE_CLASSES,
+  DIFFERENCE_STATUSES,
+  MATCHED_KINDS,
+  ROW_KINDS,
+} from '../../domain/reconciliation/types';
+import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
 import { LEDGER_KINDS, SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -83,6 +96,12 @@ type Words = readonly string[];
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'account_mails.kind': { all: MAIL_KINDS },
+  'user_profiles.locale': { all: LOCALES },
+  'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
+  'notifications.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.kind': { all: NOTIFICATION_KINDS },
+  'notification_preferences.channel': { all: CHANNELS },
   'api_keys.kind': { all: KEY_KINDS },
   'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
@@ -109,7 +128,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'money_ledger.credit': { all: ACCOUNTS },
   'money_ledger.debit': { all: ACCOUNTS },
   'live_tickets.credential_kind': { all: CREDENTIAL_KINDS },
-  'money_ledger.kind': { all: MONEY_KINDS },
+  'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
+  'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
+  'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
+  'reconciliation_entries.kind': { all: MATCHED_KINDS },
+  'reconciliation_rows.kind': { all: ROW_KINDS },
+  'payouts.status': {
+    all: PAYOUT_STATUSES,
+    parts: [OPEN_PAYOUT_STATUSES, ['approved', 'paid']],
+  },
   'jobs.file': { all: JOB_FILES },
   'jobs.status': {
     all: JOB_STATUSES,

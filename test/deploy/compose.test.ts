@@ -77,7 +77,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('takes variables of the host only where Holdfast or its password is meant', () => {
-    const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(
+    const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z0-9_]+)/g)].map(
       ([, name]) => name ?? '',
     );
     const known = new Set([
@@ -299,7 +299,7 @@ const NEEDED: Readonly<Record<string, string>> = CARRIER_SECRETS;
 /** What Compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?message}` when the host sets only what is needed. */
 function substitute(value: string): string {
   return value.replaceAll(
-    /\$\{([A-Z_]+)(?::-([^}]*)|:\?[^}]*)?\}/g,
+    /\$\{([A-Z0-9_]+)(?::-([^}]*)|:\?[^}]*)?\}/g,
     (whole, name: string, fallback?: string) =>
       whole.includes(':?') ? (NEEDED[name] ?? 'secret') : (fallback ?? ''),
   );

@@ -254,6 +254,29 @@ it('what comes late of a token that was still good is erased too, once it has en
   expect((await test.call('DELETE', `/users/${person.id}`)).status).toBe(200);
 });
 
+it('what somebody was told is forgotten, what a server said of them, and mails that lie in the folder', async () => {
+  const person = await addPerson('Ottilie Summerfield');
+  await db().pool.query('update users set email_confirmed_at = clock_timestamp() where id = $1', [person.id]);
+  const placed = await person.as('POST', '/orders', { items: await line(), ...PAID });
+  await delivered(placed.body.id);
+  const lying = async () =>
+    (await Promise.all((await readdir(mailFolder)).map((name) => readFile(join(mailFolder, name), 'utf8')))).filter(
+      (text) => text.includes(person.email),
+    );
+  await waitFor(async () => (await lying()).length > 1, 30_000);
+  await db().pool.query(`update mails set answer = $2 where user_id = $1`, [
+    person.id,
+    `550 5.1.1 <${person.email}> unknown`,
+  ]);
+  expect((await person.as('DELETE', `/users/${person.id}`, { password: PASSWORD })).status).toBe(202);
+  await waitFor(async () => (await lying()).length === 0, 30_000);
+  await eraseLate(person.id);
+  await eraseLate(person.id);
+  expect(await tablesWith(db(), person.email)).toEqual([]);
+  for (const table of ['mails', 'notifications', 'notification_preferences'])
+    expect((await db().pool.query(`select from ${table} where user_id = $1`, [person.id])).rowCount).toBe(0);
+});
+
 it('a run that breaks off is gone on with by the next, from where it came', async () => {
   const person = await addPerson();
   const placed = await person.as('POST', '/orders', {

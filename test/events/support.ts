@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { numberEvents } from '../../domain/event-log/sequencer';
 import { readEvents } from '../../domain/events/read';
 import type { StreamEvent, Visibility } from '../../domain/events/types';
-import { EVERYTHING } from '../../domain/webhooks/visible';
+import { EVERYTHING } from '../../domain/events/visibility';
 import type { Database } from '../../platform/database/database';
 
 /** Takes turns until nothing is left that can be numbered, and no more often than `turns`. */

@@ -30,10 +30,10 @@ async function call(method: string, path: string, options?: CallOptions) {
 const jobOf = async (jobId: string) => (await call('GET', `/jobs/${jobId}`)).job;
 const start = async (body: object) =>
   (await call('POST', '/jobs/settlement', { body, headers: { 'idempotency-key': newId() } })).job.jobId;
-const ended = (jobId: string) =>
+const ended = (jobId: string): Promise<JobBody> =>
   waitFor(async () => {
     const job = await jobOf(jobId);
-    return ['completed', 'cancelled', 'failed'].includes(job.status) && job;
+    return ['completed', 'cancelled', 'failed'].includes(job.status) ? job : null;
   });
 
 describeWithGo('settlement files in S3', () => {

@@ -12,6 +12,7 @@ import { register } from '../../domain/identity/accounts/register';
 import { logIn } from '../../domain/identity/accounts/sign-in';
 import { changeRights, readUser } from '../../domain/identity/accounts/users';
 import { refreshSession } from '../../domain/identity/sessions/sessions';
+import { planAccountMail } from '../../domain/notifications/plan';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { isAppError } from '../../platform/errors';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -198,9 +199,10 @@ describe('mails', () => {
   test('waits where no mailer is set up', async () => {
     await addCustomer(shop.db);
     const [mailId] = (await waitingMails(shop.db)).slice(-1);
-    await expect(
-      sendAccountMail({ db: shop.db, mailer: null, pagesUrl: undefined }, mailId!),
-    ).rejects.toMatchObject({ code: 'MAIL_NOT_SET_UP' });
+    await expect(planAccountMail(shop.db, mailId!, { sendsMail: false })).rejects.toMatchObject({
+      code: 'MAIL_NOT_SET_UP',
+    });
+    expect((await shop.db.pool.query('select from mails')).rowCount).toBe(0);
     expect(await deliver(shop.db)).toHaveLength(1);
   });
 
@@ -225,7 +227,7 @@ describe('mails', () => {
     try {
       const folder = join(home, 'mail');
       const mailer = createFileMailer(folder);
-      const mail = { id: 'one', to: 'a@example.com', subject: 'Hello', text: 'first' };
+      const mail = { id: 'one', to: 'a@example.com', subject: 'Hello', text: 'first', html: '<p>first</p>' };
       await mailer.send(mail);
       await mailer.send({ ...mail, text: 'second' });
       expect(await readdir(folder)).toEqual(['one.txt']);

@@ -64,7 +64,7 @@ export async function deliver(db: Database): Promise<Mail[]> {
   return mailer.mails;
 }
 
-export function tokenIn({ text }: Mail): string {
+export function tokenIn({ text }: Pick<Mail, 'text'>): string {
   const [, token] = /Token: ([\w-]{43})/.exec(text) ?? [];
   if (token === undefined) throw new Error(`no token in: ${text}`);
   return token;

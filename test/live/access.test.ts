@@ -62,7 +62,9 @@ describe('a ticket', () => {
     client.follow(`orders:${orderId}`);
     client.follow('alerts');
     await client.hears(({ type, topic }) => type === 'subscribed' && topic === `orders:${orderId}`);
-    await client.hears(({ type, topic, code }) => type === 'error' && topic === 'alerts' && code === 'NOT_ALLOWED');
+    await client.hears(
+      ({ type, topic, code }) => type === 'error' && topic === 'alerts' && code === 'NOT_ALLOWED',
+    );
     await client.leave();
     expect(await refused(test, byTicket(ticket))).toEqual({ status: 401, code: 'NOT_SIGNED_IN' });
   });
@@ -183,7 +185,9 @@ describe('a connection ends with its sign-in', () => {
     client.follow(`orders:${orderId}`);
     await client.hears(({ type }) => type === 'subscribed');
     await test.db.pool.query('update orders set customer_id = $2 where id = $1', [orderId, newId()]);
-    await client.hears(({ type, topic, code }) => type === 'error' && topic === `orders:${orderId}` && code === 'NOT_FOUND');
+    await client.hears(
+      ({ type, topic, code }) => type === 'error' && topic === `orders:${orderId}` && code === 'NOT_FOUND',
+    );
     await client.leave();
   });
 });

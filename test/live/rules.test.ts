@@ -17,7 +17,17 @@ test('a topic has one name, however it is written', () => {
   expect(name('inventory: A:B ')).toBe('inventory:A:B');
   expect(name('alerts')).toBe('alerts');
   expect(name('attention')).toBe('attention');
-  for (const text of ['', 'orders', 'orders:', 'orders:1', 'alerts:1', 'Alerts', 'inventory:', 'inventory:\u0000', `users:${ID}`])
+  for (const text of [
+    '',
+    'orders',
+    'orders:',
+    'orders:1',
+    'alerts:1',
+    'Alerts',
+    'inventory:',
+    'inventory:\u0000',
+    `users:${ID}`,
+  ])
     expect(name(text)).toBeNull();
 });
 

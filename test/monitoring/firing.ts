@@ -199,6 +199,20 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastEventsBehind: byAge('holdfast_events_unnumbered_oldest_seconds', 60),
+  HoldfastMailsBehind: byAge('holdfast_mail_oldest_seconds', 600),
+  HoldfastMailsFail: {
+    fires: [
+      ['holdfast_mails_total{outcome="postponed",instance="a"}', growing(2)],
+      ['holdfast_mails_total{outcome="failed",instance="a"}', always(0)],
+      ['holdfast_mails_total{outcome="sent",instance="a"}', growing(1)],
+    ],
+    silent: [
+      ['holdfast_mails_total{outcome="postponed"}', growing(1)],
+      ['holdfast_mails_total{outcome="failed"}', always(5)],
+      ['holdfast_mails_total{outcome="sent"}', growing(5)],
+      ['holdfast_mails_total{outcome="bounced"}', growing(9)],
+    ],
+  },
   HoldfastWebhooksBehind: byAge('holdfast_webhook_delivery_oldest_seconds', 600),
   HoldfastWebhookDeliveriesFail: {
     fires: [['holdfast_webhook_deliveries_total{outcome="failed",instance="a"}', growing(1)]],

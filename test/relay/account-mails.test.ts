@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mailer } from '../../domain/identity/accounts/types';
+import { dispatchMails } from '../../domain/notifications/dispatch';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { mailFolderOf } from '../../integrations/mailer';
 import { readSettings } from '../../platform/config';
@@ -34,11 +35,18 @@ function openRelay(mailer: Mailer | null): void {
   relays.push(startRelay({ db: shop.db, databaseUrl: shop.url, receivers, log: testLogger() }));
 }
 
+const dispatch = () =>
+  dispatchMails(
+    { db: shop.db, mailer: createFileMailer(folder), pagesUrl: undefined },
+    { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 },
+  );
+
 test('who registers gets one mail, also with two relays, and the outbox is empty then', async () => {
   openRelay(createFileMailer(folder));
   openRelay(createFileMailer(folder));
   const { email } = await addCustomer(shop.db);
   await waitFor(async () => (await waitingMails(shop.db)).length === 0);
+  await Promise.all([dispatch(), dispatch()]);
   const files = await readdir(folder);
   expect(files).toHaveLength(1);
   expect(await readFile(join(folder, files[0]!), 'utf8')).toContain(`To: ${email}\n`);
@@ -55,12 +63,14 @@ test('without a mailer the mail waits, and a relay that has one writes it', asyn
   await relays.pop()!.stop();
   openRelay(createFileMailer(folder));
   await waitFor(async () => (await waitingMails(shop.db)).length === 0);
+  expect(await dispatch()).toEqual({ sent: 1, failed: 0, msLeft: null });
   expect(await readdir(folder)).toHaveLength(1);
 });
 
 test('mails go to the folder that is set, beside an own database to that of the home, else nowhere', () => {
   const folderOf = (env: Record<string, string>) => mailFolderOf(readSettings(env));
   expect(folderOf({ MAIL_FOLDER: '/mails' })).toBe('/mails');
+  expect(folderOf({ SMTP_URL: 'smtp://mail', MAIL_FROM: 'shop@example.com' })).toBeUndefined();
   expect(folderOf({ HOLDFAST_HOME: '/home/.holdfast' })).toBe('/home/.holdfast/mail');
   expect(folderOf({ DATABASE_URL: 'postgresql://db/holdfast' })).toBeUndefined();
 });

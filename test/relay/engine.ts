@@ -35,7 +35,6 @@ export function receiverContext(db: Database, { client, names }: TestEngine): Re
     names,
     saga,
     mailer: null,
-    accountPagesUrl: undefined,
     bookAtOnce: () => Promise.resolve(false),
     log: testLogger(),
   };

@@ -107,11 +107,14 @@ export const PATHS = [
   'consistency-cancelled-at-the-start',
   'ledger-seal',
   'webhook-dispatcher',
+  'mail-dispatcher',
   'settlement-made',
   'settlement-cancelled',
   'report-made',
   'report-refused',
   'reports-scheduled',
+  'reconciliation-done',
+  'reconciliation-cancelled',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -45,6 +45,8 @@ const OWNERSHIP: Ownership = {
     'domain/files': ['stored_files'],
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
+    'domain/payouts': ['payouts'],
+    'domain/reconciliation': ['reconciliation_differences', 'reconciliation_entries', 'reconciliation_rows'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [
@@ -89,6 +91,7 @@ const OWNERSHIP: Ownership = {
       'report_orders',
       'report_sales',
     ],
+    'domain/notifications': ['mails', 'notification_head', 'notification_preferences', 'notifications'],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [

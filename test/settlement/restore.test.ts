@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { recordEntries } from '../../domain/event-log/record';
 import { beginSettlement } from '../../domain/settlement/run';
+import { ensureDatabase } from '../../platform/database/create-database';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { migrate } from '../../platform/database/migrations';
 import { numberAll, readAll } from '../events/support';
@@ -22,6 +23,7 @@ let restored: Database;
 beforeAll(async () => {
   shop = await openTestShop();
   server = await startPrivatePostgres();
+  await ensureDatabase(server.url('restored'), testLogger());
   await migrate(server.url('restored'), testLogger());
   restored = openDatabase({ url: server.url('restored'), poolSize: 4, log: testLogger() });
 });

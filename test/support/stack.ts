@@ -9,6 +9,7 @@ import { withBreaker } from '../../integrations/gateway-breaker';
 import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway } from '../../integrations/gateways';
 import { openFileStore } from '../../integrations/file-store/open';
+import { openMailer } from '../../integrations/mailer';
 import { openWebhookSender } from '../../integrations/webhook-sender/open';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
@@ -148,6 +149,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ],
       sendWebhook: openWebhookSender(settings),
       files: openFileStore(settings),
+      mailer: openMailer(settings),
     };
     return options.integrations ? options.integrations(made) : made;
   }

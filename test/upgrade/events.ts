@@ -45,7 +45,7 @@ export async function expectEvents(
   const events = await waitFor(async () => {
     const found = await readEvents(url, apiKey);
     const has = new Set(found.map(({ type, subject }) => `${type} ${subject.id}`));
-    return orders.every((id) => TYPES.every((type) => has.has(`${type} ${id}`))) && found;
+    return orders.every((id) => TYPES.every((type) => has.has(`${type} ${id}`))) ? found : undefined;
   });
   const moved = before.filter((event, at) => !isDeepStrictEqual(events[at], event));
   if (moved.length > 0) throw new Error(`events have moved: ${JSON.stringify(moved.slice(0, 3))}`);

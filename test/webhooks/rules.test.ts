@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { bodyOf, messageId } from '../../domain/webhooks/message';
-import { BODY_BYTES, isGivenUp, isTaken, nextPause } from '../../domain/webhooks/rules';
+import { BODY_BYTES, isTaken } from '../../domain/webhooks/rules';
+import { isGivenUp, nextPause } from '../../platform/delivery-pauses';
 import { signWebhook, webhookSecretOf } from '../../platform/webhook-signature';
 
 const DAY = 86_400;

@@ -22,7 +22,7 @@ beforeAll(async () => {
         allowed: allowedNetworks(['127.0.0.1']),
         timeoutMs: 5_000,
         ca: RECEIVER_CA,
-        lookup: namesOf(),
+        addressesOf: namesOf(),
       }),
     }),
   });

@@ -1,5 +1,7 @@
 import type { EngineClient } from '../../platform/temporal/engine-client';
 import {
+  mailsReadySignal,
+  type MailDispatcherInput,
   reservationsDueSignal,
   shipmentsReadySignal,
   type DispatcherInput,
@@ -55,5 +57,18 @@ export async function signalWebhookDispatcher(
     taskQueue: names.jobsQueue,
     args: [input],
     staticSummary: 'Tells webhooks of events',
+  });
+}
+
+/** Signals the dispatcher of mails that there may be some to send, and starts it where it does not run. */
+export async function signalMailDispatcher(
+  { engine, names }: Context,
+  input: MailDispatcherInput = {},
+): Promise<void> {
+  await engine.signalWithStart(WORKFLOW_TYPES.mailDispatcher, mailsReadySignal, {
+    workflowId: names.mailDispatcherWorkflowId,
+    taskQueue: names.jobsQueue,
+    args: [input],
+    staticSummary: 'Sends mails',
   });
 }

@@ -1,7 +1,8 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { continueErasure, eraseAgain } from '../../domain/erasure/erase';
-import { sendAccountMail } from '../../domain/identity/accounts/mails';
 import type { Mailer } from '../../domain/identity/accounts/types';
+import { mailsAreDue } from '../../domain/notifications/dispatch';
+import { planAccountMail } from '../../domain/notifications/plan';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
@@ -16,6 +17,7 @@ import { ensureReturnWorkflow } from '../ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from '../ensure/ensure-transfer-workflow';
 import {
   signalDispatcher,
+  signalMailDispatcher,
   signalReservationExpiry,
   signalWebhookDispatcher,
 } from '../ensure/signal-standing-workflows';
@@ -51,8 +53,6 @@ export type ReceiverContext = EnsureOrderContext & {
   log: Logger;
   /** Null: mails wait until there is one. */
   mailer: Mailer | null;
-  /** Pages that take the tokens of mails. */
-  accountPagesUrl: string | undefined;
   /** Books shipments in this process; false: the dispatcher is to do the rest. */
   bookAtOnce(): Promise<boolean>;
 };
@@ -71,10 +71,14 @@ const RESERVATIONS_LOOK_MS = 500;
 /** The dispatcher goes on for two seconds after it has found nothing: under load it needs no signal. */
 const WEBHOOKS_PAUSE_MS = 1_000;
 const WEBHOOKS_LOOK_MS = 10_000;
+/** So does that of mails. */
+const MAILS_PAUSE_MS = 1_000;
+const MAILS_LOOK_MS = 10_000;
 
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
-  const { db, mailer, accountPagesUrl: pagesUrl } = context;
+  const { db, mailer } = context;
+  const sendsMail = mailer !== null;
   const eraseUser = fewAtOnce(
     (id) => continueErasure({ db, mailer }, id),
     (id) => db.retrying((tx) => enqueue(tx, [{ topic: 'user.erase', key: id }], ERASURES_WAIT_SECONDS)),
@@ -91,7 +95,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
           withinMs: SETTLE_SOON_MS,
         }),
     },
-    'account-mail.send': { key: 'mailId', receive: (id) => sendAccountMail({ db, mailer, pagesUrl }, id) },
+    'account-mail.send': { key: 'mailId', receive: (id) => planAccountMail(db, id, { sendsMail }) },
     'user.erase': { key: 'userId', receive: eraseUser },
     'order.erase': { key: 'orderId', receive: (id) => eraseAgain(db, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
@@ -122,6 +126,12 @@ export function createReceivers(context: ReceiverContext): Receivers {
       receive: () => signalWebhookDispatcher(context),
       longestPauseMs: WEBHOOKS_PAUSE_MS,
       overdue: { everyMs: WEBHOOKS_LOOK_MS, look: () => webhooksAreDue(db) },
+    },
+    'mails.ready': {
+      key: null,
+      receive: () => signalMailDispatcher(context),
+      longestPauseMs: MAILS_PAUSE_MS,
+      overdue: { everyMs: MAILS_LOOK_MS, look: async () => sendsMail && (await mailsAreDue(db)) },
     },
   };
 }

@@ -144,6 +144,14 @@ export interface WebhookDispatcherInput {
 /** There may be something to deliver to webhooks. */
 export const webhooksReadySignal = defineSignal('webhooksReady');
 
+export interface MailDispatcherInput {
+  /** Rounds until it continues as new, at the latest. */
+  roundsPerRun?: number;
+}
+
+/** There may be mails to send. */
+export const mailsReadySignal = defineSignal('mailsReady');
+
 export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 export const CUSTOMER_ID = defineSearchAttributeKey('CustomerId', 'KEYWORD');
 /** For what an order needs a person. */

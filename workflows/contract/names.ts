@@ -14,9 +14,11 @@ export const WORKFLOW_TYPES = {
   scheduledConsistency: 'scheduledConsistency',
   ledgerSeal: 'ledgerSeal',
   webhookDispatcher: 'webhookDispatcher',
+  mailDispatcher: 'mailDispatcher',
   settlement: 'settlement',
   report: 'report',
   scheduledReports: 'scheduledReports',
+  reconciliation: 'reconciliation',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
@@ -37,6 +39,7 @@ export interface EngineNames {
   returnWorkflowId(returnId: string): string;
   dispatcherWorkflowId: string;
   webhookDispatcherWorkflowId: string;
+  mailDispatcherWorkflowId: string;
   reservationExpiryWorkflowId: string;
   /** Of a schedule, by its name in `SCHEDULES`; and of the workflow that it starts. */
   scheduleId(name: string): string;
@@ -54,6 +57,7 @@ export function engineNames(prefix = ''): EngineNames {
     transferWorkflowId: (transferId) => `${prefix}transfer:${transferId}`,
     dispatcherWorkflowId: `${prefix}shipment-dispatcher`,
     webhookDispatcherWorkflowId: `${prefix}webhook-dispatcher`,
+    mailDispatcherWorkflowId: `${prefix}mail-dispatcher`,
     reservationExpiryWorkflowId: `${prefix}reservation-expiry`,
     scheduleId: (name) => `${prefix}${name}`,
   };

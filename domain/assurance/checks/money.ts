@@ -1,6 +1,8 @@
 import { literals } from '../../../platform/database/literals';
+import { PAYOUT_KINDS } from '../../money/types';
 import { TAKING_DISPUTE_STATUSES } from '../../payments/types';
 import { unpostedPayments } from '../../payments/unposted-sql';
+import { isLine, owedBy } from '../../payouts/lines-sql';
 import type { SqlCheck } from '../types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
@@ -49,6 +51,45 @@ export const MONEY_CHECKS: readonly SqlCheck[] = [
         from wrong w left join payment p on p.id = w.payment_id
         where w.payment_id not in (${unpostedPayments('select * from payments where id in (select payment_id from wrong)')})
         order by 1`,
+      values: [since],
+    }),
+  },
+  {
+    id: 'payouts',
+    title: 'Payouts pay what merchants are owed, and the money ledger has each of their steps',
+    severity: 'critical',
+    finding:
+      'A payout: payoutId, status, what (lines: its lines do not come to its amount; entries: the ledger has other steps of it), minor (its amount), ledgerMinor (its lines), steps (of the ledger); or steps of a payout that there is not',
+    repair: 'For a person: money is never moved by a script. Cancel the payout where it is not paid, and make it anew.',
+    statement: ({ since }) => ({
+      name: 'consistency.payouts',
+      text: `with payout as (
+          select p.*, b.snapshot as before from payouts p left join payouts b on b.id = p.after
+          where $1::timestamptz is null or greatest(p.created_at, p.approved_at, p.paid_at, p.cancelled_at) >= $1
+        ), line as (
+          select p.id, coalesce(sum(${owedBy('l')}), 0) as minor, count(l.id) as lines
+          from payout p left join money_ledger l on ${isLine({ merchant: 'p.merchant_id', currency: 'p.currency', shown: 'p.snapshot', before: 'p.before' })}
+          group by 1
+        ), step as (
+          select l.source_id, string_agg(l.kind, ', ' order by l.kind) as steps,
+            min(l.amount_minor) as least, max(l.amount_minor) as most, min(l.merchant_id) as merchant_id, min(l.currency) as currency
+          from money_ledger l
+          where l.kind in ${literals(PAYOUT_KINDS)} and ($1::timestamptz is null or l.source_id in (select id from payout)) group by 1
+        ), wrong as (
+          select p.id, 'lines' as what, l.minor, null as steps
+          from payout p join line l using (id) where (p.amount_minor, p.line_count) is distinct from (l.minor, l.lines)
+          union all
+          select coalesce(p.id, s.source_id), 'entries', null, s.steps
+          from payout p full join step s on s.source_id = p.id
+          where p.id is null or s.source_id is null
+            or (s.least, s.most, s.merchant_id, s.currency) <> (p.amount_minor, p.amount_minor, p.merchant_id, p.currency)
+            or s.steps <> case p.status when 'paid' then 'payout, payout_pending' when 'cancelled' then 'payout_pending, payout_voided'
+                                        else 'payout_pending' end
+        )
+        select 'payout:' || w.id || ':' || w.what as subject,
+          jsonb_build_object('payoutId', w.id, 'status', p.status, 'what', w.what, 'minor', p.amount_minor, 'ledgerMinor', w.minor,
+            'steps', w.steps) as details
+        from wrong w left join payout p on p.id = w.id order by 1`,
       values: [since],
     }),
   },

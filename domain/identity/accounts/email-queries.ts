@@ -30,7 +30,8 @@ export function takePending(
   return maybeOne<{ former: string; email: string }>(
     tx,
     'user_profiles.take_pending',
-    `update user_profiles set former_email = email, email = pending_email, pending_email = null, pending_mail_id = null
+    `update user_profiles set former_email = email, email = pending_email, pending_email = null, pending_mail_id = null,
+       undeliverable_at = null, undeliverable_reason = null
      where user_id = $1 and pending_mail_id = $2 and pending_email is not null
      returning former_email as former, email`,
     [userId, mailId],

@@ -1,5 +1,5 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
-import type { MailKind, TokenKind } from './types';
+import type { Locale, MailKind, TokenKind } from './types';
 
 /** Returns whether it was added: one of the same kind that was asked for just now is enough. */
 export async function insertMail(
@@ -24,10 +24,16 @@ export async function insertMail(
 }
 
 export interface MailRow {
+  userId: string | null;
   kind: MailKind;
   isSent: boolean;
-  /** Null: nobody has the address, their personal values were erased, or another address was asked for since. */
+  isGivenUp: boolean;
+  /**
+   * Null: nobody has the address, their personal values were erased, another address was asked for since, or it is known to take no mail
+   * and this is not what its owner has asked for to show that it does.
+   */
   email: string | null;
+  locale: Locale;
   /** Null too where the address is not known to be theirs: whoever registered it may have chosen the name for whom it is sent to. */
   name: string | null;
 }
@@ -36,9 +42,11 @@ export function findMail(on: Queryable, mailId: string): Promise<MailRow | undef
   return maybeOne<MailRow>(
     on,
     'account_mails.find',
-    `select m.kind, m.sent_at is not null as "isSent",
+    `select m.user_id as "userId", m.kind, m.sent_at is not null as "isSent", m.given_up_at is not null as "isGivenUp",
+            coalesce(p.locale, 'en') as locale,
             case m.kind when 'change_email' then case when p.pending_mail_id = m.id then p.pending_email end
-              when 'email_changed' then p.former_email else p.email end as email,
+              when 'email_changed' then p.former_email
+              else case when p.undeliverable_at is null or m.kind in ('confirm_email', 'reset_password') then p.email end end as email,
             case when m.kind not in ('change_email', 'email_changed') and u.email_confirmed_at is not null then p.name end as name
      from account_mails m left join users u on u.id = m.user_id left join user_profiles p on p.user_id = m.user_id where m.id = $1`,
     [mailId],
@@ -62,6 +70,15 @@ export async function setSent(on: Queryable, mailId: string): Promise<void> {
     on,
     'account_mails.set_sent',
     'update account_mails set sent_at = coalesce(sent_at, clock_timestamp()) where id = $1',
+    [mailId],
+  );
+}
+
+export async function setGivenUp(tx: Transaction, mailId: string): Promise<void> {
+  await execute(
+    tx,
+    'account_mails.set_given_up',
+    'update account_mails set given_up_at = coalesce(given_up_at, clock_timestamp()) where id = $1',
     [mailId],
   );
 }

@@ -1,10 +1,9 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
-import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { hashOfToken, newToken } from '../secret-token';
 import { forgetFormer } from './email-queries';
-import { findMail, insertMail, insertToken, setSent } from './mail-queries';
+import { findMail, insertMail, insertToken, setGivenUp, setSent } from './mail-queries';
 import { hasToken, mailText, TOKEN_SECONDS } from './mail-texts';
 import type { Mailer, MailKind } from './types';
 
@@ -26,22 +25,34 @@ export async function askForMail(
  * Sends a mail that was asked for. Its token is made now, and only its hash is kept. Sent again it has a token of its own, and either is
  * good, once.
  *
- * @param mailer null where none is set up
- * @throws AppError `MAIL_NOT_SET_UP` where there is no mailer: the message waits for one
+ * @returns `nobody` where nobody is to get it: they were erased, or their address is known to take no mail
+ * @throws what the mailer does
  */
 export async function sendAccountMail(
-  { db, mailer, pagesUrl }: { db: Database; mailer: Mailer | null; pagesUrl: string | undefined },
+  { db, mailer, pagesUrl }: { db: Database; mailer: Pick<Mailer, 'send'>; pagesUrl: string | undefined },
   mailId: string,
-): Promise<void> {
+): Promise<'sent' | 'sent_before' | 'nobody'> {
   const mail = await findMail(db, mailId);
+  if (mail?.isSent) return 'sent_before';
   // Without an address there is nobody to tell.
-  if (!mail || mail.isSent || mail.email === null) return;
-  if (mailer === null) throw new AppError('MAIL_NOT_SET_UP', 'Mails about accounts wait: set MAIL_FOLDER.');
-  const { kind, email, name } = mail;
+  if (!mail || mail.isGivenUp || mail.email === null) return 'nobody';
+  const { kind, email, name, locale } = mail;
   const token = hasToken(kind) ? await makeToken(db, mailId, TOKEN_SECONDS[kind]) : null;
-  await mailer.send({ id: mailId, to: email, ...mailText(kind, { name, token, pagesUrl }) });
+  await mailer.send({ id: mailId, to: email, ...mailText(kind, { name, token, pagesUrl, locale }) });
   await setSent(db, mailId);
   if (kind === 'email_changed') await forgetFormer(db, mailId);
+  return 'sent';
+}
+
+/** Whose mail this is, where it is still to be sent to somebody; null: it is not. */
+export async function readerOfMail(on: Queryable, mailId: string): Promise<string | null> {
+  const mail = await findMail(on, mailId);
+  return mail && !mail.isSent && !mail.isGivenUp && mail.email !== null ? mail.userId : null;
+}
+
+/** Nothing more is tried: no server has taken a mail for days, or one has refused it. */
+export async function giveUpMail(tx: Transaction, mailId: string): Promise<void> {
+  await setGivenUp(tx, mailId);
 }
 
 async function makeToken(db: Database, mailId: string, seconds: number): Promise<string> {

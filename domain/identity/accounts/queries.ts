@@ -9,10 +9,10 @@ import {
 } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
 import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { User, UserRole, UserStatus } from './types';
+import type { Locale, User, UserRole, UserStatus } from './types';
 
-const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, u.role, u.status, u.email_confirmed_at is not null as "emailConfirmed",
-  u.created_at as "createdAt", u.updated_at as "updatedAt"`;
+const USER = `u.id, p.email, p.pending_email as "pendingEmail", p.name, coalesce(p.locale, 'en') as locale, u.role, u.status,
+  u.email_confirmed_at is not null as "emailConfirmed", p.undeliverable_at as "undeliverableSince", u.created_at as "createdAt", u.updated_at as "updatedAt"`;
 
 export interface SignInRow {
   userId: string;
@@ -106,6 +106,7 @@ export interface NewUserRow {
   userId: string;
   email: string;
   name: string | null;
+  locale: Locale;
   role: UserRole;
   passwordHash: string;
   isConfirmed: boolean;
@@ -123,9 +124,9 @@ export async function insertUser(tx: Transaction, row: NewUserRow): Promise<bool
   const added = await execute(
     tx,
     'user_profiles.insert',
-    `insert into user_profiles (user_id, email, name) values ($1, $2, $3)
+    `insert into user_profiles (user_id, email, name, locale) values ($1, $2, $3, $4)
      on conflict ((lower(email collate "C"))) do nothing`,
-    [row.userId, row.email, row.name],
+    [row.userId, row.email, row.name, row.locale],
   );
   if (added === 0) await execute(tx, 'users.take_back', 'delete from users where id = $1', [row.userId]);
   return added > 0;
@@ -148,8 +149,15 @@ export async function setPassword(
   return set > 0;
 }
 
-/** A token that came by mail also proves the address. */
+/** A token that came by mail also proves the address, and that it takes mail. */
 export async function setConfirmed(tx: Transaction, userId: string): Promise<void> {
+  await execute(
+    tx,
+    'user_profiles.set_deliverable',
+    `update user_profiles set undeliverable_at = null, undeliverable_reason = null
+     where user_id = $1 and undeliverable_at is not null`,
+    [userId],
+  );
   await execute(
     tx,
     'users.set_confirmed',
@@ -181,6 +189,15 @@ export async function setName(
   );
   await execute(tx, 'users.touch', 'update users set updated_at = clock_timestamp() where id = $1', [userId]);
   return before;
+}
+
+export async function setLocale(on: Queryable, userId: string, locale: Locale): Promise<void> {
+  await execute(
+    on,
+    'user_profiles.set_locale',
+    'update user_profiles set locale = $2 where user_id = $1 and locale <> $2',
+    [userId, locale],
+  );
 }
 
 export async function setRights(

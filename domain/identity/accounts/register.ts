@@ -7,11 +7,13 @@ import { beginAttempt, type Guarded } from '../throttle/throttle';
 import { askForMail } from './mails';
 import { findByEmail, insertUser, type NewUserRow } from './queries';
 import { hashing, type AccountDeps } from './sign-in';
-import type { UserRole } from './types';
+import type { Locale, UserRole } from './types';
 
 export interface Registration {
   email: string;
   name: string | null;
+  /** In which they are written to; English unless given. */
+  locale?: Locale | undefined;
   password: string;
   /** Network address of who registers; null: a service or an operator does it for others, which is not counted here. */
   address: string | null;
@@ -30,10 +32,10 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
   const guarded: Guarded = given.address === null ? {} : { mail: networkOf(given.address) };
   await beginAttempt(db, guarded);
   const passwordHash = await hashing(db, guarded, () => passwords.hash(given.password));
-  const { email, name } = given;
+  const { email, name, locale = 'en' } = given;
   await db.retrying(async (tx) => {
     const userId = newId();
-    const row = { userId, email, name, role: 'customer', passwordHash, isConfirmed: false } as const;
+    const row = { userId, email, name, locale, role: 'customer', passwordHash, isConfirmed: false } as const;
     if (await insertUser(tx, row)) {
       await recordAdded(tx, given.actor ?? `user:${userId}`, row);
       await askForMail(tx, userId, 'confirm_email');
@@ -52,12 +54,12 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
  */
 export async function addUser(
   { db, passwords }: AccountDeps,
-  given: { email: string; name: string | null; password: string; role: UserRole; actor: string },
+  given: { email: string; name: string | null; locale?: Locale; password: string; role: UserRole; actor: string },
 ): Promise<string> {
-  const { email, name, role, actor } = given;
+  const { email, name, locale = 'en', role, actor } = given;
   const passwordHash = await passwords.hash(given.password);
   const userId = newId();
-  const row = { userId, email, name, role, passwordHash, isConfirmed: true };
+  const row = { userId, email, name, locale, role, passwordHash, isConfirmed: true };
   const isAdded = await db.retrying(async (tx) => {
     if (!(await insertUser(tx, row))) return false;
     await recordAdded(tx, actor, row);

@@ -8,6 +8,10 @@ export type UserRole = (typeof USER_ROLES)[number];
 export const USER_STATUSES = ['active', 'disabled'] as const;
 export type UserStatus = (typeof USER_STATUSES)[number];
 
+/** Languages in which people are written to. */
+export const LOCALES = ['en', 'de'] as const;
+export type Locale = (typeof LOCALES)[number];
+
 /**
  * Mails about an account. `account_exists`: somebody registers an address that has an account, or wants to have it; `password_changed`, and
  * `email_changed` to the address before: for its owner to notice what they did not do.
@@ -32,9 +36,12 @@ export interface User {
   /** The address that takes its place once it is confirmed; null: none is to. */
   pendingEmail: string | null;
   name: string | null;
+  locale: Locale;
   role: UserRole;
   status: UserStatus;
   emailConfirmed: boolean;
+  /** Since when the address is known to take no mail; null: it is not. */
+  undeliverableSince: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -43,15 +50,30 @@ export interface User {
 export interface Mail {
   id: string;
   to: string;
+  /** One line. */
   subject: string;
   text: string;
+  html: string;
 }
 
 /** What delivers mails. A mail with an id that was delivered before may be delivered again. */
 export interface Mailer {
+  /** @throws `MailRefused` where a server does not take it and says for whose sake; else it may be tried again */
   send(mail: Mail): Promise<void>;
   /** Removes a mail from where it waits to be sent on. What was sent on is out of reach. Again, or of none, it does nothing. */
   withdraw(mailId: string): Promise<void>;
+}
+
+/** A mail that is not taken, and will not be: `ofAddress` where the address takes none, else because of what it says. */
+export class MailRefused extends Error {
+  override readonly name = 'MailRefused';
+
+  constructor(
+    message: string,
+    readonly ofAddress: boolean,
+  ) {
+    super(message);
+  }
 }
 
 /** Hashes passwords. Both may wait for their turn: a hash takes a processor and 19 MiB for some 30 ms. */

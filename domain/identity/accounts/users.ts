@@ -11,12 +11,13 @@ import {
   selectAdmin,
   selectUserPage,
   selectUsers,
+  setLocale,
   setName,
   setRights,
   type UserFilter,
 } from './queries';
 import { isActiveAdmin } from './rules';
-import type { User, UserRole, UserStatus } from './types';
+import type { Locale, User, UserRole, UserStatus } from './types';
 
 export { selectActiveUsers as activeUsers } from './queries';
 
@@ -89,6 +90,11 @@ export async function rename(
       personal: { person: `user:${userId}`, before: { name: before.name }, after: { name } },
     });
   });
+}
+
+/** Changes in which language a user is written to. Of one without a profile it does nothing. */
+export async function changeLocale(on: Queryable, userId: string, locale: Locale): Promise<void> {
+  await setLocale(on, userId, locale);
 }
 
 /**

@@ -1,4 +1,10 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
 import type { SessionEnd, SessionUser } from './types';
 

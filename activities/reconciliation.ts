@@ -1,0 +1,42 @@
+import {
+  abandonReconciliation,
+  collectEntries,
+  compareEntries,
+  forgetCompared,
+} from '../domain/reconciliation/run';
+import type { Database } from '../platform/database/database';
+import { withFailures } from './failure';
+import { heartbeating } from './heartbeat';
+
+export interface ReconciliationEnd {
+  jobId: string;
+  /** Why it could not go on; absent: it was cancelled. */
+  error?: { code: string; detail: string } | undefined;
+}
+
+export interface ReconciliationActivities {
+  /** Marks the job as running and writes down what we know. Returns whether it goes on: not where it has ended or is to be cancelled. */
+  collectEntries(jobId: string): Promise<boolean>;
+  /** Compares both, and completes the job. */
+  compareEntries(jobId: string): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Forgets what was compared. */
+  forgetCompared(jobId: string): Promise<void>;
+  /** Ends a job that was cancelled or cannot go on. One that has ended stays as it is. */
+  abandonReconciliation(end: ReconciliationEnd): Promise<void>;
+}
+
+const PERMANENT = new Set(['JOB_NOT_FOUND', 'RECONCILIATION_NOT_FOUND', 'FEED_NOT_FOUND']);
+
+export function createReconciliationActivities({ db }: { db: Database }): ReconciliationActivities {
+  return withFailures<ReconciliationActivities>(
+    {
+      collectEntries: (jobId) => heartbeating(() => collectEntries(db, jobId)),
+      compareEntries: (jobId) => heartbeating(async () => (await compareEntries(db, jobId)).result),
+      forgetCompared: (jobId) => heartbeating(() => forgetCompared(db, jobId)),
+      async abandonReconciliation({ jobId, error }) {
+        await abandonReconciliation(db, jobId, error ?? null);
+      },
+    },
+    PERMANENT,
+  );
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { balanceTransactionsCsv } from '../../integrations/sandbox-gateway/report';
+import { OPERATORS } from '../http/access';
+import { sendFile } from '../http/file-response';
+import { API_BASE } from '../http/paths';
+import { route, type Route } from '../http/route';
+import { date } from '../schemas/common';
+import type { ApiContext } from '../services/context';
+
+const query = z
+  .strictObject({ from: date, to: date })
+  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be before from' })
+  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 366 * 86_400_000, {
+    path: ['to'],
+    message: 'must not be more than 366 days after from',
+  });
+
+/** What the sandbox gateway reports, to reconcile with. */
+export function sandboxReportRoutes({ reports }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/sandbox/balance-transactions.csv`,
+        access: OPERATORS,
+        tag: 'Gateways',
+        limit: 'reports',
+        summary: 'What the sandbox gateway says that it did, in the columns of a report of Stripe',
+        description: 'Days are in UTC, and both are included. For `POST /jobs/reconciliation`.',
+        query,
+        responses: { 200: { description: 'The file', content: { 'text/csv': z.string() } } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { from, to }, res, signal }) => {
+        const pieces = balanceTransactionsCsv(reports, { from, to });
+        await sendFile(res, { mediaType: 'text/csv', name: `sandbox-${from}-${to}.csv`, pieces }, signal);
+        return null;
+      },
+    ),
+  ];
+}

@@ -1,0 +1,99 @@
+import { execute, many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import type { Channel, NotificationKind, Told } from './types';
+
+/** Whether there are events that were not looked at. */
+export async function existsUnseen(on: Queryable): Promise<boolean> {
+  const { there } = await one<{ there: boolean }>(
+    on,
+    'notifications.exists_unseen',
+    `select (select position from notification_head) < (select next_position - 1 from event_head) as there`,
+  );
+  return there;
+}
+
+/** Takes the head until the transaction ends; undefined: somebody else has it. */
+export function lockHead(tx: Transaction): Promise<{ position: number } | undefined> {
+  return maybeOne<{ position: number }>(
+    tx,
+    'notifications.lock_head',
+    'select position from notification_head for no key update skip locked',
+    [],
+  );
+}
+
+export async function moveHead(tx: Transaction, position: number): Promise<void> {
+  await execute(tx, 'notifications.move_head', 'update notification_head set position = $1', [position]);
+}
+
+export interface OrderRow {
+  id: string;
+  customerId: string;
+  isRefused: boolean;
+}
+
+/** Whose orders these are. `isRefused`: it was refused as it was placed, and whoever placed it was told. */
+export function selectOrders(on: Queryable, orderIds: readonly string[]): Promise<OrderRow[]> {
+  return many<OrderRow & Record<string, unknown>>(
+    on,
+    'notifications.orders',
+    `select o.id, o.customer_id as "customerId", o.status in ('rejected', 'failed') as "isRefused"
+     from orders o where o.id = any ($1::uuid[]) and o.erased_at is null`,
+    [orderIds],
+  );
+}
+
+export interface ChoiceRow {
+  userId: string;
+  kind: NotificationKind;
+  channel: Channel;
+  enabled: boolean;
+}
+
+export function selectChoices(on: Queryable, userIds: readonly string[]): Promise<ChoiceRow[]> {
+  return many<ChoiceRow & Record<string, unknown>>(
+    on,
+    'notifications.choices',
+    'select user_id as "userId", kind, channel, enabled from notification_preferences where user_id = any ($1::uuid[])',
+    [userIds],
+  );
+}
+
+type NewRow = Told & { id: string };
+
+const columns = (rows: readonly NewRow[]) => [
+  rows.map(({ id }) => id),
+  rows.map(({ userId }) => userId),
+  rows.map(({ kind }) => kind),
+  rows.map(({ subject }) => subject.id),
+  rows.map(({ data }) => JSON.stringify(data)),
+];
+
+export function insertNotifications(tx: Transaction, rows: readonly NewRow[]): Promise<number> {
+  return execute(
+    tx,
+    'notifications.insert',
+    `insert into notifications (id, user_id, kind, subject_id, data, position, subject_type)
+     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bigint[], $7::text[])`,
+    [...columns(rows), rows.map(({ position }) => position), rows.map(({ subject }) => subject.type)],
+  );
+}
+
+export function insertMails(tx: Transaction, rows: readonly NewRow[]): Promise<number> {
+  return execute(
+    tx,
+    'mails.insert',
+    `insert into mails (id, user_id, kind, subject_id, data)
+     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])`,
+    columns(rows),
+  );
+}
+
+/** One about an account, once. */
+export function insertAccountMail(tx: Transaction, id: string, userId: string): Promise<number> {
+  return execute(
+    tx,
+    'mails.insert_account',
+    `insert into mails (id, user_id, kind) values ($1, $2, 'account') on conflict (id) do nothing`,
+    [id, userId],
+  );
+}

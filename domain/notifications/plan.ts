@@ -1,0 +1,142 @@
+import { validate } from 'uuid';
+import type { Database, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import { AppError } from '../../platform/errors';
+import { newId } from '../../platform/ids';
+import { readBounds, readEvents } from '../events/read';
+import type { StreamEvent } from '../events/types';
+import { EVERYTHING } from '../events/visibility';
+import { readerOfMail } from '../identity/accounts/mails';
+import { activeAmong, activeStaff } from '../identity/accounts/reach';
+import {
+  existsUnseen,
+  insertAccountMail,
+  insertMails,
+  insertNotifications,
+  lockHead,
+  moveHead,
+  selectChoices,
+  selectOrders,
+} from './plan-queries';
+import { customerKindOf, dataOf, isStale, isUsual, NOTIFIED_TYPES, staffKindOf } from './rules';
+import type { Channel, NotificationKind, Told } from './types';
+
+/** Events of one transaction. */
+const EVENTS_AT_ONCE = 200;
+
+export interface Planned {
+  /** Events that were looked at for somebody who is to be told. */
+  events: number;
+  hasMore: boolean;
+}
+
+const NOTHING: Planned = { events: 0, hasMore: false };
+
+/**
+ * Tells people of the next events: writes what they see in the API and the mails that they are to get, in one transaction with the position
+ * that was come to, so that each event is told once. One process at a time; another that comes meanwhile does nothing.
+ *
+ * @param sendsMail false: no mailer is set up, and no mails are planned, which would come together on the day there is one
+ */
+export async function planNotifications(
+  db: Database,
+  { sendsMail }: { sendsMail: boolean },
+): Promise<Planned> {
+  if (!(await existsUnseen(db))) return NOTHING;
+  return db.retrying(async (tx) => {
+    const head = await lockHead(tx);
+    if (!head) return NOTHING;
+    const { oldest, newest } = await readBounds(tx);
+    // What is kept no more nobody can be told of.
+    const after = Math.max(head.position, oldest - 1);
+    if (after >= newest) return NOTHING;
+    const page = await readEvents(tx, {
+      after,
+      types: NOTIFIED_TYPES,
+      limit: EVENTS_AT_ONCE,
+      visible: EVERYTHING,
+    });
+    await tell(tx, page.items, sendsMail);
+    await moveHead(tx, page.after);
+    return { events: page.items.length, hasMore: !page.atEnd };
+  });
+}
+
+async function tell(tx: Transaction, events: readonly StreamEvent[], sendsMail: boolean): Promise<void> {
+  const told = [...(await customersOf(tx, events)), ...(await staffOf(tx, events))];
+  if (told.length === 0) return;
+  const wants = await choicesOf(tx, told);
+  const stale = new Set(events.filter(({ at }) => isStale(at)).map(({ position }) => position));
+  const shown = told.filter(({ userId, kind }) => wants(userId, kind, 'in_app'));
+  const mailed = told.filter(
+    ({ userId, kind, position }) => sendsMail && !stale.has(position) && wants(userId, kind, 'email'),
+  );
+  const withIds = (rows: readonly Told[]) => rows.map((row) => ({ ...row, id: newId() }));
+  if (shown.length > 0) await insertNotifications(tx, withIds(shown));
+  if (mailed.length === 0) return;
+  await insertMails(tx, withIds(mailed));
+  await enqueue(tx, [{ topic: 'mails.ready', key: '' }]);
+}
+
+/** Customers of orders who have an account. */
+async function customersOf(tx: Transaction, events: readonly StreamEvent[]): Promise<Told[]> {
+  const ofOrders = events.filter(({ type, data }) => customerKindOf(type, data) !== undefined);
+  if (ofOrders.length === 0) return [];
+  const orders = await selectOrders(tx, [...new Set(ofOrders.map(({ subject }) => subject.id))]);
+  const people = await activeAmong(tx, [
+    ...new Set(orders.map(({ customerId }) => customerId).filter((id) => validate(id))),
+  ]);
+  const byId = new Map(orders.map((order) => [order.id, order]));
+  return ofOrders.flatMap(({ type, position, subject, data }): Told[] => {
+    const order = byId.get(subject.id);
+    const kind = customerKindOf(type, data);
+    if (!order || !kind || !people.has(order.customerId)) return [];
+    if (kind === 'order_placed' && order.isRefused) return [];
+    return [{ userId: order.customerId, kind, position, subject, data: dataOf(type, data) }];
+  });
+}
+
+async function staffOf(tx: Transaction, events: readonly StreamEvent[]): Promise<Told[]> {
+  const found = events.flatMap((event) => {
+    const kind = staffKindOf(event.type, event.data);
+    return kind === undefined ? [] : [{ event, kind }];
+  });
+  if (found.length === 0) return [];
+  const staff = await activeStaff(tx);
+  return found.flatMap(({ event: { type, position, subject, data }, kind }) =>
+    staff.map((userId) => ({ userId, kind, position, subject, data: dataOf(type, data) })),
+  );
+}
+
+/** What these people want to be told of, and how. */
+async function choicesOf(
+  tx: Transaction,
+  told: readonly Told[],
+): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
+  const rows = await selectChoices(tx, [...new Set(told.map(({ userId }) => userId))]);
+  const key = (...parts: readonly string[]) => parts.join(' ');
+  const chosen = new Map(
+    rows.map(({ userId, kind, channel, enabled }) => [key(userId, kind, channel), enabled]),
+  );
+  return (userId, kind, channel) => chosen.get(key(userId, kind, channel)) ?? isUsual(kind, channel);
+}
+
+/**
+ * Has a mail about an account sent, once.
+ *
+ * @throws AppError `MAIL_NOT_SET_UP` where there is no mailer: the message waits for one
+ */
+export async function planAccountMail(
+  db: Database,
+  mailId: string,
+  { sendsMail }: { sendsMail: boolean },
+): Promise<void> {
+  const userId = await readerOfMail(db, mailId);
+  if (userId === null) return;
+  if (!sendsMail)
+    throw new AppError('MAIL_NOT_SET_UP', 'Mails about accounts wait: set SMTP_URL or MAIL_FOLDER.');
+  await db.retrying(async (tx) => {
+    if ((await insertAccountMail(tx, mailId, userId)) > 0)
+      await enqueue(tx, [{ topic: 'mails.ready', key: '' }]);
+  });
+}

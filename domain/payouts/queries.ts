@@ -1,0 +1,217 @@
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import { isLine, owedBy } from './lines-sql';
+import { OPEN_PAYOUT_STATUSES, type PayoutStatus, type PayoutView, type StatementLine } from './types';
+
+/** Payouts change one after the other. Held until the transaction ends. */
+export function lockPayouts(tx: Transaction): Promise<number> {
+  return execute(tx, 'payouts.lock', `select pg_advisory_xact_lock(hashtext('holdfast.payouts'))`);
+}
+
+export interface PayoutRow extends PayoutView {
+  merchantId: number;
+  /** `createdAt` to the microsecond. */
+  createdAtMicros: string;
+}
+
+const COLUMNS = `p.id, m.code as merchant, p.merchant_id as "merchantId", p.currency, p.status, p.amount_minor as "amountMinor",
+  p.line_count as lines, p.created_by as "createdBy", ${utc('p.created_at')} as "createdAt", p.approved_by as "approvedBy",
+  ${utc('p.approved_at')} as "approvedAt", p.reference, p.paid_on::text as "paidOn", p.paid_by as "paidBy",
+  ${utc('p.paid_at')} as "paidAt", p.cancel_reason as "cancelReason", p.cancelled_by as "cancelledBy",
+  ${utc('p.cancelled_at')} as "cancelledAt", ${utcMicros('p.created_at')} as "createdAtMicros"`;
+
+export function selectPayout(on: Queryable, id: string): Promise<PayoutRow | undefined> {
+  return maybeOne<PayoutRow & Record<string, unknown>>(
+    on,
+    'payouts.by_id',
+    `select ${COLUMNS} from payouts p join merchants m on m.id = p.merchant_id where p.id = $1`,
+    [id],
+  );
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectPayouts(
+  db: Database,
+  filter: PageRequest & { merchantId?: number | undefined; status?: PayoutStatus | undefined },
+): Promise<PayoutRow[]> {
+  const query = db
+    .builder('payouts as p')
+    .join('merchants as m', 'm.id', 'p.merchant_id')
+    .select(db.builder.raw(COLUMNS));
+  if (filter.merchantId !== undefined) void query.where('p.merchant_id', filter.merchantId);
+  if (filter.status !== undefined) void query.where('p.status', filter.status);
+  return db.list<PayoutRow & Record<string, unknown>>(
+    newestFirst(query, { time: 'p.created_at', id: 'p.id' }, filter),
+  );
+}
+
+/** Currencies in which a merchant was ever owed something; by the index, from one to the next. */
+export async function selectCurrencies(on: Queryable, merchantId: number): Promise<string[]> {
+  const rows = await many<{ currency: string }>(
+    on,
+    'payouts.currencies',
+    `with recursive each as (
+       (select currency from money_ledger where merchant_id = $1 order by currency limit 1)
+       union all
+       select (select l.currency from money_ledger l where l.merchant_id = $1 and l.currency > e.currency order by l.currency limit 1)
+       from each e where e.currency is not null
+     )
+     select currency from each where currency is not null`,
+    [merchantId],
+  );
+  return rows.map(({ currency }) => currency);
+}
+
+/** The payout of a merchant that is neither paid nor cancelled. */
+export async function selectOpen(
+  on: Queryable,
+  merchantId: number,
+  currency: string,
+): Promise<string | undefined> {
+  const open = await maybeOne<{ id: string }>(
+    on,
+    'payouts.open',
+    `select id from payouts where merchant_id = $1 and currency = $2 and status in ${literals(OPEN_PAYOUT_STATUSES)}`,
+    [merchantId, currency],
+  );
+  return open?.id;
+}
+
+export interface Owed {
+  minor: number | bigint;
+  lines: number;
+}
+
+/**
+ * Makes a payout of what a merchant is owed of rows that are committed now and that no payout has, where that is more than zero; in one
+ * statement, so that what it sums is what its snapshot shows. Returns what it came to. The caller has the lock of payouts.
+ */
+export function insertPayout(
+  tx: Transaction,
+  made: { id: string; merchantId: number; currency: string; actor: string },
+): Promise<Owed> {
+  const line = isLine({
+    merchant: '$2::int',
+    currency: '$3::char(3)',
+    shown: '(select snapshot from cut)',
+    before: '(select snapshot from before)',
+  });
+  return one<Owed & Record<string, unknown>>(
+    tx,
+    'payouts.insert',
+    `with before as materialized (
+       select p.id, p.snapshot from payouts p
+       where p.merchant_id = $2 and p.currency = $3 and p.status <> 'cancelled' and not exists (
+         select from payouts f where f.merchant_id = $2 and f.currency = $3 and f.after = p.id and f.status <> 'cancelled')
+     ), cut as materialized (
+       select pg_current_snapshot() as snapshot
+     ), owed as (
+       select coalesce(sum(${owedBy('l')}), 0)::bigint as minor, count(*) as lines from money_ledger l where ${line}
+     ), made as (
+       insert into payouts (id, merchant_id, currency, snapshot, after, amount_minor, line_count, created_by)
+       select $1, $2, $3, c.snapshot, (select id from before), o.minor, o.lines, $4 from owed o cross join cut c where o.minor > 0
+     )
+     select minor, lines from owed`,
+    [made.id, made.merchantId, made.currency, made.actor],
+  );
+}
+
+export function updateApproved(tx: Transaction, id: string, actor: string): Promise<number> {
+  return execute(
+    tx,
+    'payouts.approve',
+    `update payouts set status = 'approved', approved_by = $2, approved_at = clock_timestamp() where id = $1 and status = 'pending'`,
+    [id, actor],
+  );
+}
+
+/** @param paidOn null: today, in UTC */
+export function updatePaid(
+  tx: Transaction,
+  { id, reference, paidOn, actor }: { id: string; reference: string; paidOn: string | null; actor: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'payouts.paid',
+    `update payouts set status = 'paid', reference = $2, paid_by = $4, paid_at = t.now,
+       paid_on = coalesce($3::date, (t.now at time zone 'UTC')::date)
+     from (select clock_timestamp() as now) t where id = $1 and status = 'approved'`,
+    [id, reference, paidOn, actor],
+  );
+}
+
+export function updateCancelled(
+  tx: Transaction,
+  { id, reason, actor }: { id: string; reason: string; actor: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'payouts.cancel',
+    `update payouts set status = 'cancelled', cancel_reason = $2, cancelled_by = $3, cancelled_at = clock_timestamp()
+     where id = $1 and status in ${literals(OPEN_PAYOUT_STATUSES)}`,
+    [id, reason, actor],
+  );
+}
+
+/** The payout that a transfer of the bank has paid. */
+export async function selectByReference(on: Queryable, reference: string): Promise<string | undefined> {
+  const found = await maybeOne<{ id: string }>(
+    on,
+    'payouts.by_reference',
+    'select id from payouts where reference = $1',
+    [reference],
+  );
+  return found?.id;
+}
+
+/** What a payout is about: its lines are rows that the one snapshot shows and the other does not. */
+export interface Cut {
+  merchantId: number;
+  currency: string;
+  shown: string;
+  /** Null: there was no payout before. */
+  before: string | null;
+}
+
+export function selectCut(on: Queryable, payoutId: string): Promise<Cut> {
+  return one<Cut & Record<string, unknown>>(
+    on,
+    'payouts.cut',
+    `select p.merchant_id as "merchantId", p.currency, p.snapshot::text as shown, b.snapshot::text as before
+     from payouts p left join payouts b on b.id = p.after where p.id = $1`,
+    [payoutId],
+  );
+}
+
+/** Lines of a payout after one, in the order of the ledger's transactions and rows. */
+export function selectLines(
+  on: Queryable,
+  { merchantId, currency, shown, before }: Cut,
+  { after, limit }: { after: { xid: number; id: number }; limit: number },
+): Promise<StatementLine[]> {
+  const line = isLine({
+    merchant: '$1::int',
+    currency: '$2::char(3)',
+    shown: '$3::pg_snapshot',
+    before: '$4::pg_snapshot',
+  });
+  return many<StatementLine & Record<string, unknown>>(
+    on,
+    'payouts.lines',
+    `select l.xid::text::bigint as xid, l.id, l.day::text as day, ${utc('l.effective_at')} as at, l.kind, y.order_id as "orderId",
+       l.payment_id as "paymentId", l.source_id as "sourceId", ${owedBy('l')} as minor
+     from money_ledger l left join payments y on y.id = l.payment_id
+     where ${line} and (l.xid::text::bigint, l.id) > ($5::bigint, $6::bigint)
+     order by l.xid::text::bigint, l.id limit $7`,
+    [merchantId, currency, shown, before, after.xid, after.id, limit],
+  );
+}

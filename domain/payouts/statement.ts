@@ -1,0 +1,36 @@
+import type { Queryable } from '../../platform/database/database';
+import { csvLine } from '../../platform/csv';
+import { majorUnits, minorDigits } from '../catalog/currencies';
+import { selectCut, selectLines } from './queries';
+import type { PayoutView, StatementLine } from './types';
+
+const HEADER = csvLine(['date', 'at', 'kind', 'order_id', 'payment_id', 'source_id', 'currency', 'amount']);
+const PAGE = 5_000;
+
+/**
+ * The statement of a payout as CSV (RFC 4180): its lines in the order in which they were written, read page by page as they are taken. Their
+ * amounts, in major units, come to what is paid; what the merchant is owed less is negative.
+ */
+export async function* statementCsv(
+  on: Queryable,
+  { id, currency }: Pick<PayoutView, 'id' | 'currency'>,
+): AsyncGenerator<string> {
+  const digits = minorDigits(currency);
+  yield HEADER;
+  const cut = await selectCut(on, id);
+  let after = { xid: 0, id: 0 };
+  for (;;) {
+    const lines = await selectLines(on, cut, { after, limit: PAGE });
+    if (lines.length > 0) yield lines.map((line) => lineOf(line, currency, digits)).join('');
+    const last = lines.at(-1);
+    if (lines.length < PAGE || !last) return;
+    after = { xid: last.xid, id: last.id };
+  }
+}
+
+/** An amount is a number, also a negative one: it is not escaped as text is. */
+function lineOf(line: StatementLine, currency: string, digits: number): string {
+  const { day, at, kind, orderId, paymentId, sourceId, minor } = line;
+  const texts = csvLine([day, at, kind, orderId, paymentId, sourceId, currency]).trimEnd();
+  return `${texts},${majorUnits(BigInt(minor), digits)}\n`;
+}

@@ -1,0 +1,88 @@
+import type { Database } from '../../platform/database/database';
+import { AppError } from '../../platform/errors';
+import { beginJob, cancelJob, completeJob, failJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
+import { jobHasEnded } from '../jobs/rules';
+import type { JobView } from '../jobs/types';
+import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
+import { REPORT_MODES } from '../uploads/types';
+import { forgetMatched, forgetReport } from './forget';
+import { countByClass, insertDifferences } from './match-queries';
+import { readRequest } from './request';
+import { analyzeStaged, countRejects, insertLedgerEntries, insertTransferEntries } from './staged-queries';
+
+/** Statements over whole files: on a connection of their own. */
+const LONG = { outsidePool: true } as const;
+
+/**
+ * Marks a job as running, and writes down what we know of its days, as it is now: whatever is committed later is not compared. Repeated, it
+ * leaves what is there.
+ *
+ * @returns false: it has ended, or is to be cancelled
+ * @throws AppError `JOB_NOT_FOUND`, `RECONCILIATION_NOT_FOUND`, `FEED_NOT_FOUND`
+ */
+export async function collectEntries(db: Database, jobId: string): Promise<boolean> {
+  if (jobHasEnded((await beginJob(db, jobId)).status) || (await isCancelRequested(db, jobId))) return false;
+  const request = await readRequest(db, jobId);
+  const { lines } = await readUpload(db, jobId);
+  await reportProgress(db, jobId, { processed: 0, total: lines });
+  const rejected = await db.retrying(async (tx) => {
+    const upload = await lockUpload(tx, jobId, REPORT_MODES);
+    if (upload.stage === 'resolved') return upload.rejected;
+    await liftStatementLimits(tx);
+    await (request.report === 'gateway'
+      ? insertLedgerEntries(tx, upload.id, request)
+      : insertTransferEntries(tx, upload.id, request));
+    await analyzeStaged(tx);
+    const rejects = await countRejects(tx, upload.id);
+    await setResolved(tx, upload.id, rejects.rejected);
+    return rejects.rejected;
+  }, LONG);
+  await reportProgress(db, jobId, { processed: Math.floor(lines / 2), details: { rejected } });
+  return !(await isCancelRequested(db, jobId));
+}
+
+/**
+ * Compares, writes the differences and completes the job, in one transaction: both are there, or neither. Safe to repeat, also where the
+ * answer was lost.
+ *
+ * @throws AppError `JOB_NOT_FOUND`, `RECONCILIATION_NOT_FOUND`, `FEED_NOT_FOUND`; `JOB_ENDED`: it was cancelled meanwhile
+ */
+export async function compareEntries(db: Database, jobId: string): Promise<JobView> {
+  const request = await readRequest(db, jobId);
+  return db.retrying(async (tx) => {
+    const upload = await lockUpload(tx, jobId, REPORT_MODES);
+    const job = await readJob(tx, jobId);
+    if (job && jobHasEnded(job.status)) return job;
+    await liftStatementLimits(tx);
+    const differences = await insertDifferences(tx, { feedId: upload.id, jobId }, request);
+    await reportProgress(tx, jobId, { processed: upload.lines });
+    const result = {
+      rows: upload.lines,
+      rejected: upload.rejected,
+      differences,
+      byClass: await countByClass(tx, jobId),
+      dryRun: request.dryRun,
+    };
+    const completed = await completeJob(tx, jobId, { result, file: 'csv' });
+    // It was cancelled meanwhile: nothing of this stays.
+    if (completed.status !== 'completed')
+      throw new AppError('JOB_ENDED', `The job is ${completed.status}.`, { jobId });
+    return completed;
+  }, LONG);
+}
+
+/** Forgets what was compared, once its job has ended. */
+export async function forgetCompared(db: Database, jobId: string): Promise<void> {
+  const { id } = await readUpload(db, jobId);
+  const job = await readJob(db, jobId);
+  await (job?.status === 'completed' ? forgetMatched : forgetReport)(db, id);
+}
+
+/** Ends a job that was cancelled, or cannot go on: it has no differences. */
+export function abandonReconciliation(
+  db: Database,
+  jobId: string,
+  error: { code: string; detail: string } | null,
+): Promise<JobView> {
+  return error ? failJob(db, jobId, error) : cancelJob(db, jobId);
+}

@@ -1,0 +1,108 @@
+import type { DecimalMark, REPORT_MODES, UploadCharset, UploadFormat } from '../uploads/types';
+
+/** What is uploaded: the transactions of a gateway, or the statement of a bank account. */
+export type ReportMode = (typeof REPORT_MODES)[number];
+
+/** What moves money in both: these the money ledger knows by the same names. */
+export const MATCHED_KINDS = ['capture', 'refund', 'refund_failed', 'dispute', 'dispute_reversed', 'payout'] as const;
+
+/**
+ * What a row of a file may be about. `payout`: the gateway paid us, or the bank has a transfer; `cost`: fees of the gateway that are rows of
+ * their own; `other`: what the ledger has no name for.
+ */
+export const ROW_KINDS = [...MATCHED_KINDS, 'cost', 'other'] as const;
+export type RowKind = (typeof ROW_KINDS)[number];
+
+/**
+ * `missing_here`: the money ledger does not have it; `missing_there`: the file does not; `amount`, `fee`, `currency`, `date`: both have it, and
+ * differ in that; `duplicate`: the file has it more than once; `unreadable`: a row that could not be understood.
+ */
+export const DIFFERENCE_CLASSES = [
+  'missing_here',
+  'missing_there',
+  'amount',
+  'fee',
+  'currency',
+  'date',
+  'duplicate',
+  'unreadable',
+] as const;
+export type DifferenceClass = (typeof DIFFERENCE_CLASSES)[number];
+
+export const DIFFERENCE_STATUSES = ['open', 'accepted', 'booked'] as const;
+export type DifferenceStatus = (typeof DIFFERENCE_STATUSES)[number];
+
+/** What somebody asks for, as the input of the job has it. */
+export interface ReconciliationRequest {
+  report: ReportMode;
+  /** Days in UTC, both included, `YYYY-MM-DD`: of these, what is missing is told. */
+  from: string;
+  to: string;
+  /** Of whose transactions the file is; of a bank's statement null. */
+  gateway: string | null;
+  /** A bank's statement is compared with the payouts of this reconciliation of a gateway; null: with none. */
+  gatewayJobId: string | null;
+  /** So many days may lie between what both sides say. */
+  toleranceDays: number;
+  /** What the gateway charges of a capture by contract; null: only that gross, fee and net of a row fit is looked at. */
+  fee: { rateBasisPoints: number; fixedMinor: number } | null;
+  /** Differences are told, and nothing is to be decided about them. */
+  dryRun: boolean;
+}
+
+/** How a file is to be read. */
+export interface ReportFormat {
+  format: UploadFormat;
+  charset?: UploadCharset | undefined;
+  /** What stands before decimals. */
+  decimal: DecimalMark;
+  /** Of rows that name none, ISO 4217. */
+  currency?: string | undefined;
+}
+
+/** A row as it was read. Money in minor units. */
+export interface ReportRow {
+  line: number;
+  kind: RowKind;
+  ref: string | null;
+  minor: bigint;
+  feeMinor: bigint | null;
+  netMinor: bigint | null;
+  currency: string;
+  /** `YYYY-MM-DD` */
+  day: string;
+  groupRef: string | null;
+}
+
+/** A row that could not be understood, and why. */
+export interface ReportReject {
+  line: number;
+  code: string;
+  reason: string;
+  ref: string | null;
+}
+
+/** A difference as clients see it. Money in minor units. */
+export interface DifferenceView {
+  n: number;
+  class: DifferenceClass;
+  kind: RowKind | null;
+  ref: string | null;
+  line: number | null;
+  sourceId: string | null;
+  oursMinor: number | bigint | null;
+  theirsMinor: number | bigint | null;
+  /** What they have more than we; null: there is nothing that could be booked. */
+  deltaMinor: number | bigint | null;
+  oursCurrency: string | null;
+  theirsCurrency: string | null;
+  oursDay: string | null;
+  theirsDay: string | null;
+  detail: string | null;
+  status: DifferenceStatus;
+  reason: string | null;
+  decidedBy: string | null;
+  decidedAt: string | null;
+  adjustmentId: string | null;
+  merchant: string | null;
+}

@@ -1,0 +1,74 @@
+import { Client } from 'pg';
+import { fillPayments } from '../../bench/reconciliation-data';
+import { listDifferences } from '../../domain/reconciliation/differences';
+import { collectEntries, compareEntries, forgetCompared } from '../../domain/reconciliation/run';
+import { stageReport } from '../../domain/reconciliation/stage';
+import type { DifferenceView, ReconciliationRequest, ReportFormat } from '../../domain/reconciliation/types';
+import type { Database } from '../../platform/database/database';
+import { newId } from '../../platform/ids';
+import type { TestShop } from '../support/fixtures';
+
+export const JUNE = { from: '2026-06-01', to: '2026-06-30' };
+
+export const OF_GATEWAY: ReconciliationRequest = {
+  report: 'gateway',
+  ...JUNE,
+  gateway: 'sandbox',
+  gatewayJobId: null,
+  toleranceDays: 1,
+  fee: null,
+  dryRun: false,
+};
+
+export const OF_BANK: ReconciliationRequest = {
+  ...OF_GATEWAY,
+  report: 'bank',
+  gateway: null,
+  toleranceDays: 5,
+};
+
+/** Payments, and what the ledger has of them. */
+export async function fill({ url }: TestShop, payments: number): Promise<void> {
+  const owner = new Client({ connectionString: url });
+  await owner.connect();
+  await fillPayments(owner, payments).finally(() => owner.end());
+}
+
+async function* piecesOf(file: string | Iterable<string>): AsyncGenerator<Buffer> {
+  await Promise.resolve();
+  for (const piece of typeof file === 'string' ? [file] : file) yield Buffer.from(piece);
+}
+
+/** Uploads a file. Returns its job. */
+export async function upload(
+  db: Database,
+  file: string | Iterable<string>,
+  request: Partial<ReconciliationRequest> = {},
+  format: Partial<ReportFormat> = {},
+): Promise<string> {
+  const jobId = newId();
+  await stageReport(db, {
+    jobId,
+    actor: 'user:anna',
+    request: { ...OF_GATEWAY, ...request },
+    format: { format: 'csv', decimal: '.', ...format },
+    source: piecesOf(file),
+  });
+  return jobId;
+}
+
+/** The steps of its workflow, one after the other. */
+export async function carryOut(db: Database, jobId: string): Promise<DifferenceView[]> {
+  expect(await collectEntries(db, jobId)).toBe(true);
+  await compareEntries(db, jobId);
+  await forgetCompared(db, jobId);
+  return differencesOf(db, jobId);
+}
+
+export async function differencesOf(db: Database, jobId: string): Promise<DifferenceView[]> {
+  return (await listDifferences(db, { jobId, limit: 100_000, offset: 0 })).items;
+}
+
+/** `class reference` of each, sorted. */
+export const namesOf = (found: readonly DifferenceView[]) =>
+  found.map((one) => `${one.class} ${one.ref ?? '-'}`).sort();

@@ -1,0 +1,60 @@
+import {
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setWorkflowOptions,
+} from '@temporalio/workflow';
+import type { ReconciliationActivities } from '../../activities/reconciliation';
+import type { JobWorkflowInput } from '../contract/messages';
+import { refusalIn } from './job-failure';
+import { pinnedToItsBuild } from './pinned';
+
+const retry = {
+  initialInterval: '500 milliseconds',
+  backoffCoefficient: 2,
+  maximumInterval: '15 seconds',
+} as const;
+
+const { collectEntries, compareEntries, forgetCompared } = proxyActivities<
+  Pick<ReconciliationActivities, 'collectEntries' | 'compareEntries' | 'forgetCompared'>
+>({ startToCloseTimeout: '2 hours', heartbeatTimeout: '30 seconds', retry });
+const { abandonReconciliation } = proxyActivities<Pick<ReconciliationActivities, 'abandonReconciliation'>>({
+  startToCloseTimeout: '10 minutes',
+  retry,
+});
+
+type Result = Readonly<Record<string, unknown>>;
+
+/**
+ * Compares the money ledger with a file that was uploaded. Each step is one transaction, and what it did stands in PostgreSQL: a run that
+ * begins anew goes on from there, and comes to the same. It is cancelled between its steps; in the engine, as if the job had been cancelled.
+ */
+export async function reconciliation({ jobId }: JobWorkflowInput): Promise<Result | null> {
+  setCurrentDetails('Collecting what the ledger has.');
+  const end = (error?: { code: string; detail: string }) =>
+    CancellationScope.nonCancellable(async () => {
+      await abandonReconciliation({ jobId, error });
+      await forgetCompared(jobId);
+    });
+  try {
+    if (!(await collectEntries(jobId))) {
+      await end();
+      return null;
+    }
+    setCurrentDetails('Comparing.');
+    const result = await compareEntries(jobId);
+    await forgetCompared(jobId);
+    return result;
+  } catch (error) {
+    if (isCancellation(error)) {
+      await end();
+      return null;
+    }
+    const refusal = refusalIn(error);
+    if (refusal) await end(refusal);
+    throw error;
+  }
+}
+
+setWorkflowOptions(pinnedToItsBuild, reconciliation);
