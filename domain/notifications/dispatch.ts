@@ -65,7 +65,10 @@ export async function dispatchMails(
         else if (outcome !== null) total.failed += 1;
       },
       failed(id, error) {
-        log.error({ err: error, mailId: id }, 'a mail could not be sent by an error of ours; the others go on');
+        log.error(
+          { err: error, mailId: id },
+          'a mail could not be sent by an error of ours; the others go on',
+        );
         return Promise.resolve();
       },
       atOnce: MAILS_AT_ONCE,
@@ -129,12 +132,7 @@ async function trySending(
 }
 
 /** Null: somebody else has the mail by now. */
-function record(
-  db: Database,
-  mail: LeasedMail,
-  lease: string,
-  tried: Tried,
-): Promise<MailOutcome | null> {
+function record(db: Database, mail: LeasedMail, lease: string, tried: Tried): Promise<MailOutcome | null> {
   const { id, userId, kind } = mail;
   const { to, error } = tried;
   return db.retrying(async (tx) => {

@@ -39,9 +39,11 @@ export interface MailServer {
 const asError = (refusal: Refusal) =>
   refusal === null ? null : Object.assign(new Error(refusal.text), { responseCode: refusal.code });
 
-export async function startMailServer(
-  { port = 0, hasTls = true, password }: { port?: number; hasTls?: boolean; password?: string } = {},
-): Promise<MailServer> {
+export async function startMailServer({
+  port = 0,
+  hasTls = true,
+  password,
+}: { port?: number; hasTls?: boolean; password?: string } = {}): Promise<MailServer> {
   const open = new Set<string>();
   const server = new SMTPServer({
     key: tls('server.key.pem'),
