@@ -3,6 +3,7 @@ import { pageIn, type Page, type PageRequest } from '../../platform/database/pag
 import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import { knownMerchantId } from '../catalog/edit-merchants';
+import { cutOf } from '../money/cut';
 import { postPayout } from '../money/posting';
 import type { PayoutKind } from '../money/types';
 import {
@@ -70,7 +71,7 @@ export function createPayout(db: Database, { id, merchant, currency, actor }: Ne
       throw new AppError('PAYOUT_OPEN', `${merchant} has a payout of ${of} that is neither paid nor cancelled.`, {
         payoutId: open,
       });
-    const owed = await insertPayout(tx, { id, merchantId, currency: of, actor });
+    const owed = await insertPayout(tx, { id, merchantId, currency: of, actor }, await cutOf(tx));
     if (owed.minor <= 0) throw nothingToPay(merchant, of, owed.minor);
     await post(tx, await existing(tx, id), 'payout_pending');
     return changed(tx, id, { actor, action: 'payout.created' });
