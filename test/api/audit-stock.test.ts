@@ -89,7 +89,11 @@ audited('payouts', async (test, expectRecorded) => {
   );
   const params = await make();
   await expectRecorded('POST /payouts/{id}/approve', { log: 'payout.approved' }, { params });
-  await expectRecorded('POST /payouts/{id}/paid', { log: 'payout.paid' }, { params, body: { reference: 'T-1' } });
+  await expectRecorded(
+    'POST /payouts/{id}/paid',
+    { log: 'payout.paid' },
+    { params, body: { reference: 'T-1' } },
+  );
   const { body } = await test.call('POST', `/jobs/reconciliation?${RECONCILED}`, {
     raw: STATEMENT,
     headers: { 'content-type': 'text/csv', 'idempotency-key': newId() },
@@ -321,7 +325,10 @@ audited('jobs', async (test, expectRecorded) => {
     expectRecorded(
       route,
       { log: 'job.started' },
-      { options: { raw, headers: { 'content-type': 'text/csv' } }, ...(query === undefined ? {} : { query }) },
+      {
+        options: { raw, headers: { 'content-type': 'text/csv' } },
+        ...(query === undefined ? {} : { query }),
+      },
     );
   await upload('POST /jobs/feed', 'sku,location,quantity\nNOPE,AMS,5\n');
   await expectRecorded(
