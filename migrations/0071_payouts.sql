@@ -22,8 +22,10 @@ create table payouts (
   currency     char(3) not null check (currency ~ '^[A-Z]{3}$'),
   -- pending: somebody is to approve it; approved: it is to be paid.
   status       text not null default 'pending' check (status in ('pending', 'approved', 'paid', 'cancelled')),
-  -- Its lines: rows of what the merchant is owed that its snapshot shows, and that of the payout before does not.
-  snapshot     pg_snapshot not null,
+  -- Its cut: rows of the money ledger up to this id, but for those that were being written. Its lines are what the merchant is owed by rows
+  -- that are in its cut, and not in that of the payout before.
+  sees_to      bigint not null,
+  missing      int8multirange not null,
   -- The payout before: the last one that was not cancelled. Null: it is the first.
   after        uuid references payouts,
   amount_minor bigint not null check (amount_minor > 0),

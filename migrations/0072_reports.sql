@@ -88,7 +88,7 @@ $$;
 
 -- Files of reports, as jobs made them.
 alter table jobs drop constraint jobs_type_check;
-alter table jobs add constraint jobs_type_check check (type in ('feed', 'products', 'consistency', 'settlement', 'report'));
+alter table jobs add constraint jobs_type_check check (type in ('feed', 'products', 'consistency', 'settlement', 'reconciliation', 'report'));
 create table report_files (
   job_id uuid primary key references jobs,
   csv    text not null

@@ -7,11 +7,12 @@ import {
   DIFFERENCE_STATUSES,
   type ReconciliationRequest,
 } from '../../domain/reconciliation/types';
+import { isAppError } from '../../platform/errors';
 import { OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { asNotFound } from '../http/problems';
+import { asNotFound, invalid } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams, pageQuery, smallRowNumber } from '../schemas/common';
@@ -36,6 +37,12 @@ const TOLERANCE_DAYS = { gateway: 1, bank: 5 } as const;
 
 const noReconciliation = asNotFound('RECONCILIATION_NOT_FOUND', 'There is no such reconciliation.');
 const noDifference = asNotFound('DIFFERENCE_NOT_FOUND', 'There is no such difference.');
+
+function unknownRun(error: unknown): never {
+  throw isAppError(error, 'RECONCILIATION_NOT_FOUND')
+    ? invalid([{ path: 'of', message: 'is no reconciliation' }])
+    : error;
+}
 
 const listQuery = z.strictObject({
   ...pageQuery,
@@ -82,7 +89,7 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
             : { rateBasisPoints: feeBasisPoints ?? 0, fixedMinor: feeFixedMinor ?? 0 },
         dryRun: query.dryRun === 'true',
       };
-      if (of !== null) await expectGatewayRun(db, of).catch(noReconciliation);
+      if (of !== null) await expectGatewayRun(db, of).catch(unknownRun);
       return uploads.take(call, {
         name: 'reconciliation',
         scope: SCOPE,
@@ -132,7 +139,11 @@ function deciding({ db }: ApiContext): Route[] {
         problems: ['DIFFERENCE_DECIDED', 'RECONCILIATION_DRY_RUN', 'VALIDATION_FAILED'],
       },
       async ({ params: { id: jobId, n }, body, caller: actor }) =>
-        ok(await acceptDifference(db, { jobId, n, ...body, actor }).catch(noReconciliation).catch(noDifference)),
+        ok(
+          await acceptDifference(db, { jobId, n, ...body, actor })
+            .catch(noReconciliation)
+            .catch(noDifference),
+        ),
     ),
     route(
       {
@@ -155,7 +166,11 @@ function deciding({ db }: ApiContext): Route[] {
         ],
       },
       async ({ params: { id: jobId, n }, body, caller: actor }) =>
-        ok(await bookDifference(db, { jobId, n, ...body, actor }).catch(noReconciliation).catch(noDifference)),
+        ok(
+          await bookDifference(db, { jobId, n, ...body, actor })
+            .catch(noReconciliation)
+            .catch(noDifference),
+        ),
     ),
   ];
 }

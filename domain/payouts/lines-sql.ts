@@ -6,18 +6,18 @@ export const owedBy = (row: string) =>
   `case when ${row}.credit = 'merchant_payable' then ${row}.amount_minor else -${row}.amount_minor end`;
 
 /**
- * SQL condition on rows `l` of the ledger that are lines of a payout: what changes what the merchant is owed, that the one snapshot shows and
- * the other does not. Rows of transactions that are older than all that was running at the other are left out by the index.
+ * SQL condition on rows `l` of the ledger that are lines of a payout: what changes what the merchant is owed, that is in its cut and not in
+ * that of the payout before. What is below all that was being written then is left out by the index.
  *
  * @param merchant SQL of the merchant's id
- * @param shown SQL of the payout's snapshot
- * @param before SQL of the snapshot of the payout before; null: there is none
+ * @param cut SQL of what has the cut, as `sees_to` and `missing`
+ * @param before SQL of the same of the payout before, which are null where there is none
  */
-export function isLine(of: { merchant: string; currency: string; shown: string; before: string }): string {
-  return `l.merchant_id = ${of.merchant} and l.currency = ${of.currency} and 'merchant_payable' in (l.debit, l.credit)
+export function isLine(of: { merchant: string; currency: string; cut: string; before: string }): string {
+  const { merchant, currency, cut, before } = of;
+  return `l.merchant_id = ${merchant} and l.currency = ${currency} and 'merchant_payable' in (l.debit, l.credit)
        and l.kind not in ${literals(PAYOUT_KINDS)}
-       and l.xid::text::bigint >= coalesce(pg_snapshot_xmin(${of.before})::text::bigint, 0)
-       and l.xid::text::bigint < pg_snapshot_xmax(${of.shown})::text::bigint
-       and pg_visible_in_snapshot(l.xid, ${of.shown})
-       and (${of.before} is null or not pg_visible_in_snapshot(l.xid, ${of.before}))`;
+       and l.id > case when ${before}.sees_to is null then 0 when isempty(${before}.missing) then ${before}.sees_to else lower(${before}.missing) - 1 end
+       and l.id <= ${cut}.sees_to and not l.id <@ ${cut}.missing
+       and (${before}.sees_to is null or l.id > ${before}.sees_to or l.id <@ ${before}.missing)`;
 }

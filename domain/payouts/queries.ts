@@ -9,6 +9,7 @@ import {
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import type { LedgerCut } from '../money/cut';
 import { isLine, owedBy } from './lines-sql';
 import { OPEN_PAYOUT_STATUSES, type PayoutStatus, type PayoutView, type StatementLine } from './types';
 
@@ -92,36 +93,37 @@ export interface Owed {
 }
 
 /**
- * Makes a payout of what a merchant is owed of rows that are committed now and that no payout has, where that is more than zero; in one
- * statement, so that what it sums is what its snapshot shows. Returns what it came to. The caller has the lock of payouts.
+ * Makes a payout of what a merchant is owed of rows up to a cut that no payout has, where that is more than zero; in one statement, so that
+ * what it sums is what it says to have seen. Returns what it came to. The caller has the lock of payouts.
  */
 export function insertPayout(
   tx: Transaction,
   made: { id: string; merchantId: number; currency: string; actor: string },
+  { last, isWhole }: LedgerCut,
 ): Promise<Owed> {
-  const line = isLine({
-    merchant: '$2::int',
-    currency: '$3::char(3)',
-    shown: '(select snapshot from cut)',
-    before: '(select snapshot from before)',
-  });
+  const line = isLine({ merchant: '$2::int', currency: '$3::char(3)', cut: 'c', before: 'b' });
   return one<Owed & Record<string, unknown>>(
     tx,
     'payouts.insert',
     `with before as materialized (
-       select p.id, p.snapshot from payouts p
+       select p.id, p.sees_to, p.missing from payouts p
        where p.merchant_id = $2 and p.currency = $3 and p.status <> 'cancelled' and not exists (
          select from payouts f where f.merchant_id = $2 and f.currency = $3 and f.after = p.id and f.status <> 'cancelled')
      ), cut as materialized (
-       select pg_current_snapshot() as snapshot
+       select $5::bigint as sees_to, case when $6 then '{}' else (
+         -- Below the last whole cut nothing is written any more.
+         select int8multirange(int8range(w.last, $5::bigint, '(]')) - coalesce(
+           (select range_agg(int8range(l.id, l.id, '[]')) from money_ledger l where l.id > w.last and l.id <= $5::bigint), '{}')
+         from (select coalesce(max(sees_to), 0) as last from payouts where missing = '{}') w) end as missing
      ), owed as (
-       select coalesce(sum(${owedBy('l')}), 0)::bigint as minor, count(*) as lines from money_ledger l where ${line}
+       select coalesce(sum(${owedBy('l')}), 0)::bigint as minor, count(l.id) as lines
+       from cut c left join before b on true left join money_ledger l on ${line}
      ), made as (
-       insert into payouts (id, merchant_id, currency, snapshot, after, amount_minor, line_count, created_by)
-       select $1, $2, $3, c.snapshot, (select id from before), o.minor, o.lines, $4 from owed o cross join cut c where o.minor > 0
+       insert into payouts (id, merchant_id, currency, sees_to, missing, after, amount_minor, line_count, created_by)
+       select $1, $2, $3, c.sees_to, c.missing, (select id from before), o.minor, o.lines, $4 from owed o cross join cut c where o.minor > 0
      )
      select minor, lines from owed`,
-    [made.id, made.merchantId, made.currency, made.actor],
+    [made.id, made.merchantId, made.currency, made.actor, last, isWhole],
   );
 }
 
@@ -173,45 +175,45 @@ export async function selectByReference(on: Queryable, reference: string): Promi
   return found?.id;
 }
 
-/** What a payout is about: its lines are rows that the one snapshot shows and the other does not. */
-export interface Cut {
+/** What a payout is about: its lines are in its cut, and not in that of the payout before. */
+export interface PayoutCut {
   merchantId: number;
   currency: string;
-  shown: string;
-  /** Null: there was no payout before. */
-  before: string | null;
+  seesTo: number;
+  /** An `int8multirange`, as text. */
+  missing: string;
+  /** Null, as the next: there was no payout before. */
+  beforeSeesTo: number | null;
+  beforeMissing: string | null;
 }
 
-export function selectCut(on: Queryable, payoutId: string): Promise<Cut> {
-  return one<Cut & Record<string, unknown>>(
+export function selectCut(on: Queryable, payoutId: string): Promise<PayoutCut> {
+  return one<PayoutCut & Record<string, unknown>>(
     on,
     'payouts.cut',
-    `select p.merchant_id as "merchantId", p.currency, p.snapshot::text as shown, b.snapshot::text as before
+    `select p.merchant_id as "merchantId", p.currency, p.sees_to as "seesTo", p.missing::text as missing, b.sees_to as "beforeSeesTo",
+       b.missing::text as "beforeMissing"
      from payouts p left join payouts b on b.id = p.after where p.id = $1`,
     [payoutId],
   );
 }
 
-/** Lines of a payout after one, in the order of the ledger's transactions and rows. */
+/** Lines of a payout after a row of the ledger, in the order of rows. */
 export function selectLines(
   on: Queryable,
-  { merchantId, currency, shown, before }: Cut,
-  { after, limit }: { after: { xid: number; id: number }; limit: number },
+  { merchantId, currency, seesTo, missing, beforeSeesTo, beforeMissing }: PayoutCut,
+  { after, limit }: { after: number; limit: number },
 ): Promise<StatementLine[]> {
-  const line = isLine({
-    merchant: '$1::int',
-    currency: '$2::char(3)',
-    shown: '$3::pg_snapshot',
-    before: '$4::pg_snapshot',
-  });
+  const line = isLine({ merchant: '$1::int', currency: '$2::char(3)', cut: 'c', before: 'b' });
   return many<StatementLine & Record<string, unknown>>(
     on,
     'payouts.lines',
-    `select l.xid::text::bigint as xid, l.id, l.day::text as day, ${utc('l.effective_at')} as at, l.kind, y.order_id as "orderId",
-       l.payment_id as "paymentId", l.source_id as "sourceId", ${owedBy('l')} as minor
-     from money_ledger l left join payments y on y.id = l.payment_id
-     where ${line} and (l.xid::text::bigint, l.id) > ($5::bigint, $6::bigint)
-     order by l.xid::text::bigint, l.id limit $7`,
-    [merchantId, currency, shown, before, after.xid, after.id, limit],
+    `select l.id, l.day::text as day, ${utc('l.effective_at')} as at, l.kind, y.order_id as "orderId", l.payment_id as "paymentId",
+       l.source_id as "sourceId", ${owedBy('l')} as minor
+     from (select $3::bigint as sees_to, $4::int8multirange as missing) c
+     cross join (select $5::bigint as sees_to, $6::int8multirange as missing) b
+     join money_ledger l on ${line} left join payments y on y.id = l.payment_id
+     where l.id > $7::bigint order by l.id limit $8`,
+    [merchantId, currency, seesTo, missing, beforeSeesTo, beforeMissing, after, limit],
   );
 }

@@ -18,13 +18,13 @@ export async function* statementCsv(
   const digits = minorDigits(currency);
   yield HEADER;
   const cut = await selectCut(on, id);
-  let after = { xid: 0, id: 0 };
+  let after = 0;
   for (;;) {
     const lines = await selectLines(on, cut, { after, limit: PAGE });
     if (lines.length > 0) yield lines.map((line) => lineOf(line, currency, digits)).join('');
     const last = lines.at(-1);
     if (lines.length < PAGE || !last) return;
-    after = { xid: last.xid, id: last.id };
+    after = last.id;
   }
 }
 

@@ -39,8 +39,7 @@ export type PayoutApproval = (typeof PAYOUT_APPROVALS)[number];
 
 /** A line of a statement: a row of the money ledger that changes what the merchant is owed. */
 export interface StatementLine {
-  /** Its place among the lines: the ledger's transaction and row. */
-  xid: number;
+  /** Of the row. */
   id: number;
   day: string;
   at: string;

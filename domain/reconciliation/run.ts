@@ -1,6 +1,14 @@
 import type { Database } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { beginJob, cancelJob, completeJob, failJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  failJob,
+  isCancelRequested,
+  readJob,
+  reportProgress,
+} from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
@@ -71,11 +79,11 @@ export async function compareEntries(db: Database, jobId: string): Promise<JobVi
   }, LONG);
 }
 
-/** Forgets what was compared, once its job has ended. */
+/** Forgets what was compared, once its job has ended: but the payouts of a gateway that was reconciled. */
 export async function forgetCompared(db: Database, jobId: string): Promise<void> {
-  const { id } = await readUpload(db, jobId);
+  const { id, mode } = await readUpload(db, jobId);
   const job = await readJob(db, jobId);
-  await (job?.status === 'completed' ? forgetMatched : forgetReport)(db, id);
+  await (mode === 'gateway' && job?.status === 'completed' ? forgetMatched : forgetReport)(db, id);
 }
 
 /** Ends a job that was cancelled, or cannot go on: it has no differences. */

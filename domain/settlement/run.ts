@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Transaction } from '../../platform/database/database';
-import { waitUntilEnded } from '../../platform/database/wait-for-writers';
 import { sqlState } from '../../platform/errors';
 import { dropUnlessKept, keepFile } from '../files/stored-files';
 import type { FileStore } from '../files/types';
@@ -15,6 +14,7 @@ import {
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
+import { cutOf } from '../money/cut';
 import { writeSettlementFile } from './file';
 import {
   cancelStatement,
@@ -24,8 +24,6 @@ import {
   lockEnds,
   lockRuns,
   selectBackend,
-  selectLastEntry,
-  selectLedgerWriters,
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
@@ -60,15 +58,6 @@ export async function beginSettlement(db: Database, jobId: string, parts: number
   const found = await db.retrying((tx) => selectParts(tx, jobId), LONG);
   await reportProgress(db, jobId, { processed: await selectRowsRead(db, jobId), total: found.total });
   return found.parts;
-}
-
-/** Payments take milliseconds. Those that take longer are left out, and are in the next file. */
-const WRITERS_MS = 1_000;
-
-/** The ledger as it is now. The last entry is read first: whoever may still bring one below it has its id by then. */
-async function cutOf(tx: Transaction): Promise<{ last: number; isWhole: boolean }> {
-  const last = await selectLastEntry(tx);
-  return { last, isWhole: await waitUntilEnded(() => selectLedgerWriters(tx), WRITERS_MS) };
 }
 
 async function beginSums(

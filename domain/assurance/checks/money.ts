@@ -60,15 +60,17 @@ export const MONEY_CHECKS: readonly SqlCheck[] = [
     severity: 'critical',
     finding:
       'A payout: payoutId, status, what (lines: its lines do not come to its amount; entries: the ledger has other steps of it), minor (its amount), ledgerMinor (its lines), steps (of the ledger); or steps of a payout that there is not',
-    repair: 'For a person: money is never moved by a script. Cancel the payout where it is not paid, and make it anew.',
+    repair:
+      'For a person: money is never moved by a script. Cancel the payout where it is not paid, and make it anew.',
     statement: ({ since }) => ({
       name: 'consistency.payouts',
       text: `with payout as (
-          select p.*, b.snapshot as before from payouts p left join payouts b on b.id = p.after
+          select p.* from payouts p
           where $1::timestamptz is null or greatest(p.created_at, p.approved_at, p.paid_at, p.cancelled_at) >= $1
         ), line as (
           select p.id, coalesce(sum(${owedBy('l')}), 0) as minor, count(l.id) as lines
-          from payout p left join money_ledger l on ${isLine({ merchant: 'p.merchant_id', currency: 'p.currency', shown: 'p.snapshot', before: 'p.before' })}
+          from payout p left join payouts b on b.id = p.after
+          left join money_ledger l on ${isLine({ merchant: 'p.merchant_id', currency: 'p.currency', cut: 'p', before: 'b' })}
           group by 1
         ), step as (
           select l.source_id, string_agg(l.kind, ', ' order by l.kind) as steps,
