@@ -8,6 +8,7 @@ import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReconciliation } from './reconciliation';
+import { benchReports } from './reports';
 import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   verify: benchVerify,
   feed: benchFeed,
   settlement: benchSettlement,
+  reports: benchReports,
   sockets: benchSockets,
   reconciliation: benchReconciliation,
 };

@@ -1,10 +1,10 @@
-import { performance } from 'node:perf_hooks';
 import { seedTransactions } from '../domain/demo/transactions';
 import { beginSettlement, finishSettlement, sumPart } from '../domain/settlement/run';
 import { requestSettlement } from '../domain/settlement/settlement';
 import { openDatabase, type Database } from '../platform/database/database';
 import { newId } from '../platform/ids';
 import { startBenchPostgres } from './servers';
+import { median, timed } from './timed';
 import { report, rounded } from './windows';
 
 /** Captures and refunds; BENCH_SETTLEMENT_ROWS for another number. */
@@ -48,16 +48,6 @@ export async function benchSettlement(): Promise<void> {
     await db.close();
     await server.stop();
   }
-}
-
-async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
-  const started = performance.now();
-  const result = await work();
-  return { result, seconds: (performance.now() - started) / 1_000 };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 const DAYS = 40;

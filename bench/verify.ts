@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
 import { moveShare } from '../domain/assurance/share-queries';
 import { findInconsistencies } from '../domain/assurance/run-check';
@@ -7,6 +6,7 @@ import { CHECK_IDS, type CheckId, type CheckMode } from '../domain/assurance/typ
 import { verifySeals } from '../domain/assurance/seals/verify';
 import { openDatabase, type Database } from '../platform/database/database';
 import { startBenchPostgres } from './servers';
+import { timed } from './timed';
 import { report, rounded } from './windows';
 
 /** Rows of the ledger; BENCH_VERIFY_ROWS for another size. */
@@ -57,12 +57,6 @@ export async function benchVerify(): Promise<void> {
     await db.close();
     await server.stop();
   }
-}
-
-async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
-  const started = performance.now();
-  const result = await work();
-  return { result, seconds: (performance.now() - started) / 1_000 };
 }
 
 /** Every check of PostgreSQL but the seals, which are measured by themselves. Returns the seconds of the slowest three. */

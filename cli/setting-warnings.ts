@@ -49,7 +49,8 @@ function accountWarnings(settings: Settings): SettingWarning[] {
   const mail: SettingWarning = {
     severity: 'incomplete',
     setting: 'SMTP_URL',
-    detail: 'no mailer is set up, so mails about accounts wait in the outbox, and nobody is told of orders and alerts by mail',
+    detail:
+      'no mailer is set up, so mails about accounts wait in the outbox, and nobody is told of orders and alerts by mail',
     advice:
       'set SMTP_URL and MAIL_FROM in each worker, or MAIL_FOLDER to a folder out of which mails are sent',
   };

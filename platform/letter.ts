@@ -7,7 +7,10 @@ export interface Letter {
   greeting: string;
   paragraphs: readonly string[];
   /** What is ordered, with what it costs. */
-  table?: { rows: readonly { label: string; value: string }[]; total: { label: string; value: string } | null };
+  table?: {
+    rows: readonly { label: string; value: string }[];
+    total: { label: string; value: string } | null;
+  };
   /** An address to go on at, or a token; last. */
   link?: { label: string; url: string };
 }
@@ -32,7 +35,13 @@ export function asText({ greeting, paragraphs, table, link }: Letter): string {
 
 /** The same as HTML, in which nothing that somebody has written is markup. */
 export function asHtml({ subject, greeting, paragraphs, table, link }: Letter, language: string): string {
-  const rows = table?.rows.map((row) => html`<tr><td>${row.label}</td><td align="right">${row.value}</td></tr>`);
+  const rows = table?.rows.map(
+    (row) =>
+      html`<tr>
+        <td>${row.label}</td>
+        <td align="right">${row.value}</td>
+      </tr>`,
+  );
   const total = table?.total;
   return html`<!doctype html>
     <html lang="${language}">
@@ -42,14 +51,23 @@ export function asHtml({ subject, greeting, paragraphs, table, link }: Letter, l
       </head>
       <body style="font-family: sans-serif">
         ${[greeting, ...paragraphs].map((paragraph) => html`<p>${paragraph}</p>`)}
-        ${rows ? html`<table cellpadding="4">${rows}${total ? totalOf(total) : ''}</table>` : ''}
+        ${
+          rows
+            ? html`<table cellpadding="4">
+                ${rows}${total ? totalOf(total) : ''}
+              </table>`
+            : ''
+        }
         ${link ? linkOf(link) : ''}
       </body>
     </html>`.text;
 }
 
 function totalOf({ label, value }: { label: string; value: string }): Html {
-  return html`<tr><th align="left">${label}</th><th align="right">${value}</th></tr>`;
+  return html`<tr>
+    <th align="left">${label}</th>
+    <th align="right">${value}</th>
+  </tr>`;
 }
 
 /** A link where it is one by HTTP, else the text: a token is none. */

@@ -33,9 +33,8 @@ export function withoutAliases(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   problems.push(...database.problems);
   if (database.url !== undefined) resolved['DATABASE_URL'] = database.url;
   if (problems.length > 0) throw configError(problems);
-  for (const name of [...Object.keys(ALIASES), ...Object.keys(FORMER_NAMES), ...DATABASE_PARTS])
-    delete resolved[name];
-  return resolved;
+  const others = new Set<string>([...Object.keys(ALIASES), ...Object.keys(FORMER_NAMES), ...DATABASE_PARTS]);
+  return Object.fromEntries(Object.entries(resolved).filter(([name]) => !others.has(name)));
 }
 
 /** The address that the parts make; no part is told, one is a secret. */

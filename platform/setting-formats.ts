@@ -144,5 +144,8 @@ export const amountsByCurrency = list.superRefine((items, context) => {
 export const mailSender = z
   .string()
   .max(320)
-  .regex(/^([^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u, 'must be an address, or Name <address>')
+  .regex(
+    /^([^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u,
+    'must be an address, or Name <address>',
+  )
   .optional();

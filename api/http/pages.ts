@@ -6,7 +6,10 @@ import { ok, type ApiResponse } from './response';
  *
  * @param beside what the response says of the whole list
  */
-export function okPage({ items, next }: { items: unknown[]; next: unknown }, beside: object = {}): ApiResponse {
+export function okPage(
+  { items, next }: { items: unknown[]; next: unknown },
+  beside: object = {},
+): ApiResponse {
   return ok({ items, nextCursor: next === null ? null : encodeCursor(next), ...beside });
 }
 

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { askForEmailChange } from '../../domain/identity/accounts/change-email';
 import { changePassword } from '../../domain/identity/accounts/change-password';
 import { register } from '../../domain/identity/accounts/register';
-import { changeLocale, changeRights, findUsers, readUser, rename } from '../../domain/identity/accounts/users';
+import {
+  changeLocale,
+  changeRights,
+  findUsers,
+  readUser,
+  rename,
+} from '../../domain/identity/accounts/users';
 import type { Principal } from '../../domain/identity/types';
 import { expectAdminStill, expectRecentSignIn, OPERATORS, OWN_USER, PUBLIC } from '../http/access';
 import { okPage } from '../http/pages';

@@ -37,7 +37,9 @@ export const markedRead = z
   .object({ read: count.meta({ description: 'How many were not read before' }) })
   .meta({ id: 'NotificationsRead' });
 
-const kind = z.enum(NOTIFIED_MAIL_KINDS).meta({ description: '`account`: mails about the safety of the account' });
+const kind = z
+  .enum(NOTIFIED_MAIL_KINDS)
+  .meta({ description: '`account`: mails about the safety of the account' });
 const channel = z.enum(CHANNELS);
 
 export const preferences = z

@@ -12,11 +12,7 @@ import { forgetSessions } from '../identity/sessions/sessions';
 import { ACCESS_TOKEN_SECONDS } from '../identity/signing/signing-keys';
 import { eraseParcelsOf } from '../fulfilment/erase';
 import { eraseAmendmentsOf } from '../ordering/amendments/erase';
-import {
-  forgetNotifications,
-  forgetSentMails,
-  withdrawNotifications,
-} from '../notifications/erase';
+import { forgetNotifications, forgetSentMails, withdrawNotifications } from '../notifications/erase';
 import { eraseCutsOf } from '../ordering/cuts/erase';
 import { eraseCustomerOf, eraseLaterEventsOf } from '../orders/erase';
 import { erasePaymentsOf } from '../payments/erase';

@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import type { NotificationData, NotifiedMailKind } from './types';
 
 const FREE = '(leased_until is null or leased_until < statement_timestamp())';

@@ -65,7 +65,10 @@ export async function dispatchMails(
         else if (outcome !== null) total.failed += 1;
       },
       failed(id, error) {
-        log.error({ err: error, mailId: id }, 'a mail could not be sent by an error of ours; the others go on');
+        log.error(
+          { err: error, mailId: id },
+          'a mail could not be sent by an error of ours; the others go on',
+        );
         return Promise.resolve();
       },
       atOnce: MAILS_AT_ONCE,
@@ -106,35 +109,30 @@ async function trySending(
   { db, mailer, pagesUrl }: MailContext & { mailer: Mailer },
   mail: LeasedMail,
 ): Promise<Tried> {
-  let to: string | null = null;
+  const addressed: { to: string | null } = { to: null };
   const seen: Pick<Mailer, 'send'> = {
     send(made: Mail) {
-      to = made.to;
+      addressed.to = made.to;
       return mailer.send(made);
     },
   };
   try {
     if (mail.kind === SECURITY_KIND) {
       const sent = await sendAccountMail({ db, mailer: seen, pagesUrl }, mail.id);
-      return { to, error: null, wasSent: sent === 'sent_before' };
+      return { ...addressed, error: null, wasSent: sent === 'sent_before' };
     }
     const made = await composeMail(db, mail, mail.kind);
     if (made) await seen.send(made);
-    return { to, error: null };
+    return { ...addressed, error: null };
   } catch (error) {
     // Of ours, before anything went out: the lease runs out, and it is tried again.
-    if (to === null) throw error;
-    return { to, error };
+    if (addressed.to === null) throw error;
+    return { ...addressed, error };
   }
 }
 
 /** Null: somebody else has the mail by now. */
-function record(
-  db: Database,
-  mail: LeasedMail,
-  lease: string,
-  tried: Tried,
-): Promise<MailOutcome | null> {
+function record(db: Database, mail: LeasedMail, lease: string, tried: Tried): Promise<MailOutcome | null> {
   const { id, userId, kind } = mail;
   const { to, error } = tried;
   return db.retrying(async (tx) => {

@@ -63,11 +63,16 @@ const ENGLISH: Catalogue = {
   }),
   payment_failed: ({ order }) => ({
     title: `The payment of your order ${order} failed`,
-    lines: ['the payment of your order did not succeed, and no money was taken.', 'Please try again, or pay in another way.'],
+    lines: [
+      'the payment of your order did not succeed, and no money was taken.',
+      'Please try again, or pay in another way.',
+    ],
   }),
   payment_action: ({ order }) => ({
     title: `Please confirm the payment of your order ${order}`,
-    lines: ['your bank wants you to confirm the payment of your order. Please go back to the shop and finish it there.'],
+    lines: [
+      'your bank wants you to confirm the payment of your order. Please go back to the shop and finish it there.',
+    ],
   }),
   order_backordered: ({ order }) => ({
     title: `Some of your order ${order} comes later`,
@@ -100,17 +105,32 @@ const ENGLISH: Catalogue = {
     ],
   }),
   return_update: ({ order, data }) => ({
-    title: data.type === 'return.completed' ? `Your return of order ${order} is done` : `You may send back items of order ${order}`,
+    title:
+      data.type === 'return.completed'
+        ? `Your return of order ${order} is done`
+        : `You may send back items of order ${order}`,
     lines: [
       data.type === 'return.completed'
         ? 'we have looked at what you sent back, and your return is done.'
         : 'we have agreed to your return. Please send the items back.',
     ],
   }),
-  alert_critical: ({ data }) => ({ title: `Critical: ${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  alert_warning: ({ data }) => ({ title: `Warning: ${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  alert_info: ({ data }) => ({ title: `${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  attention: ({ data }) => ({ title: `An order needs a person${placeOf(data)}`, lines: ['an order needs a person.'] }),
+  alert_critical: ({ data }) => ({
+    title: `Critical: ${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  alert_warning: ({ data }) => ({
+    title: `Warning: ${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  alert_info: ({ data }) => ({
+    title: `${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  attention: ({ data }) => ({
+    title: `An order needs a person${placeOf(data)}`,
+    lines: ['an order needs a person.'],
+  }),
 };
 
 const GERMAN: Catalogue = {
@@ -126,11 +146,16 @@ const GERMAN: Catalogue = {
   }),
   payment_failed: ({ order }) => ({
     title: `Die Zahlung Ihrer Bestellung ${order} ist fehlgeschlagen`,
-    lines: ['die Zahlung Ihrer Bestellung hat nicht geklappt, und es wurde kein Geld abgebucht.', 'Bitte versuchen Sie es noch einmal, oder zahlen Sie auf andere Weise.'],
+    lines: [
+      'die Zahlung Ihrer Bestellung hat nicht geklappt, und es wurde kein Geld abgebucht.',
+      'Bitte versuchen Sie es noch einmal, oder zahlen Sie auf andere Weise.',
+    ],
   }),
   payment_action: ({ order }) => ({
     title: `Bitte bestätigen Sie die Zahlung Ihrer Bestellung ${order}`,
-    lines: ['Ihre Bank möchte, dass Sie die Zahlung bestätigen. Bitte gehen Sie zum Shop zurück und schließen Sie sie dort ab.'],
+    lines: [
+      'Ihre Bank möchte, dass Sie die Zahlung bestätigen. Bitte gehen Sie zum Shop zurück und schließen Sie sie dort ab.',
+    ],
   }),
   order_backordered: ({ order }) => ({
     title: `Ein Teil Ihrer Bestellung ${order} kommt später`,
@@ -173,10 +198,22 @@ const GERMAN: Catalogue = {
         : 'wir sind mit Ihrer Rücksendung einverstanden. Bitte senden Sie die Artikel zurück.',
     ],
   }),
-  alert_critical: ({ data }) => ({ title: `Kritisch: ${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  alert_warning: ({ data }) => ({ title: `Warnung: ${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  alert_info: ({ data }) => ({ title: `${titleOfAlert(data)}${placeOf(data)}`, lines: [`${titleOfAlert(data)}.`] }),
-  attention: ({ data }) => ({ title: `Eine Bestellung braucht einen Menschen${placeOf(data)}`, lines: ['eine Bestellung braucht einen Menschen.'] }),
+  alert_critical: ({ data }) => ({
+    title: `Kritisch: ${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  alert_warning: ({ data }) => ({
+    title: `Warnung: ${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  alert_info: ({ data }) => ({
+    title: `${titleOfAlert(data)}${placeOf(data)}`,
+    lines: [`${titleOfAlert(data)}.`],
+  }),
+  attention: ({ data }) => ({
+    title: `Eine Bestellung braucht einen Menschen${placeOf(data)}`,
+    lines: ['eine Bestellung braucht einen Menschen.'],
+  }),
 };
 
 const TEXTS: Readonly<Record<Locale, Catalogue>> = { en: ENGLISH, de: GERMAN };
@@ -232,7 +269,13 @@ export function letterOfOrder(
 /** What a mail says about an alert: what it is about, why, and what to do. */
 export function letterOfAlert(
   kind: NotificationKind,
-  about: { locale: Locale; name: string | null; data: NotificationData; subjectId: string; alert: LetterAlert },
+  about: {
+    locale: Locale;
+    name: string | null;
+    data: NotificationData;
+    subjectId: string;
+    alert: LetterAlert;
+  },
 ): Letter {
   const { locale, name, data, subjectId, alert } = about;
   const { title, lines } = TEXTS[locale][kind]({ order: shortId(subjectId), data, amount: null });

@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import type { Channel, NotificationKind, Told } from './types';
 
 /** Whether there are events that were not looked at. */

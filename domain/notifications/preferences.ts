@@ -54,10 +54,14 @@ export async function changePreferences(
   for (const { kind, channel, enabled } of changes) {
     if (kind === SECURITY_KIND) {
       if (channel === 'email' && enabled) continue;
-      throw new AppError('NOTIFICATION_FIXED', 'Mails about the safety of your account are always sent, and only as mails.', {
-        kind,
-        channel,
-      });
+      throw new AppError(
+        'NOTIFICATION_FIXED',
+        'Mails about the safety of your account are always sent, and only as mails.',
+        {
+          kind,
+          channel,
+        },
+      );
     }
     if (!kindsOf(person.role).includes(kind))
       throw new AppError('NOTIFICATION_NOT_OFFERED', `${kind} is not for the role ${person.role}.`, { kind });

@@ -29,7 +29,10 @@ export async function deleteOldNotifications(
 }
 
 /** Not those that wait for their next try. */
-export async function deleteOldMails(tx: Transaction, { days, after, limit }: AgedPart): Promise<RemovedPart> {
+export async function deleteOldMails(
+  tx: Transaction,
+  { days, after, limit }: AgedPart,
+): Promise<RemovedPart> {
   const removed = await one<RemovedRow>(
     tx,
     'mails.delete_old',

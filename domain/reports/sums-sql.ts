@@ -31,15 +31,18 @@ export interface Narrowed {
   to?: string;
 }
 
-/** SQL of the rows `t` of a source. */
-function rowsOf(source: (typeof REPORT_SOURCES)[number], table: string, { ids }: Narrowed): string {
-  return ids === undefined
-    ? `${table} t`
-    : `${ids} w join ${table} t on w.source = '${source}' and t.id >= w.from_id and t.id < w.to_id`;
-}
-
-function within(time: string, { from, to }: Narrowed): string {
-  return [from && ` and ${time} >= ${from}`, to && ` and ${time} < ${to}`].filter(Boolean).join('');
+/**
+ * SQL of the rows `t` of a source. Those of `ids` are found by the index of their ids, each range by itself (`offset 0`): the planner takes a
+ * range whose bounds it does not know for a large part of the table, and would read all of it.
+ */
+function rowsOf(
+  source: (typeof REPORT_SOURCES)[number],
+  { table, time, ids, from, to }: Narrowed & { table: string; time: string },
+): string {
+  const within = [from && `${time} >= ${from}`, to && `${time} < ${to}`].filter(Boolean);
+  if (ids === undefined) return `(select * from ${table} t where ${['true', ...within].join(' and ')}) t`;
+  const conditions = ['t.id >= w.from_id', 't.id < w.to_id', ...within].join(' and ');
+  return `(select * from ${ids} where source = '${source}') w cross join lateral (select * from ${table} t where ${conditions} offset 0) t`;
 }
 
 /** SQL of sums of the stock ledger, as rows of `report_sales`. */
@@ -49,9 +52,9 @@ export function salesOf(narrowed: Narrowed): string {
       coalesce(sum(-t.on_hand_delta * i.unit_price_minor) filter (where t.kind = 'ship'), 0)::bigint as sales_minor,
       coalesce(sum(t.on_hand_delta) filter (where t.kind = 'return'), 0)::bigint as returned_units,
       coalesce(sum(t.on_hand_delta * i.unit_price_minor) filter (where t.kind = 'return'), 0)::bigint as returned_minor
-    from ${rowsOf('ledger', 'inventory_transactions', narrowed)}
+    from ${rowsOf('ledger', { ...narrowed, table: 'inventory_transactions', time: 't.at' })}
     join orders o on o.id = t.order_id join order_items i on i.order_id = t.order_id and i.product_id = t.product_id
-    where t.kind in ('ship', 'return') and t.on_hand_delta <> 0${within('t.at', narrowed)}
+    where t.kind in ('ship', 'return') and t.on_hand_delta <> 0
     group by 1, 2, 3, 4, 5`;
 }
 
@@ -63,14 +66,14 @@ export function moneyOf(narrowed: Narrowed): string {
       coalesce(sum(t.amount_minor) filter (where t.kind = 'capture'), 0)::bigint as captured_minor,
       ${sum('refund', 'refund_failed')} as refunded_minor, ${sum('dispute', 'dispute_reversed')} as disputed_minor,
       ${sum('fee', 'fee_returned')} as fee_minor
-    from ${rowsOf('money', 'money_ledger', narrowed)} where true${within('t.effective_at', narrowed)}
+    from ${rowsOf('money', { ...narrowed, table: 'money_ledger', time: 't.effective_at' })}
     group by 1, 2, 3`;
 }
 
 /** SQL of counts of histories of orders, as rows of `report_orders`. */
 export function ordersOf(narrowed: Narrowed, also = 'true'): string {
   return `select ${quarterOf('t.at')} as bucket, t.type, count(*) as count
-    from ${rowsOf('orders', 'order_events', narrowed)}
-    where ${also} and t.type in ${literals(Object.values(REPORTED_ORDER_EVENTS))}${within('t.at', narrowed)}
+    from ${rowsOf('orders', { ...narrowed, table: 'order_events', time: 't.at' })}
+    where ${also} and t.type in ${literals(Object.values(REPORTED_ORDER_EVENTS))}
     group by 1, 2`;
 }

@@ -76,7 +76,12 @@ export function createSmtpMailer(options: SmtpOptions): SmtpMailer {
 }
 
 /** Whom to connect to. Not by the library, which takes any option from the query of an address. */
-function serverOf(url: string): { host: string; port: number; secure: boolean; auth?: { user: string; pass: string } } {
+function serverOf(url: string): {
+  host: string;
+  port: number;
+  secure: boolean;
+  auth?: { user: string; pass: string };
+} {
   const { protocol, hostname, port, username, password } = new URL(url);
   const secure = protocol === 'smtps:';
   return {

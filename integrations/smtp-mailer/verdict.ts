@@ -23,6 +23,7 @@ export function verdictOf({
   if (!isFinal || (command !== 'RCPT TO' && command !== 'DATA')) return 'later';
   const [, subject = '', detail = ''] = /^\d{3}[ -]5\.(\d{1,3})\.(\d{1,3})/.exec(response) ?? [];
   if (subject === '7') return 'later';
-  const isOfMessage = subject === '6' || (subject === '2' && detail === '3') || (subject === '3' && detail === '4');
+  const isOfMessage =
+    subject === '6' || (subject === '2' && detail === '3') || (subject === '3' && detail === '4');
   return isOfMessage ? 'refused' : 'address_refused';
 }

@@ -38,6 +38,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   JOBS: ['operator', 'admin'],
   OWN_JOB: ['operator', 'admin'],
   READ_EVENTS: ['operator', 'admin'],
+  FOLLOW: ['customer', 'operator', 'admin'],
+  REPORT_BOUNCES: ['operator', 'admin'],
   PUBLIC: ROLES,
   OPERATIONS: ROLES,
   SIGNATURE: ROLES,
@@ -59,9 +61,9 @@ it.each(all)('%s lets in its roles and no other', (name, rule) => {
       RULES[name]?.includes(role) ? null : 'NOT_ALLOWED',
     ]);
   expect(codeOf(rule, ANONYMOUS)).toBe(needsNone ? null : 'NOT_SIGNED_IN');
-  // A publishable key is nobody, but where its one scope is asked for.
+  // A publishable key is nobody, but where its one scope is asked for: it may follow what it may read.
   const publishable = codeOf(rule, principal(null, ['availability:read']));
-  expect(publishable).toBe(needsNone || name === 'AVAILABILITY' ? null : 'NOT_ALLOWED');
+  expect(publishable).toBe(needsNone || ['AVAILABILITY', 'FOLLOW'].includes(name) ? null : 'NOT_ALLOWED');
 });
 
 it('scopes are of services: they make no customer an operator', () => {

@@ -43,7 +43,13 @@ const change = (person: Person, ...items: object[]) =>
 
 it('shows people what they were told, newest first, page by page, and what they have not read', async () => {
   const [ada, bob] = [await signUp(test), await signUp(test)];
-  const orderId = await happen(ada.id, 'order_placed', 'payment_captured', 'order_fulfilled', 'order_cancelled');
+  const orderId = await happen(
+    ada.id,
+    'order_placed',
+    'payment_captured',
+    'order_fulfilled',
+    'order_cancelled',
+  );
   const first = await inboxOf(ada, '?limit=2');
   expect(first.unread).toBe(3);
   expect(first.items.map(({ kind }) => kind)).toEqual(['order_cancelled', 'order_paid']);

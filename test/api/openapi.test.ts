@@ -43,6 +43,9 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/admin/audit': '200',
   'GET /api/v1/events': '200',
   'GET /asyncapi.json': '200',
+  'GET /api/v1/ws': '101',
+  'POST /api/v1/ws/tickets': '201',
+  'GET /api/v1/live': '200 204',
   'GET /api/v1/webhooks': '200',
   'POST /api/v1/webhooks': '201',
   'GET /api/v1/webhooks/{id}': '200',
@@ -309,14 +312,15 @@ describe('the description of the API', () => {
     expect(document.components?.securitySchemes).toEqual({
       apiKey: expect.objectContaining({ type: 'apiKey', in: 'header', name: 'X-Api-Key' }) as object,
       accessToken: expect.objectContaining({ type: 'http', scheme: 'bearer' }) as object,
+      ticket: expect.objectContaining({ type: 'apiKey', name: 'Sec-WebSocket-Protocol' }) as object,
     });
-    const signedIn = ['accessToken', 'apiKey'];
     for (const { name, operation } of operations()) {
       const inTable = name.includes(' /api/v1') ? name.replace('/api/v1', '') : name.replace(' /', ' //');
       const callers = ruleOf({ name: inTable }) ?? [];
       const security = operation.security?.map((one) => Object.keys(one).join()).sort();
       // Where nobody in particular calls, credentials are not looked at, or may be left out.
       const isOpen = callers.length === 0 || callers.includes('nobody');
+      const signedIn = ['accessToken', 'apiKey', ...(101 in operation.responses ? ['ticket'] : [])];
       expect({ name, security }).toEqual({
         name,
         security: isOpen && security?.length !== 0 ? ['', ...signedIn] : isOpen ? [] : signedIn,

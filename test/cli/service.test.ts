@@ -31,7 +31,7 @@ function run(body: string, stopSeconds = 5) {
   };
 }
 
-beforeAll(ensureBuilt);
+beforeAll(ensureBuilt, 240_000);
 
 describe('a service', () => {
   it('stops its parts one after the other, the last started first, except where one says otherwise', async () => {

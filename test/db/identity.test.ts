@@ -56,7 +56,9 @@ describe('a key', () => {
       caller: `service:${found.rows[0]?.service_id}`,
       role: 'service',
       scopes: ['orders', 'inventory:read'],
+      credential: { kind: 'key', id },
     });
+    expect(await reader.principalById(id)).toEqual(principal);
     const secret = key.slice(-43);
     expect(JSON.stringify(found.rows)).not.toContain(secret);
     expect(JSON.stringify(found.rows)).not.toContain(Buffer.from(secret).toString('hex'));
@@ -130,7 +132,7 @@ describe('rotating a key', () => {
       replaces: old.id,
     });
     const [one, other] = await Promise.all([old.key, next.key].map((key) => reader.principalOf(key)));
-    expect(one).toEqual(other);
+    expect(one).toEqual({ ...other, credential: { kind: 'key', id: old.id } });
     await shop.db.pool.query(
       `update api_keys set expires_at = expires_at - interval '1 hour' where id = $1`,
       [old.id],

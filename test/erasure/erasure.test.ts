@@ -260,9 +260,9 @@ it('what somebody was told is forgotten, what a server said of them, and mails t
   const placed = await person.as('POST', '/orders', { items: await line(), ...PAID });
   await delivered(placed.body.id);
   const lying = async () =>
-    (await Promise.all((await readdir(mailFolder)).map((name) => readFile(join(mailFolder, name), 'utf8')))).filter(
-      (text) => text.includes(person.email),
-    );
+    (
+      await Promise.all((await readdir(mailFolder)).map((name) => readFile(join(mailFolder, name), 'utf8')))
+    ).filter((text) => text.includes(person.email));
   await waitFor(async () => (await lying()).length > 1, 30_000);
   await db().pool.query(`update mails set answer = $2 where user_id = $1`, [
     person.id,

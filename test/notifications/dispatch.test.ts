@@ -23,7 +23,11 @@ const outcomes = async () => (await shop.mails()).map(({ kind, status }) => [kin
 
 async function askFor(userId: string, kind: MailKind): Promise<void> {
   const id = newId();
-  await shop.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [id, userId, kind]);
+  await shop.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [
+    id,
+    userId,
+    kind,
+  ]);
   await planAccountMail(shop.db, id, { sendsMail: true });
 }
 
@@ -35,9 +39,10 @@ async function paidOrder(more?: Parameters<NotifiedShop['addPerson']>[0]) {
 }
 
 test('a customer gets a mail of what happens to their order, in their language, with nothing in it that is markup', async () => {
-  await shop.db.pool.query(`insert into products (sku, name, price_minor, currency) values ('S1', $1, 1000, 'USD')`, [
-    '<script>alert(1)</script> & "Co"',
-  ]);
+  await shop.db.pool.query(
+    `insert into products (sku, name, price_minor, currency) values ('S1', $1, 1000, 'USD')`,
+    ['<script>alert(1)</script> & "Co"'],
+  );
   const person = await shop.addPerson({ locale: 'de', name: '<b>Ada</b>\r\nBcc: eve@example.com' });
   const orderId = await shop.addOrder(person.id);
   await shop.happen(orderId, 'order_placed', {
@@ -101,7 +106,9 @@ test('tries end three days after the first', async () => {
     await shop.sendDue();
     await shop.letTimePass(12 * 3_600);
   }
-  expect(await shop.mails()).toMatchObject([{ status: 'failed', answer: expect.stringContaining('451') as string }]);
+  expect(await shop.mails()).toMatchObject([
+    { status: 'failed', answer: expect.stringContaining('451') as string },
+  ]);
 });
 
 test('a refusal that passes is followed by one that does not: the address gets no more mail until it is confirmed anew', async () => {
@@ -189,7 +196,9 @@ test('operators get a mail of an alert by its severity, while it is not over', a
        ('ledger_tampered', 'two', '{"why": "A seal differs."}'), ('ledger_tampered', 'three', '{}')`,
   );
   await shop.plan();
-  await shop.db.pool.query(`update alerts set status = 'resolved', resolved_at = now() where subject = 'three'`);
+  await shop.db.pool.query(
+    `update alerts set status = 'resolved', resolved_at = now() where subject = 'three'`,
+  );
   await shop.dispatch();
   expect(await outcomes()).toEqual(
     expect.arrayContaining([
@@ -215,13 +224,17 @@ test('a bounce that comes later marks the address that the mail went to, and no 
     code: 'MAIL_NOT_FOUND',
   });
   // Another address by now.
-  await shop.db.pool.query(`update user_profiles set email = 'new@example.com' where user_id = $1`, [person.id]);
+  await shop.db.pool.query(`update user_profiles set email = 'new@example.com' where user_id = $1`, [
+    person.id,
+  ]);
   expect(await reportBounce(shop.db, { messageId, reason, actor: 'test' })).toEqual({ marked: false });
   await shop.happen(orderId, 'order_cancelled');
   await shop.dispatch();
   const second = headerOf(shop.server.mails[1]!, 'Message-ID') ?? '';
   expect(await reportBounce(shop.db, { messageId: second, reason, actor: 'test' })).toEqual({ marked: true });
-  expect(await reportBounce(shop.db, { messageId: second, reason, actor: 'test' })).toEqual({ marked: false });
+  expect(await reportBounce(shop.db, { messageId: second, reason, actor: 'test' })).toEqual({
+    marked: false,
+  });
   expect((await readUser(shop.db, person.id))?.undeliverableSince).not.toBeNull();
   expect((await outcomes()).map(([, status]) => status)).toEqual(['bounced', 'bounced']);
 });

@@ -33,7 +33,11 @@ test('every kind has words in every language, and they differ', () => {
       const common = { locale, name: 'Ada', data };
       const letters = [
         letterOfOrder(kind, { ...common, order }),
-        letterOfAlert(kind, { ...common, subjectId: ID, alert: { details: { why: 'since' }, raisedAt: 'now' } }),
+        letterOfAlert(kind, {
+          ...common,
+          subjectId: ID,
+          alert: { details: { why: 'since' }, raisedAt: 'now' },
+        }),
       ];
       for (const letter of letters) {
         expect(asText(letter)).toContain('Ada,');
@@ -63,12 +67,18 @@ test('mails about an account have a text and HTML in every language, with the to
 
 test('events of which somebody is told are of the catalogue, and what is kept of them has nothing that people write', () => {
   for (const type of NOTIFIED_TYPES) expect(CATALOGUE).toHaveProperty([type]);
-  expect(new Set(NOTIFIED_TYPES.map((type) => customerKindOf(type, {})).filter((kind) => kind !== undefined))).toEqual(
-    new Set(CUSTOMER_KINDS),
-  );
+  expect(
+    new Set(NOTIFIED_TYPES.map((type) => customerKindOf(type, {})).filter((kind) => kind !== undefined)),
+  ).toEqual(new Set(CUSTOMER_KINDS));
   expect(customerKindOf('capture.succeeded', { amountMinor: 0 })).toBeUndefined();
   expect(
-    dataOf('shipment.picked_up', { carrier: 'c', trackingNumber: null, reason: 'told me', note: 'x', amountMinor: 1 }),
+    dataOf('shipment.picked_up', {
+      carrier: 'c',
+      trackingNumber: null,
+      reason: 'told me',
+      note: 'x',
+      amountMinor: 1,
+    }),
   ).toEqual({ type: 'shipment.picked_up', carrier: 'c', amountMinor: 1 });
 });
 
@@ -94,6 +104,9 @@ test('docs/notifications.md tells what is told on which channel unless somebody 
   const rows = [...page.matchAll(/^\| `(\w+)` +\|[^|]*\|[^|]*\| (\w+) +\| (\w+) +\|$/gm)].map(
     ([, kind, ...told]) => [kind, ...told.map((word) => word !== 'no')],
   );
-  const usual = NOTIFIED_MAIL_KINDS.map((kind) => [kind, ...CHANNELS.map((channel) => isUsual(kind, channel))]);
+  const usual = NOTIFIED_MAIL_KINDS.map((kind) => [
+    kind,
+    ...CHANNELS.map((channel) => isUsual(kind, channel)),
+  ]);
   expect(rows.sort()).toEqual(usual.sort());
 });

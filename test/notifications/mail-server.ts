@@ -39,9 +39,11 @@ export interface MailServer {
 const asError = (refusal: Refusal) =>
   refusal === null ? null : Object.assign(new Error(refusal.text), { responseCode: refusal.code });
 
-export async function startMailServer(
-  { port = 0, hasTls = true, password }: { port?: number; hasTls?: boolean; password?: string } = {},
-): Promise<MailServer> {
+export async function startMailServer({
+  port = 0,
+  hasTls = true,
+  password,
+}: { port?: number; hasTls?: boolean; password?: string } = {}): Promise<MailServer> {
   const open = new Set<string>();
   const server = new SMTPServer({
     key: tls('server.key.pem'),
@@ -67,7 +69,7 @@ export async function startMailServer(
             to: session.envelope.rcptTo.map(({ address }) => address).join(),
             source,
             isSecure: session.secure,
-            user: session.user,
+            user: typeof session.user === 'string' ? session.user : undefined,
           };
           const refusal = await running.onData(mail);
           if (refusal === null) running.mails.push(mail);

@@ -22,11 +22,18 @@ export interface NotifiedShop {
   server: MailServer;
   context: MailContext;
   /** A customer who has confirmed their address. */
-  addPerson(more?: { role?: string; locale?: string; name?: string | null }): Promise<{ id: string; email: string }>;
+  addPerson(more?: {
+    role?: string;
+    locale?: string;
+    name?: string | null;
+  }): Promise<{ id: string; email: string }>;
   /** An order of a customer. */
   addOrder(customerId: string): Promise<string>;
   /** Appends these events to an order, numbers them and tells people. */
-  happen(orderId: string, ...types: (string | { type: string; data: Record<string, unknown> })[]): Promise<void>;
+  happen(
+    orderId: string,
+    ...types: (string | { type: string; data: Record<string, unknown> })[]
+  ): Promise<void>;
   plan(): Promise<void>;
   /** A round of the dispatcher, until nothing is due. */
   dispatch(context?: MailContext): Promise<MailRound>;
@@ -56,10 +63,10 @@ export async function openNotifiedShop(): Promise<NotifiedShop> {
     context,
     async addPerson({ role = 'customer', locale = 'en', name = 'Ada' } = {}) {
       const person = await addCustomer(db);
-      await db.pool.query(`update users set role = $2, email_confirmed_at = clock_timestamp() where id = $1`, [
-        person.id,
-        role,
-      ]);
+      await db.pool.query(
+        `update users set role = $2, email_confirmed_at = clock_timestamp() where id = $1`,
+        [person.id, role],
+      );
       await db.pool.query('update user_profiles set locale = $2, name = $3 where user_id = $1', [
         person.id,
         locale,

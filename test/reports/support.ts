@@ -104,7 +104,7 @@ export function soldBy(
   return keys.map((one) => {
     const mine = sales.filter((sale) => key(sale) === one);
     const [units = 0, sold = 0, returnedUnits = 0, returned = 0] = FIGURES.map((figure) =>
-      mine.reduce((sum, sale) => sum + Number(sale[figure]), 0),
+      mine.reduce((sum, sale) => sum + sale[figure], 0),
     );
     return { key: one, units, sales: sold, returnedUnits, returned };
   });

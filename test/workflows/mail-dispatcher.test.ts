@@ -57,7 +57,10 @@ test('who orders is told by mail and in the API, and no order waits for a server
   expect(placed.status).toBe(201);
   await waitFor(async () => (await api.status(placed.body.id)) === 'fulfilled');
   const wanted = [/^We have your order/, /^We have your payment/, /is on its way$/, /was delivered$/];
-  await waitFor(() => wanted.every((each) => subjectsTo(person.email).some((subject) => each.test(subject))), 60_000);
+  await waitFor(
+    () => wanted.every((each) => subjectsTo(person.email).some((subject) => each.test(subject))),
+    60_000,
+  );
   expect(subjectsTo(person.email)).toHaveLength(1 + wanted.length);
 
   const inbox = async (query = '') => {

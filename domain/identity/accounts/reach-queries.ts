@@ -1,4 +1,10 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
 import type { Locale } from './types';
 
 /** Where and how somebody is written to. */

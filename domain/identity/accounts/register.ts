@@ -54,7 +54,14 @@ export async function register({ db, passwords }: AccountDeps, given: Registrati
  */
 export async function addUser(
   { db, passwords }: AccountDeps,
-  given: { email: string; name: string | null; locale?: Locale; password: string; role: UserRole; actor: string },
+  given: {
+    email: string;
+    name: string | null;
+    locale?: Locale;
+    password: string;
+    role: UserRole;
+    actor: string;
+  },
 ): Promise<string> {
   const { email, name, locale = 'en', role, actor } = given;
   const passwordHash = await passwords.hash(given.password);
