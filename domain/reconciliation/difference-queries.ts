@@ -2,7 +2,10 @@ import {
   execute,
   many,
   maybeOne,
-  type Database, type Queryable, type Transaction } from '../../platform/database/database';
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { utc } from '../../platform/database/pages';
 import type { DifferenceClass, DifferenceStatus, DifferenceView } from './types';
 

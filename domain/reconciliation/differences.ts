@@ -67,7 +67,10 @@ async function decide(
 ): Promise<DifferenceView> {
   const { dryRun } = await readRequest(tx, jobId);
   if (dryRun)
-    throw new AppError('RECONCILIATION_DRY_RUN', 'It was a dry run. Reconcile again, to decide about differences.');
+    throw new AppError(
+      'RECONCILIATION_DRY_RUN',
+      'It was a dry run. Reconcile again, to decide about differences.',
+    );
   const found = (await lockDifference(tx, jobId, n)) && (await selectDifference(tx, jobId, n));
   if (!found) throw new AppError('DIFFERENCE_NOT_FOUND', 'There is no such difference.');
   if (found.status !== 'open') {
@@ -84,7 +87,15 @@ async function decide(
     actor,
     action: `reconciliation.${status}`,
     subject: { type: 'reconciliation', id: jobId },
-    after: { n, class: found.class, kind: found.kind, ref: found.ref, deltaMinor: found.deltaMinor, adjustmentId, merchant },
+    after: {
+      n,
+      class: found.class,
+      kind: found.kind,
+      ref: found.ref,
+      deltaMinor: found.deltaMinor,
+      adjustmentId,
+      merchant,
+    },
   });
   const decided = await selectDifference(tx, jobId, n);
   if (!decided) throw new Error(`the difference ${n} of ${jobId} is gone`);
