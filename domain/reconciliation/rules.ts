@@ -35,7 +35,8 @@ const REASONS = {
   DATE_MISSING: 'The row has no date.',
   DATE_INVALID: 'The date is none: write YYYY-MM-DD, a time of RFC 3339, or seconds since 1970.',
   KIND_MISSING: 'The row does not say what it is about.',
-  REFERENCE_INVALID: 'The reference is longer than 255 characters, or has some that do not belong on one line.',
+  REFERENCE_INVALID:
+    'The reference is longer than 255 characters, or has some that do not belong on one line.',
 } as const;
 export type RejectCode = keyof typeof REASONS;
 
@@ -76,7 +77,9 @@ function readRow({ line, cells }: GivenRow, options: CellOptions): ReportRow {
   const currency = currencyIn(text('currency'), options.currency);
   const amount = (field: ReportField, isMinor: boolean) => {
     const cell = cells.get(field);
-    return cell === undefined || cell.text === '' ? null : minorIn(cell, isMinor ? 0 : minorDigits(currency), options);
+    return cell === undefined || cell.text === ''
+      ? null
+      : minorIn(cell, isMinor ? 0 : minorDigits(currency), options);
   };
   const minor = amount('amountMinor', true) ?? amount('amount', options.isMinor);
   if (minor === null) throw new Unreadable('AMOUNT_MISSING');
@@ -144,8 +147,10 @@ function dayIn(text: string): string {
   throw new Unreadable('DATE_INVALID');
 }
 
+/** PostgreSQL has no year 0, and a time zone may take a day into the year 10000. */
 function dayOf(time: Date): string {
-  if (Number.isNaN(time.getTime())) throw new Unreadable('DATE_INVALID');
+  const year = time.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) throw new Unreadable('DATE_INVALID');
   return time.toISOString().slice(0, 10);
 }
 
