@@ -139,7 +139,11 @@ function deciding({ db }: ApiContext): Route[] {
         problems: ['DIFFERENCE_DECIDED', 'RECONCILIATION_DRY_RUN', 'VALIDATION_FAILED'],
       },
       async ({ params: { id: jobId, n }, body, caller: actor }) =>
-        ok(await acceptDifference(db, { jobId, n, ...body, actor }).catch(noReconciliation).catch(noDifference)),
+        ok(
+          await acceptDifference(db, { jobId, n, ...body, actor })
+            .catch(noReconciliation)
+            .catch(noDifference),
+        ),
     ),
     route(
       {
@@ -154,6 +158,7 @@ function deciding({ db }: ApiContext): Route[] {
         body: booking,
         responses,
         problems: [
+          'DIFFERENCE_BOOKED_ELSEWHERE',
           'DIFFERENCE_DECIDED',
           'DIFFERENCE_NOT_BOOKABLE',
           'RECONCILIATION_DRY_RUN',
@@ -162,7 +167,11 @@ function deciding({ db }: ApiContext): Route[] {
         ],
       },
       async ({ params: { id: jobId, n }, body, caller: actor }) =>
-        ok(await bookDifference(db, { jobId, n, ...body, actor }).catch(noReconciliation).catch(noDifference)),
+        ok(
+          await bookDifference(db, { jobId, n, ...body, actor })
+            .catch(noReconciliation)
+            .catch(noDifference),
+        ),
     ),
   ];
 }

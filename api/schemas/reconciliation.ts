@@ -70,7 +70,10 @@ export const difference = z
     theirsCurrency: z.string().nullable(),
     oursDay: date.nullable(),
     theirsDay: date.nullable(),
-    detail: z.string().nullable().meta({ description: 'Why a row could not be read' }),
+    detail: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why a row could not be read, or what may be why both differ' }),
     status: z.enum(DIFFERENCE_STATUSES),
     reason: z.string().nullable(),
     decidedBy: z.string().nullable(),

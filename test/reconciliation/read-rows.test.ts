@@ -16,11 +16,14 @@ async function rowsOf(
   return rows;
 }
 
-const HEADER = 'created_utc,created,currency,gross,fee,net,reporting_category,source_id,payment_intent_id,automatic_payout_id';
+const HEADER =
+  'created_utc,created,currency,gross,fee,net,reporting_category,source_id,payment_intent_id,automatic_payout_id';
 const rowOf = async (line: string) => (await rowsOf(`${HEADER}\n${line}\n`))[0];
 
 test('a report of Stripe is read as it is exported', async () => {
-  expect(await rowOf('2026-06-30 23:59:59,2026-07-01 01:59:59,eur,"1,234.50",30.11,1204.39,charge,ch_1,pi_1,po_1')).toEqual({
+  expect(
+    await rowOf('2026-06-30 23:59:59,2026-07-01 01:59:59,eur,"1,234.50",30.11,1204.39,charge,ch_1,pi_1,po_1'),
+  ).toEqual({
     line: 2,
     kind: 'capture',
     ref: 'pi_1',
@@ -34,7 +37,16 @@ test('a report of Stripe is read as it is exported', async () => {
 });
 
 test('balance transactions of its API are read as JSON lines, in minor units', async () => {
-  const given = { id: 'txn_1', type: 'refund', source: 're_1', amount: -500, fee: 0, net: -500, currency: 'jpy', created: 1_782_864_000 };
+  const given = {
+    id: 'txn_1',
+    type: 'refund',
+    source: 're_1',
+    amount: -500,
+    fee: 0,
+    net: -500,
+    currency: 'jpy',
+    created: 1_782_864_000,
+  };
   expect(await rowsOf(`${JSON.stringify(given)}\n`, { format: 'ndjson' })).toMatchObject([
     { kind: 'refund', ref: 're_1', minor: -500n, currency: 'JPY', day: '2026-07-01', netMinor: -500n },
   ]);
@@ -43,6 +55,7 @@ test('balance transactions of its API are read as JSON lines, in minor units', a
 test.each([
   ['charge', '1.00', 'capture'],
   ['payment', '1.00', 'capture'],
+  ['partial_capture_reversal', '-1.00', 'capture'],
   ['refund', '-1.00', 'refund'],
   ['refund_failure', '1.00', 'refund_failed'],
   ['dispute', '-1.00', 'dispute'],
@@ -67,6 +80,8 @@ test.each([
   [',,usd,1.00,0,0,charge,ch_1,,', 'DATE_MISSING'],
   ['2026-06-31,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
   ['30.06.2026,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
+  ['0000-01-01,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
+  ['9999-12-31T23:30:00-01:00,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
   ['2026-06-30,,usd,1.00,0,0,,ch_1,,', 'KIND_MISSING'],
   [`2026-06-30,,usd,1.00,0,0,charge,${'x'.repeat(256)},,`, 'REFERENCE_INVALID'],
   ['2026-06-30,,usd,1.00,0,0,charge,ch_1,,,more', 'COLUMN_COUNT'],
@@ -85,7 +100,8 @@ test('what an amount is in follows from its currency', async () => {
 });
 
 test('a bank’s statement has a reference, an amount and a date', async () => {
-  const text = 'Booking date;Reference;Amount;Text\n2026-07-02;po_1;1.234,50;STRIPE\n2026-07-03;;-7,00;RENT\n';
+  const text =
+    'Booking date;Reference;Amount;Text\n2026-07-02;po_1;1.234,50;STRIPE\n2026-07-03;;-7,00;RENT\n';
   expect(await rowsOf(text, { report: 'bank', decimal: ',', currency: 'EUR' })).toMatchObject([
     { kind: 'payout', ref: 'po_1', minor: 123_450n, currency: 'EUR', day: '2026-07-02' },
     { kind: 'payout', ref: null, minor: -700n },
