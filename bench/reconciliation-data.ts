@@ -89,7 +89,8 @@ const HEADER =
   'balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,payment_intent_id,automatic_payout_id\n';
 
 const dayOf = (day: number) => new Date(Date.parse(FROM) + day * 86_400_000).toISOString().slice(0, 10);
-const major = (minor: number) => `${minor < 0 ? '-' : ''}${Math.floor(Math.abs(minor) / 100)}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
+const major = (minor: number) =>
+  `${minor < 0 ? '-' : ''}${Math.floor(Math.abs(minor) / 100)}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
 
 /** The fee of a capture, rounded half to even. */
 function feeOf({ category, minor }: Row): number {
@@ -172,7 +173,7 @@ export function expectedOf(rows: readonly Row[], plan: Plan): string[] {
 export function planOf(rows: readonly Row[], each: number, random: () => number): Plan {
   const plan = new Map<number, Planted>();
   for (const planted of PLANTED)
-    for (let left = each; left > 0; ) {
+    for (let left = each; left > 0;) {
       const index = Math.floor(random() * rows.length);
       if (plan.has(index) || (planted === 'fee' && rows[index]?.category !== 'charge')) continue;
       plan.set(index, planted);

@@ -92,7 +92,11 @@ async function reconcile(
   }
 }
 
-async function expectFound({ db }: BenchProcesses, jobId: string, expected: readonly string[]): Promise<void> {
+async function expectFound(
+  { db }: BenchProcesses,
+  jobId: string,
+  expected: readonly string[],
+): Promise<void> {
   const { rows } = await db.pool.query<{ name: string }>(
     `select class || ' ' || coalesce(ref, '-') as name from reconciliation_differences where job_id = $1`,
     [jobId],

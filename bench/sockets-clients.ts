@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WebSocket } from 'ws';
+import { WebSocket, type RawData } from 'ws';
 
 /** Input of the process that has the sockets. */
 export interface ClientsOrder {
@@ -60,7 +60,7 @@ async function open(url: string, headers: ClientsOrder['headers'], topic: string
   socket.on('message', (data) => {
     const now = Date.now();
     // Messages of the benchmark's own API.
-    const told = JSON.parse(String(data)) as Told;
+    const told = JSON.parse(textOf(data)) as Told;
     if (told.type === 'subscribed') isSubscribed = true;
     if (told.type !== 'message') return;
     if (last !== undefined && told.position !== last + 1) faults += 1;
@@ -71,4 +71,9 @@ async function open(url: string, headers: ClientsOrder['headers'], topic: string
   await once(socket, 'open');
   socket.send(JSON.stringify({ type: 'subscribe', topic }));
   while (!isSubscribed) await delay(5);
+}
+
+function textOf(data: RawData): string {
+  if (Buffer.isBuffer(data)) return data.toString();
+  throw new Error('a message is one buffer');
 }

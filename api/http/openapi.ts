@@ -19,7 +19,7 @@ export function describeApi(
   for (const { name, description } of schemes) registerScheme(registry, name, description);
   for (const route of routes) {
     const credentials = authenticators
-      .filter(({ onlyFor }) => onlyFor === undefined || (onlyFor === 'upgrades') === 101 in route.responses)
+      .filter(({ onlyFor }) => onlyFor === undefined || 101 in route.responses)
       .map(({ scheme }) => ({ [scheme.name]: [] }));
     for (const method of route.methods) register(registry, route, method, credentials);
   }

@@ -1,11 +1,11 @@
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { API_BASE } from './paths';
 
 /** The connection of a request that asks to go on as a WebSocket, and what has come after its headers. */
 export interface Upgrade {
-  socket: Duplex;
+  socket: Socket;
   head: Buffer;
 }
 
@@ -48,8 +48,8 @@ export function serveUpgrades(server: Server): void {
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => socket.destroy());
     const before = responses.get(socket);
-    // Sent before the response to an earlier request of the connection, to which it belongs until then.
-    if (before && !before.writableFinished) socket.destroy();
+    // Sent before the response to an earlier request of the connection, to which it belongs until then. Of a server by TCP or TLS there is a `Socket`.
+    if ((before && !before.writableFinished) || !(socket instanceof Socket)) socket.destroy();
     else if (isForWebSocket(req)) serveForWebSocket(server, req, { socket, head });
     else serveAsOrdinary(server, req, { socket, head });
   });
@@ -64,7 +64,7 @@ function serveForWebSocket(server: Server, req: IncomingMessage, upgrade: Upgrad
   req.webSocketUpgrade = upgrade;
   const res = new ServerResponse(req);
   res.shouldKeepAlive = false;
-  const socket = asSocket(upgrade.socket);
+  const { socket } = upgrade;
   res.assignSocket(socket);
   res.once('finish', () => {
     res.detachSocket(socket);
@@ -78,15 +78,10 @@ function serveForWebSocket(server: Server, req: IncomingMessage, upgrade: Upgrad
 export function takeOver(req: IncomingMessage, res: ServerResponse): Upgrade {
   const upgrade = req.webSocketUpgrade;
   if (!upgrade) throw new Error('this is no request for a WebSocket');
-  res.detachSocket(asSocket(upgrade.socket));
+  res.detachSocket(upgrade.socket);
   res.statusCode = 101;
   res.emit('close');
   return upgrade;
-}
-
-/** Node hands over the socket that it has read the request from: `Duplex` is what its types promise. */
-function asSocket(socket: Duplex): Socket {
-  return socket as Socket;
 }
 
 /** Has the server read the request again, without the header that it is not to follow. */

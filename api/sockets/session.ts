@@ -102,7 +102,8 @@ export function openSession(
 
   function receive(data: RawData, isBinary: boolean): void {
     if (socket.readyState !== socket.OPEN) return;
-    if (isBinary) {
+    // One buffer, unless `binaryType` says otherwise.
+    if (isBinary || !Buffer.isBuffer(data)) {
       close('not_text', 'Send text.');
       return;
     }
@@ -111,8 +112,7 @@ export function openSession(
       return;
     }
     try {
-      // One Buffer: `binaryType` is that of `ws` unless set.
-      const message = parsed(String(data));
+      const message = parsed(data.toString());
       if (message.type === 'ping') void tell({ type: 'pong' });
       else if (message.type === 'subscribe') subscribe(message);
       else unsubscribe(message.topic);
@@ -157,6 +157,7 @@ export function openSession(
     from: number | undefined,
   ): Promise<void> {
     const { signal } = stop;
+    const isStopped = () => signal.aborted;
     const followed = topics.open(topic, principal);
     const unwatch = followed.watch(() => {
       change.set();
@@ -164,7 +165,7 @@ export function openSession(
     const told: Told = { position: from, at: performance.now() };
     let isSubscribed = false;
     try {
-      while (!signal.aborted) {
+      while (!isStopped()) {
         try {
           await topics.expectMayFollow(topic, principal);
           const first = await readFirst(followed, topic, told.position);
@@ -175,13 +176,13 @@ export function openSession(
             change,
             stop: signal,
             deliver: (page, isLive) =>
-              signal.aborted ? Promise.resolve() : deliver(name, { page, isLive, told }),
+              isStopped() ? Promise.resolve() : deliver(name, { page, isLive, told }),
           });
-          if (!signal.aborted) await tell({ type: 'unsubscribed', topic: name, reason: 'ended' });
+          if (!isStopped()) await tell({ type: 'unsubscribed', topic: name, reason: 'ended' });
           return;
         } catch (error) {
           if (isAppError(error)) {
-            if (!signal.aborted) tellRefusal(error, name);
+            if (!isStopped()) tellRefusal(error, name);
             return;
           }
           log.debug({ err: error, topic: topic.kind }, 'a topic could not be read; it is tried again');

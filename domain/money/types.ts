@@ -48,7 +48,11 @@ export const LOWERING_KINDS = ['refund', 'dispute'] as const satisfies readonly 
 export const FEE_KINDS = ['fee', 'fee_returned'] as const satisfies readonly MoneyKind[];
 
 /** What pays merchants. They are of no payment. */
-export const PAYOUT_KINDS = ['payout_pending', 'payout', 'payout_voided'] as const satisfies readonly MoneyKind[];
+export const PAYOUT_KINDS = [
+  'payout_pending',
+  'payout',
+  'payout_voided',
+] as const satisfies readonly MoneyKind[];
 
 /** These are of no payment, and in no settlement file. */
 export const KINDS_WITHOUT_PAYMENT = [...PAYOUT_KINDS, 'adjustment'] as const satisfies readonly MoneyKind[];

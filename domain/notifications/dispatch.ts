@@ -109,25 +109,25 @@ async function trySending(
   { db, mailer, pagesUrl }: MailContext & { mailer: Mailer },
   mail: LeasedMail,
 ): Promise<Tried> {
-  let to: string | null = null;
+  const addressed: { to: string | null } = { to: null };
   const seen: Pick<Mailer, 'send'> = {
     send(made: Mail) {
-      to = made.to;
+      addressed.to = made.to;
       return mailer.send(made);
     },
   };
   try {
     if (mail.kind === SECURITY_KIND) {
       const sent = await sendAccountMail({ db, mailer: seen, pagesUrl }, mail.id);
-      return { to, error: null, wasSent: sent === 'sent_before' };
+      return { ...addressed, error: null, wasSent: sent === 'sent_before' };
     }
     const made = await composeMail(db, mail, mail.kind);
     if (made) await seen.send(made);
-    return { to, error: null };
+    return { ...addressed, error: null };
   } catch (error) {
     // Of ours, before anything went out: the lease runs out, and it is tried again.
-    if (to === null) throw error;
-    return { to, error };
+    if (addressed.to === null) throw error;
+    return { ...addressed, error };
   }
 }
 

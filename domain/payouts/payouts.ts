@@ -59,7 +59,10 @@ export interface NewPayout {
  * @throws AppError `UNKNOWN_MERCHANT`; `CURRENCY_REQUIRED` with `currencies`; `PAYOUT_OPEN` with `payoutId`: the one before is neither paid
  * nor cancelled; `NOTHING_TO_PAY_OUT` with `balanceMinor` and `currency`
  */
-export function createPayout(db: Database, { id, merchant, currency, actor }: NewPayout): Promise<PayoutView> {
+export function createPayout(
+  db: Database,
+  { id, merchant, currency, actor }: NewPayout,
+): Promise<PayoutView> {
   return db.retrying(async (tx) => {
     await lockPayouts(tx);
     const made = await selectPayout(tx, id);
@@ -68,9 +71,13 @@ export function createPayout(db: Database, { id, merchant, currency, actor }: Ne
     const of = currency ?? (await onlyCurrency(tx, merchant, merchantId));
     const open = await selectOpen(tx, merchantId, of);
     if (open !== undefined)
-      throw new AppError('PAYOUT_OPEN', `${merchant} has a payout of ${of} that is neither paid nor cancelled.`, {
-        payoutId: open,
-      });
+      throw new AppError(
+        'PAYOUT_OPEN',
+        `${merchant} has a payout of ${of} that is neither paid nor cancelled.`,
+        {
+          payoutId: open,
+        },
+      );
     const owed = await insertPayout(tx, { id, merchantId, currency: of, actor }, await cutOf(tx));
     if (owed.minor <= 0) throw nothingToPay(merchant, of, owed.minor);
     await post(tx, await existing(tx, id), 'payout_pending');
@@ -90,10 +97,14 @@ async function onlyCurrency(tx: Transaction, merchant: string, merchantId: numbe
 }
 
 function nothingToPay(merchant: string, currency: string | null, balanceMinor: number | bigint): AppError {
-  return new AppError('NOTHING_TO_PAY_OUT', `Nothing is owed to ${merchant}. What there is stays for the next payout.`, {
-    balanceMinor,
-    currency,
-  });
+  return new AppError(
+    'NOTHING_TO_PAY_OUT',
+    `Nothing is owed to ${merchant}. What there is stays for the next payout.`,
+    {
+      balanceMinor,
+      currency,
+    },
+  );
 }
 
 /**
@@ -143,7 +154,9 @@ export function markPaid(
     }
     const other = await selectByReference(tx, reference);
     if (other !== undefined)
-      throw new AppError('PAYOUT_REFERENCE_USED', 'This transfer has paid another payout.', { payoutId: other });
+      throw new AppError('PAYOUT_REFERENCE_USED', 'This transfer has paid another payout.', {
+        payoutId: other,
+      });
     await updatePaid(tx, { id, reference, paidOn, actor });
     await post(tx, payout, 'payout');
     return changed(tx, id, { actor, action: 'payout.paid', before: payout });
@@ -204,7 +217,12 @@ async function changed(
     action,
     subject: { type: 'payout', id },
     ...(before ? { before: auditOf(before) } : {}),
-    after: { merchant: payout.merchant, currency: payout.currency, amountMinor: payout.amountMinor, ...after },
+    after: {
+      merchant: payout.merchant,
+      currency: payout.currency,
+      amountMinor: payout.amountMinor,
+      ...after,
+    },
   });
   return viewOf(payout);
 }

@@ -49,7 +49,10 @@ function csvReader(names: readonly string[], delimiter: string, options: CellOpt
     if ('fault' in record) return reject(record.fault, { line, cells: new Map() });
     const { fields } = record;
     const cells = new Map<ReportField, Cell>(
-      at.map(([field, index]) => [field, { kind: 'text', text: withoutEscape((fields[index] ?? '').trim()) }]),
+      at.map(([field, index]) => [
+        field,
+        { kind: 'text', text: withoutEscape((fields[index] ?? '').trim()) },
+      ]),
     );
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', { line, cells }, why);

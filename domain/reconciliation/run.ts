@@ -1,6 +1,14 @@
 import type { Database } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { beginJob, cancelJob, completeJob, failJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  failJob,
+  isCancelRequested,
+  readJob,
+  reportProgress,
+} from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';

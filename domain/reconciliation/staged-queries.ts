@@ -27,7 +27,12 @@ const MARGIN_DAYS = 7;
 export function insertLedgerEntries(
   tx: Transaction,
   feedId: number,
-  { gateway, from, to, toleranceDays }: Pick<ReconciliationRequest, 'gateway' | 'from' | 'to' | 'toleranceDays'>,
+  {
+    gateway,
+    from,
+    to,
+    toleranceDays,
+  }: Pick<ReconciliationRequest, 'gateway' | 'from' | 'to' | 'toleranceDays'>,
 ): Promise<number> {
   return execute(
     tx,

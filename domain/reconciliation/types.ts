@@ -4,7 +4,14 @@ import type { DecimalMark, REPORT_MODES, UploadCharset, UploadFormat } from '../
 export type ReportMode = (typeof REPORT_MODES)[number];
 
 /** What moves money in both: these the money ledger knows by the same names. */
-export const MATCHED_KINDS = ['capture', 'refund', 'refund_failed', 'dispute', 'dispute_reversed', 'payout'] as const;
+export const MATCHED_KINDS = [
+  'capture',
+  'refund',
+  'refund_failed',
+  'dispute',
+  'dispute_reversed',
+  'payout',
+] as const;
 
 /**
  * What a row of a file may be about. `payout`: the gateway paid us, or the bank has a transfer; `cost`: fees of the gateway that are rows of

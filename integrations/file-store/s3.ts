@@ -1,3 +1,4 @@
+import type * as Sdk from '@aws-sdk/client-s3';
 import type { CompletedPart, S3Client } from '@aws-sdk/client-s3';
 import type { FileStore } from '../../domain/files/types';
 import { atStore } from './unavailable';
@@ -30,7 +31,7 @@ export function createS3Store(options: S3Options): FileStore {
   const url = prefix === '' ? `s3://${Bucket}` : `s3://${Bucket}/${prefix}`;
   const at = <T>(work: () => Promise<T>) => atStore(url, work);
   const placeOf = (key: string) => ({ Bucket, Key: prefix === '' ? key : `${prefix}/${key}` });
-  let opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+  let opened: Promise<Connected> | undefined;
   const s3 = () => (opened ??= connect(options));
 
   async function upload(place: Place, first: Buffer, rest: AsyncIterable<Buffer>): Promise<void> {
@@ -91,12 +92,12 @@ export function createS3Store(options: S3Options): FileStore {
   };
 }
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+type Connected = { sdk: typeof Sdk; client: S3Client };
 type Place = { Bucket: string; Key: string };
 
 const CSV = 'text/csv; charset=utf-8';
 
-async function connect(options: S3Options): Promise<{ sdk: Sdk; client: S3Client }> {
+async function connect(options: S3Options): Promise<Connected> {
   const sdk = await import('@aws-sdk/client-s3');
   const { region, endpoint, credentials } = options;
   const client = new sdk.S3Client({

@@ -35,7 +35,16 @@ export async function* balanceTransactionsCsv(
 }
 
 /** Amounts are numbers, also negative ones: they are not escaped as text is. */
-function lineOf({ id, created, currency, minor, category, sourceId, chargeRef, payoutRef }: BalanceTransaction) {
+function lineOf({
+  id,
+  created,
+  currency,
+  minor,
+  category,
+  sourceId,
+  chargeRef,
+  payoutRef,
+}: BalanceTransaction) {
   const amount = (of: bigint) => majorUnits(of, minorDigits(currency));
   const gross = amount(BigInt(minor));
   const texts = csvLine([category, sourceId, chargeRef, payoutRef]);

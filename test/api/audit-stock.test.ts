@@ -1,6 +1,7 @@
 import { raiseAlerts } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { owe } from '../payouts/support';
+import { waitFor } from '../support/wait';
 import { auditedTests } from './audited';
 
 const audited = auditedTests({ settings: { PAYOUT_APPROVAL: 'anyone' } });
@@ -70,6 +71,10 @@ audited('catalogue', async (_test, expectRecorded) => {
   );
 });
 
+/** A bank's, of two transfers that nobody knows. */
+const STATEMENT = 'reference,date,amount,currency\nT-1,2026-06-01,1.00,USD\nT-2,2026-06-01,2.00,USD\n';
+const RECONCILED = 'report=bank&from=2026-06-01&to=2026-06-01';
+
 audited('payouts', async (test, expectRecorded) => {
   const make = async () => {
     await owe(test.stack.db, 'house', 100, { currency: 'CHF' });
@@ -84,7 +89,28 @@ audited('payouts', async (test, expectRecorded) => {
   );
   const params = await make();
   await expectRecorded('POST /payouts/{id}/approve', { log: 'payout.approved' }, { params });
-  await expectRecorded('POST /payouts/{id}/paid', { log: 'payout.paid' }, { params, body: { reference: 'T-1' } });
+  await expectRecorded(
+    'POST /payouts/{id}/paid',
+    { log: 'payout.paid' },
+    { params, body: { reference: 'T-1' } },
+  );
+  const { body } = await test.call('POST', `/jobs/reconciliation?${RECONCILED}`, {
+    raw: STATEMENT,
+    headers: { 'content-type': 'text/csv', 'idempotency-key': newId() },
+  });
+  const { jobId: reconciled } = body as unknown as { jobId: string };
+  await waitFor(async () => (await test.call('GET', `/jobs/${reconciled}`)).body.status === 'completed');
+  const difference = `/reconciliations/{id}/differences/{n}`;
+  await expectRecorded(
+    `POST ${difference}/accept`,
+    { log: 'reconciliation.accepted' },
+    { params: { id: reconciled, n: '1' }, body: { reason: 'known' } },
+  );
+  await expectRecorded(
+    `POST ${difference}/book`,
+    { log: 'reconciliation.booked' },
+    { params: { id: reconciled, n: '2' }, body: { reason: 'known' } },
+  );
 });
 
 audited('stock', async (test, expectRecorded) => {
@@ -295,11 +321,14 @@ audited('jobs', async (test, expectRecorded) => {
     { log: 'job.started' },
     { body: { mode: 'full', checks: ['seals'] } },
   );
-  const upload = (route: string, raw: string) =>
+  const upload = (route: string, raw: string, query?: string) =>
     expectRecorded(
       route,
       { log: 'job.started' },
-      { options: { raw, headers: { 'content-type': 'text/csv' } } },
+      {
+        options: { raw, headers: { 'content-type': 'text/csv' } },
+        ...(query === undefined ? {} : { query }),
+      },
     );
   await upload('POST /jobs/feed', 'sku,location,quantity\nNOPE,AMS,5\n');
   await expectRecorded(
@@ -312,7 +341,7 @@ audited('jobs', async (test, expectRecorded) => {
     { log: 'job.started' },
     { body: { report: 'daily', date: '2026-06-01' } },
   );
-  await upload('POST /jobs/reconciliation', 'reference,date,amount,currency\nT-1,2026-06-01,1.00,USD\n');
+  await upload('POST /jobs/reconciliation', STATEMENT, RECONCILED);
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);
   const id = newId();

@@ -10,6 +10,7 @@ type Recorded = { log: string } | { event: string } | { ledger: string };
 
 interface RecordedCall {
   params?: { [name: string]: string };
+  query?: string;
   body?: unknown;
   options?: CallOptions;
   /** Unless given, the administrator of the tests. */
@@ -59,7 +60,7 @@ async function expectRecorded(
   const before = rows[0]!;
   const headers: { [name: string]: string } =
     method === 'PUT' ? { 'if-match': '*' } : { 'idempotency-key': newId() };
-  const reply = await test.call(method, path, {
+  const reply = await test.call(method, args.query === undefined ? path : `${path}?${args.query}`, {
     ...args.options,
     headers: { ...headers, ...args.options?.headers },
     ...(args.body === undefined ? {} : { body: args.body }),

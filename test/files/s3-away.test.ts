@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { explainJob } from '../../domain/administration/why/job';
 import { newId } from '../../platform/ids';
 import { callApi, type CallOptions } from '../api/support';
 import { enter } from '../settlement/support';
@@ -65,6 +66,8 @@ describeWithGo('settlement files in S3', () => {
 
     const wanted = await start({ from: '2026-07-01', to: '2026-07-31' });
     await waitFor(async () => (await jobOf(wanted)).details.fileStore);
+    const why = await explainJob(stack.db, wanted);
+    expect(why?.because.join('\n')).toContain('Its file could not be written, and is tried again: s3://');
     await s3.start();
     const job = await ended(wanted);
     expect(job).toMatchObject({ status: 'completed', details: { fileStore: null } });

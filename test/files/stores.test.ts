@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 import type { FileStore } from '../../domain/files/types';
 import { createDiskStore } from '../../integrations/file-store/disk';
 import { openFileStore } from '../../integrations/file-store/open';
@@ -116,16 +116,64 @@ describeWithGo('in S3', () => {
   test('an upload whose source fails is given up, with its parts', async () => {
     const source = inPieces(randomBytes(2 * PART), new Error('gone'));
     await store.write('job/d.csv', source).catch(() => undefined);
-    const { endpoint, bucket: Bucket, accessKeyId, secretAccessKey } = server;
-    const client = new S3Client({
-      endpoint,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
+    expect(await uploads()).toEqual([]);
+  });
+
+  const asOwner = async <T>(work: (client: S3Client) => Promise<T>): Promise<T> => {
+    const { endpoint, accessKeyId, secretAccessKey } = server;
+    const credentials = { accessKeyId, secretAccessKey };
+    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+    try {
+      return await work(client);
+    } finally {
+      client.destroy();
+    }
+  };
+  const uploads = () =>
+    asOwner(async (client) => {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: server.bucket }));
+      return Uploads;
     });
-    const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
-    client.destroy();
-    expect(Uploads ?? []).toEqual([]);
+
+  test('the rights that the documents name are enough, and each of them is needed', async () => {
+    const credentials = await server.addUser('least');
+    const page = await readFile(join(__dirname, '../../docs/money.md'), 'utf8');
+    const [, told = ''] = /```json\n(\{\s+"Version".*?)```/s.exec(page) ?? [];
+    const actions = /"Action": \[(.*?)\]/s.exec(told)?.[1]?.match(/s3:\w+/g) ?? [];
+    expect(actions).toHaveLength(4);
+    const least = open({ credentials });
+    const allow = (allowed: readonly string[]) =>
+      asOwner((client) =>
+        client.send(
+          new PutBucketPolicyCommand({
+            Bucket: server.bucket,
+            Policy: told
+              .replace(
+                /"Action": \[.*?\]/s,
+                `"Action": ${JSON.stringify(allowed)}, "Principal": {"AWS": ["least"]}`,
+              )
+              .replace('BUCKET', server.bucket)
+              .replace('PREFIX', 'a/prefix'),
+          }),
+        ),
+      );
+    const useAll = async () => {
+      await least.write('job/g.csv', inPieces(randomBytes(PART + 1)));
+      await least
+        .write('job/g.csv', inPieces(randomBytes(2 * PART), new Error('gone')))
+        .catch(() => undefined);
+      expect(await uploads()).toEqual([]);
+      await read(least, 'job/g.csv');
+      await least.remove('job/g.csv');
+    };
+    await allow(actions);
+    await useAll();
+    for (const action of actions) {
+      await allow(actions.filter((one) => one !== action));
+      await expect(useAll()).rejects.toThrow();
+      await allow(actions);
+    }
+    await least.close();
   });
 
   test('a file of any length takes the memory of some parts', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { WebSocket } from 'ws';
+import { WebSocket, type RawData } from 'ws';
 import type { TestApi } from '../api/support';
 import { ADMIN_KEY } from '../support/access-keys';
 import { waitFor } from '../support/wait';
@@ -59,7 +59,7 @@ export async function tryConnect(
 ): Promise<Client | Refusal> {
   const socket = open(test, options);
   const said: Said[] = [];
-  socket.on('message', (data) => said.push(JSON.parse(String(data)) as Said));
+  socket.on('message', (data) => said.push(JSON.parse(textOf(data)) as Said));
   const closed = new Promise<number>((resolve) => {
     socket.once('close', resolve);
   });
@@ -102,4 +102,9 @@ export async function refused(test: Pick<TestApi, 'api'>, options?: SocketOption
   const made = await tryConnect(test, options);
   if ('socket' in made) throw new Error('it was not refused');
   return made;
+}
+
+function textOf(data: RawData): string {
+  if (Buffer.isBuffer(data)) return data.toString();
+  throw new Error('a message is one buffer');
 }

@@ -129,7 +129,8 @@ describe('an order', () => {
       `insert into order_events (order_id, seq, type, data) values ($1, 1, 'payment_started', '{}')`,
       [orderId],
     );
-    await waitFor(() => client.of(`orders:${orderId}`).length === 1);
+    await waitFor(() => client.of(`orders:${orderId}`).length > 0);
+    expect(positions(client, `orders:${orderId}`)).toEqual([1]);
   });
 });
 

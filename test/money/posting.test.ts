@@ -20,6 +20,7 @@ import {
   giveBack,
   openOrderShop,
   orderOf,
+  settleCharge,
   viewOf,
   type OrderShop,
 } from '../db/support';
@@ -178,6 +179,43 @@ test('a dispute takes what the bank has taken, and gives it back when it is won'
     `select count(distinct day)::int as days from money_ledger where kind like 'dispute%' and day = '2026-01-01'`,
   );
   expect(rows[0]).toEqual({ days: 1 });
+});
+
+test.each([
+  // New York: UTC-5 until 2026-03-08 07:00Z, then UTC-4 until 2026-11-01 06:00Z.
+  ['the last second of a winter day', '2026-03-08T04:59:59.999Z', '2026-03-07'],
+  ['the day on which the clocks go forward', '2026-03-08T05:00:00Z', '2026-03-08'],
+  ['the last second of that day, which has 23 hours', '2026-03-09T03:59:59.999Z', '2026-03-08'],
+  ['the last second of a month in summer', '2026-07-01T03:59:59.999Z', '2026-06-30'],
+  ['the first second of the next', '2026-07-01T04:00:00Z', '2026-07-01'],
+  ['the last second of a year', '2026-01-01T04:59:59.999Z', '2025-12-31'],
+])('%s, as the gateway has it, is of its day where the merchant is', async (_name, at, day) => {
+  const a = await shop.product({ AMS: 1 });
+  await addMerchant(shop.db, 'acme', { skus: [a], zone: 'America/New_York' });
+  const order = orderOf({ [a]: 1 }, { payment: { method: 'card', token: 'tok_ok' } });
+  await shop.place(order);
+  const paymentId = orderPaymentId(order.orderId, 1);
+  const outcome = { status: 'captured', gatewayRef: 'pi_1', at: new Date(at) } as const;
+  await settleCharge(shop.db, { paymentId, outcome });
+  await giveBack(shop.db, order.orderId, 100);
+  const [refund] = (await viewOf(shop.db, order.orderId)).refunds;
+  const made = { status: 'succeeded', gatewayRef: 're_1', at: new Date(at) } as const;
+  await shop.db.transaction((tx) => settleRefund(tx, refund!.id, made));
+  const { rows } = await shop.db.pool.query('select kind, day::text as day from money_ledger order by kind');
+  expect(rows).toEqual([
+    { kind: 'capture', day },
+    { kind: 'refund', day },
+  ]);
+});
+
+test('what a gateway says of later than now is of now', async () => {
+  const a = await shop.product({ AMS: 1 });
+  const order = orderOf({ [a]: 1 }, { payment: { method: 'card', token: 'tok_ok' } });
+  await shop.place(order);
+  const outcome = { status: 'captured', gatewayRef: 'pi_1', at: new Date('2100-01-01T00:00:00Z') } as const;
+  await settleCharge(shop.db, { paymentId: orderPaymentId(order.orderId, 1), outcome });
+  const { rows } = await shop.db.pool.query('select effective_at <= at as past from money_ledger');
+  expect(rows).toEqual([{ past: true }]);
 });
 
 test('what was captured for a reservation that was given up is the customer’s, and no merchant is charged', async () => {

@@ -69,7 +69,7 @@ export async function startMailServer({
             to: session.envelope.rcptTo.map(({ address }) => address).join(),
             source,
             isSecure: session.secure,
-            user: session.user,
+            user: typeof session.user === 'string' ? session.user : undefined,
           };
           const refusal = await running.onData(mail);
           if (refusal === null) running.mails.push(mail);

@@ -7,7 +7,7 @@ import { addMerchant, balancesOf } from '../money/support';
 import { settle } from '../settlement/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { randomOf } from '../support/random';
-import { amountsOf, approve, findings, make, owe, paid, payOut, statementOf } from './support';
+import { amountsOf, approve, expectSound, findings, make, owe, paid, payOut, statementOf } from './support';
 
 let shop: TestShop;
 beforeEach(async () => {
@@ -15,7 +15,7 @@ beforeEach(async () => {
   for (const id of ['acme', 'bolt']) await addMerchant(shop.db, id);
 });
 afterEach(async () => {
-  expect(await findings(shop.db)).toEqual([]);
+  await expectSound(shop.db);
   await shop.close();
 });
 
@@ -43,10 +43,18 @@ test('a payout has all that a merchant is owed, and its statement comes to what 
 test('money that is on its way is set aside, and then paid', async () => {
   await owe(shop.db, 'acme', 500);
   const { id } = await make(shop.db, 'acme');
-  expect(await balancesOf(shop.db)).toEqual({ gateway_clearing: -500, merchant_payable: 0, payouts_pending: 500 });
+  expect(await balancesOf(shop.db)).toEqual({
+    gateway_clearing: -500,
+    merchant_payable: 0,
+    payouts_pending: 500,
+  });
   await expect(paid(shop.db, id)).rejects.toMatchObject({ code: 'PAYOUT_NOT_APPROVED' });
   await approve(shop.db, id);
-  expect(await paid(shop.db, id, 'T-1')).toMatchObject({ status: 'paid', reference: 'T-1', paidBy: 'user:carl' });
+  expect(await paid(shop.db, id, 'T-1')).toMatchObject({
+    status: 'paid',
+    reference: 'T-1',
+    paidBy: 'user:carl',
+  });
   expect(await paid(shop.db, id, 'T-1')).toMatchObject({ status: 'paid', reference: 'T-1' });
   expect(await balancesOf(shop.db)).toEqual({
     gateway_clearing: -500,
@@ -86,12 +94,19 @@ test('who made a payout may not approve it, unless the shop lets them', async ()
 test('one that is cancelled owes its lines again, and the next has them', async () => {
   await owe(shop.db, 'acme', 500);
   const { id } = await make(shop.db, 'acme');
-  await expect(make(shop.db, 'acme')).rejects.toMatchObject({ code: 'PAYOUT_OPEN', details: { payoutId: id } });
+  await expect(make(shop.db, 'acme')).rejects.toMatchObject({
+    code: 'PAYOUT_OPEN',
+    details: { payoutId: id },
+  });
   expect(await cancel(id)).toMatchObject({ status: 'cancelled', cancelReason: 'typo' });
   expect(await cancel(id)).toMatchObject({ status: 'cancelled' });
   for (const refused of [approve(shop.db, id), paid(shop.db, id)])
     await expect(refused).rejects.toMatchObject({ code: 'PAYOUT_CANCELLED' });
-  expect(await balancesOf(shop.db)).toEqual({ gateway_clearing: -500, merchant_payable: 500, payouts_pending: 0 });
+  expect(await balancesOf(shop.db)).toEqual({
+    gateway_clearing: -500,
+    merchant_payable: 500,
+    payouts_pending: 0,
+  });
   await owe(shop.db, 'acme', 7);
   expect(await payOut(shop.db, 'acme')).toMatchObject({ amountMinor: 507, lines: 2 });
 });
@@ -193,7 +208,9 @@ test.each([1, 2, 3, 4])(
     for (const payout of items) {
       const amounts = amountsOf(await statementOf(shop.db, payout));
       lines += amounts.length;
-      expect(amounts.reduce((sum, amount) => sum + Math.round(Number(amount) * 100), 0)).toBe(payout.amountMinor);
+      expect(amounts.reduce((sum, amount) => sum + Math.round(Number(amount) * 100), 0)).toBe(
+        payout.amountMinor,
+      );
     }
     expect((await balancesOf(shop.db)).merchant_payable).toBe(owed - paidOut);
     const { rows } = await shop.db.pool.query<{ lines: number }>(
@@ -245,7 +262,9 @@ test('lists and statements are read by their indexes', async () => {
     });
   const newest = 'order by created_at desc, id desc limit 5';
   expect(await plan(`select * from payouts ${newest}`)).toContain('payouts_newest');
-  expect(await plan(`select * from payouts where merchant_id = 1 ${newest}`)).toContain('payouts_by_merchant');
+  expect(await plan(`select * from payouts where merchant_id = 1 ${newest}`)).toContain(
+    'payouts_by_merchant',
+  );
   expect(await plan(`select * from payouts where status = 'paid' ${newest}`)).toContain('payouts_by_status');
   await shop.db.pool.query(
     `insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id)
@@ -256,11 +275,21 @@ test('lists and statements are read by their indexes', async () => {
   await shop.db.pool.query('analyze money_ledger');
   const { id } = await make(shop.db, 'acme');
   const cut = await selectCut(shop.db, id);
-  const [recorded] = await recordStatements(shop.db, (on) =>
-    selectLines(on, cut, { after: 0, limit: 5 }),
+  const [recorded] = await recordStatements(shop.db, (on) => selectLines(on, cut, { after: 0, limit: 5 }));
+  const values = [
+    cut.merchantId,
+    `'${cut.currency}'`,
+    cut.seesTo,
+    `'${cut.missing}'`,
+    'null',
+    'null',
+    0,
+    5,
+  ].map(String);
+  const lines = values.reduce(
+    (text, value, index) => text.replaceAll(`$${index + 1}`, value),
+    recorded?.text ?? '',
   );
-  const values = [cut.merchantId, `'${cut.currency}'`, cut.seesTo, `'${cut.missing}'`, 'null', 'null', 0, 5].map(String);
-  const lines = values.reduce((text, value, index) => text.replaceAll(`$${index + 1}`, value), recorded?.text ?? '');
   const read = await plan(lines);
   expect(read).toContain('money_ledger_by_merchant');
   expect(read).not.toContain('Sort');

@@ -57,3 +57,7 @@ export const amountsOf = (statement: string) =>
 /** What the check of payouts finds. */
 export const findings = (db: Database) =>
   findInconsistencies({ db }, { check: 'payouts', mode: 'full', graceSeconds: 0 });
+
+export async function expectSound(db: Database): Promise<void> {
+  expect(await findings(db)).toEqual([]);
+}

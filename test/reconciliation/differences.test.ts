@@ -17,8 +17,9 @@ beforeEach(async () => {
 afterEach(() => shop.close());
 
 const NOTHING = new Map();
-const reconcile = async (...args: Parameters<typeof upload> extends [unknown, ...infer Rest] ? Rest : never) =>
-  carryOut(shop.db, await upload(shop.db, ...args));
+const reconcile = async (
+  ...args: Parameters<typeof upload> extends [unknown, ...infer Rest] ? Rest : never
+) => carryOut(shop.db, await upload(shop.db, ...args));
 
 test('a file that says what the ledger says has no difference', async () => {
   await fill(shop, 300);
@@ -29,15 +30,18 @@ test('a file that says what the ledger says has no difference', async () => {
   expect(rows).toEqual([{ rows: 0, entries: 0 }]);
 });
 
-test.each([11, 12, 13])('all that is planted is found and named, and nothing else (seed %i)', async (seed) => {
-  const random = randomOf(seed);
-  await fill(shop, 1_500);
-  const rows = rowsOf(1_500);
-  const plan = planOf(rows, 5, () => random.fraction());
-  const found = await reconcile(gatewayFile(rows, plan), { fee: FEE });
-  expect(namesOf(found)).toEqual(expectedOf(rows, plan));
-  expect(found.map(({ n }) => n)).toEqual(found.map((_, index) => index + 1));
-});
+test.each([11, 12, 13])(
+  'all that is planted is found and named, and nothing else (seed %i)',
+  async (seed) => {
+    const random = randomOf(seed);
+    await fill(shop, 1_500);
+    const rows = rowsOf(1_500);
+    const plan = planOf(rows, 5, () => random.fraction());
+    const found = await reconcile(gatewayFile(rows, plan), { fee: FEE });
+    expect(namesOf(found)).toEqual(expectedOf(rows, plan));
+    expect(found.map(({ n }) => n)).toEqual(found.map((_, index) => index + 1));
+  },
+);
 
 test.each(PLANTED)('%s says what both sides have', async (planted) => {
   await fill(shop, 30);
@@ -54,7 +58,9 @@ test.each(PLANTED)('%s says what both sides have', async (planted) => {
     duplicate: { ...charge, oursMinor: 100_004, theirsMinor: 200_008, deltaMinor: 100_004 },
     unreadable: { detail: expect.stringContaining('AMOUNT_INVALID') as string },
   }[planted];
-  expect([found?.class === 'missing_there' && planted === 'unreadable' ? 'unreadable' : found?.class]).toEqual([planted]);
+  expect([
+    found?.class === 'missing_there' && planted === 'unreadable' ? 'unreadable' : found?.class,
+  ]).toEqual([planted]);
   if (planted !== 'unreadable') expect(found).toMatchObject(says);
 });
 
@@ -72,7 +78,14 @@ test('a payout of a gateway comes to the transactions in it', async () => {
 charge,pi_2,usd,1000.02,5.00,995.02,2026-06-03,po_1\npayout,po_1,usd,${payout},0,${payout},2026-06-04,po_1\n`;
   expect(await reconcile(rows('-1990.03'))).toEqual([]);
   expect(await reconcile(rows('-1990.00'))).toMatchObject([
-    { class: 'amount', kind: 'payout', ref: 'po_1', oursMinor: 199_003, theirsMinor: 199_000, deltaMinor: -3 },
+    {
+      class: 'amount',
+      kind: 'payout',
+      ref: 'po_1',
+      oursMinor: 199_003,
+      theirsMinor: 199_000,
+      deltaMinor: -3,
+    },
   ]);
 });
 
@@ -82,7 +95,8 @@ test('captures in parts are known by their charge, together', async () => {
     `insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id)
      select effective_at, day, kind, debit, credit, 1, 50, 'USD', payment_id, gen_random_uuid() from money_ledger`,
   );
-  const file = (more: string) => `type,source,payment_intent,currency,amount,created\ncharge,ch_1,pi_1,usd,1000.01,2026-06-02\n${more}`;
+  const file = (more: string) =>
+    `type,source,payment_intent,currency,amount,created\ncharge,ch_1,pi_1,usd,1000.01,2026-06-02\n${more}`;
   const second = 'charge,ch_2,pi_1,usd,0.50,2026-06-02\n';
   expect(await reconcile(file(second))).toEqual([]);
   expect(await reconcile(file(''))).toMatchObject([{ class: 'missing_there', ref: 'pi_1', deltaMinor: -50 }]);
@@ -163,7 +177,9 @@ describe('a bank’s statement', () => {
   });
 
   test('has those missing that are in no payout, and is enough by itself', async () => {
-    expect(namesOf(await reconcile(`${HEADER}T-9,2026-06-15,12.00,USD\n`, OF_BANK))).toEqual(['missing_here T-9']);
+    expect(namesOf(await reconcile(`${HEADER}T-9,2026-06-15,12.00,USD\n`, OF_BANK))).toEqual([
+      'missing_here T-9',
+    ]);
   });
 });
 
@@ -184,7 +200,12 @@ describe('a difference', () => {
     expect(namesOf(await differencesOf(shop.db, jobId))).toEqual(['amount pi_2', 'missing_here pi_9']);
     const before = await balancesOf(shop.db);
     const first = await bookDifference(shop.db, { jobId, n: 1, merchant: null, ...by });
-    expect(first).toMatchObject({ status: 'booked', deltaMinor: -2, decidedBy: 'user:anna', reason: by.reason });
+    expect(first).toMatchObject({
+      status: 'booked',
+      deltaMinor: -2,
+      decidedBy: 'user:anna',
+      reason: by.reason,
+    });
     expect(await bookDifference(shop.db, { jobId, n: 1, merchant: null, ...by })).toEqual(first);
     const after = await balancesOf(shop.db);
     expect(after.adjustments).toBe(-2);

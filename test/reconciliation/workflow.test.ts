@@ -46,12 +46,17 @@ async function ended(jobId: string): Promise<JobBody> {
 }
 
 const differencesOf = async (jobId: string, query = '') =>
-  (await shop.call('GET', `/reconciliations/${jobId}/differences${query}`)).body.items as unknown as Difference[];
+  (await shop.call('GET', `/reconciliations/${jobId}/differences${query}`)).body
+    .items as unknown as Difference[];
 
 test('what was sold is reconciled with the file of the gateway, and a difference is booked', async () => {
   const payment = { method: 'card', token: 'tok_ok' };
   for (let n = 0; n < 3; n++) {
-    const { status, body } = await shop.place({ customerId: 'c-1', items: [{ sku: 'LAMP', quantity: 1 + n }], payment });
+    const { status, body } = await shop.place({
+      customerId: 'c-1',
+      items: [{ sku: 'LAMP', quantity: 1 + n }],
+      payment,
+    });
     expect([status, body.code]).toEqual([201, undefined]);
   }
   const report = await shop.call('GET', `/sandbox/balance-transactions.csv?${days()}`);
@@ -60,11 +65,18 @@ test('what was sold is reconciled with the file of the gateway, and a difference
   expect(lines).toHaveLength(4);
   const clean = await upload(`report=gateway&${days()}`, report.text);
   expect(clean.status).toBe(202);
-  expect(await ended(clean.job.jobId)).toMatchObject({ status: 'completed', result: { rows: 3, differences: 0 } });
+  expect(await ended(clean.job.jobId)).toMatchObject({
+    status: 'completed',
+    result: { rows: 3, differences: 0 },
+  });
   await keepHistory(handleOf(clean.job.jobId), 'reconciliation-done');
 
   const key = newId();
-  const broken = [...lines.slice(0, 2), lines[2]?.replace('20.00', '21.00').replace('20.00', '21.00'), 'nonsense'].join('\n');
+  const broken = [
+    ...lines.slice(0, 2),
+    lines[2]?.replace('20.00', '21.00').replace('20.00', '21.00'),
+    'nonsense',
+  ].join('\n');
   const second = await upload(`report=gateway&${days()}`, broken, key);
   const job = await ended(second.job.jobId);
   expect(job).toMatchObject({
@@ -72,7 +84,9 @@ test('what was sold is reconciled with the file of the gateway, and a difference
     rejected: 1,
     result: { byClass: { amount: 1, missing_there: 1, unreadable: 1 } },
   });
-  expect((await upload(`report=gateway&${days()}`, broken, key)).headers.get('idempotency-replayed')).toBe('true');
+  expect((await upload(`report=gateway&${days()}`, broken, key)).headers.get('idempotency-replayed')).toBe(
+    'true',
+  );
   const [amount] = await differencesOf(job.jobId, '?class=amount');
   expect(amount).toMatchObject({ n: 1, deltaMinor: 100, status: 'open' });
   const decide = (n: number, how: string, body: object) =>
@@ -81,13 +95,17 @@ test('what was sold is reconciled with the file of the gateway, and a difference
     status: 200,
     body: { status: 'booked' },
   });
-  expect(await decide(2, 'accept', { reason: 'comes tomorrow' })).toMatchObject({ body: { status: 'accepted' } });
+  expect(await decide(2, 'accept', { reason: 'comes tomorrow' })).toMatchObject({
+    body: { status: 'accepted' },
+  });
   expect(await decide(3, 'book', { reason: 'no amount' })).toMatchObject({
     status: 409,
     body: { code: 'DIFFERENCE_NOT_BOOKABLE' },
   });
   expect(await decide(4, 'accept', { reason: 'x' })).toMatchObject({ status: 404 });
-  expect(await decide(1, 'book', { reason: 'the gateway is right', merchnt: 'x' })).toMatchObject({ status: 422 });
+  expect(await decide(1, 'book', { reason: 'the gateway is right', merchnt: 'x' })).toMatchObject({
+    status: 422,
+  });
   expect(await differencesOf(job.jobId, '?status=open')).toMatchObject([{ class: 'unreadable' }]);
   const file = await shop.call('GET', `/downloads/${job.jobId}.csv`);
   expect(file.text.split('\n')[1]).toContain('1,amount,capture,sandbox_ch_');
@@ -102,7 +120,10 @@ test('what was sold is reconciled with the file of the gateway, and a difference
 
 test('one that is cancelled has no differences, and forgets what was uploaded', async () => {
   await shop.stack.stopWorker();
-  const { job } = await upload(`report=gateway&${days()}`, 'type,source,currency,amount,created\ncharge,a,usd,1,2026-06-02\n');
+  const { job } = await upload(
+    `report=gateway&${days()}`,
+    'type,source,currency,amount,created\ncharge,a,usd,1,2026-06-02\n',
+  );
   expect((await shop.call('POST', `/jobs/${job.jobId}/cancel`, { body: {} })).status).toBe(202);
   await shop.stack.startWorker();
   expect(await ended(job.jobId)).toMatchObject({ status: 'cancelled', result: null });

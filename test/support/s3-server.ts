@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { buildGoTool } from '../../platform/embedded/go-tool';
 import { choosePort } from '../../platform/embedded/ports';
 import { endProcess } from '../../platform/embedded/processes';
@@ -18,6 +19,8 @@ export interface S3Server {
   secretAccessKey: string;
   /** There from the start. */
   bucket: string;
+  /** Somebody who may do nothing, until a policy of the bucket lets them. */
+  addUser(accessKeyId: string): Promise<{ accessKeyId: string; secretAccessKey: string }>;
   /** Starts it where it was before, with what it had. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -29,11 +32,15 @@ export interface S3Server {
 export async function openS3Server(): Promise<S3Server> {
   const program = await buildGoTool(VERSITYGW, { log: testLogger(), estimate: 'a minute or two' });
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-s3-'));
-  const [root, metadata, bucket] = [join(folder, 'buckets'), join(folder, 'metadata'), 'holdfast-files'];
+  const bucket = 'holdfast-files';
+  const [root, metadata, people] = ['buckets', 'metadata', 'people'].map((name) => join(folder, name));
+  if (!root || !metadata || !people) throw new Error('unreachable');
   await mkdir(join(root, bucket), { recursive: true });
   await mkdir(metadata);
+  await mkdir(people);
   const port = await choosePort(undefined, 'S3', testLogger());
-  const [accessKeyId, secretAccessKey] = ['holdfast', 'a secret of tests'];
+  const [accessKeyId, secretAccessKey] = ['holdfast', 'a secret of tests'] as const;
+  const login = ['--access', accessKeyId, '--secret', secretAccessKey];
   let child: ChildProcess | undefined;
 
   const server: S3Server = {
@@ -41,11 +48,34 @@ export async function openS3Server(): Promise<S3Server> {
     accessKeyId,
     secretAccessKey,
     bucket,
+    async addUser(id) {
+      const user = { accessKeyId: id, secretAccessKey: `secret of ${id}` };
+      const given = ['--access', id, '--secret', user.secretAccessKey, '--role', 'user'];
+      await promisify(execFile)(program, [
+        'admin',
+        ...login,
+        '--endpoint-url',
+        server.endpoint,
+        'create-user',
+        ...given,
+      ]);
+      return user;
+    },
     async start() {
-      const login = ['--access', accessKeyId, '--secret', secretAccessKey];
       const started = spawn(
         program,
-        [...login, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--sidecar', metadata, root],
+        [
+          ...login,
+          '--port',
+          `127.0.0.1:${port}`,
+          '--iam-dir',
+          people,
+          '--quiet',
+          'posix',
+          '--sidecar',
+          metadata,
+          root,
+        ],
         { stdio: 'ignore' },
       );
       child = started;

@@ -13,6 +13,7 @@ export async function explainJob(on: Queryable, jobId: string): Promise<Explanat
   const job = await readJob(on, jobId);
   if (!job) return null;
   const { type, status, cancelRequested, rejected, createdAt, startedAt, finishedAt, acknowledged } = job;
+  const { fileStore } = job.details;
   const alerts = await waitingAbout(on, {
     subjects: [`start_job:${jobId}`, `run_workflow:job:${jobId}`, `take_workflow_task:job:${jobId}`],
   });
@@ -24,6 +25,9 @@ export async function explainJob(on: Queryable, jobId: string): Promise<Explanat
       ...(rejected === null ? [] : [`${rejected} rows were rejected.`]),
       ...(cancelRequested && !jobHasEnded(status)
         ? ['It was asked to stop, and does so at its next step.']
+        : []),
+      ...(typeof fileStore === 'string' && !jobHasEnded(status)
+        ? [`Its file could not be written, and is tried again: ${fileStore}`]
         : []),
       ...(job.result === null ? [] : [`Its result: ${JSON.stringify(job.result)}`]),
       ...(acknowledged === null

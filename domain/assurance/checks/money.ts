@@ -60,7 +60,8 @@ export const MONEY_CHECKS: readonly SqlCheck[] = [
     severity: 'critical',
     finding:
       'A payout: payoutId, status, what (lines: its lines do not come to its amount; entries: the ledger has other steps of it), minor (its amount), ledgerMinor (its lines), steps (of the ledger); or steps of a payout that there is not',
-    repair: 'For a person: money is never moved by a script. Cancel the payout where it is not paid, and make it anew.',
+    repair:
+      'For a person: money is never moved by a script. Cancel the payout where it is not paid, and make it anew.',
     statement: ({ since }) => ({
       name: 'consistency.payouts',
       text: `with payout as (
