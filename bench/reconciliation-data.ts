@@ -119,7 +119,7 @@ export function* gatewayFile(rows: readonly Row[], plan: Plan): Generator<string
       paid.set(row.day, (paid.get(row.day) ?? 0) + line.net * (planted === 'duplicate' ? 2 : 1));
     piece += planted === 'duplicate' ? line.text + line.text : line.text;
     if (planted === 'missing_here') {
-      const more = lineOf({ ...row, ref: `${row.ref}_more`, charge: `${row.charge}_more` }, index, undefined);
+      const more = lineOf({ ...row, ref: `${row.ref}_more`, charge: `${row.charge}_more` }, index, planted);
       paid.set(row.day, (paid.get(row.day) ?? 0) + more.net);
       piece += more.text;
     }

@@ -8,7 +8,7 @@ import { newId } from '../platform/ids';
 import { createLogger } from '../platform/telemetry/log';
 import { BENCH_HEADERS, insertBenchKey } from './access-key';
 import { startTarget } from './http-load';
-import { memory } from './process-tree';
+import { cpuMs, memory } from './process-tree';
 import { startBenchPostgres } from './servers';
 import type { ClientsReport } from './sockets-clients';
 import { percentile, report, rounded } from './windows';
@@ -18,6 +18,8 @@ const SOCKETS = Number(process.env.BENCH_SOCKETS_SOCKETS ?? 5_000);
 const SOCKETS_PER_TOPIC = 5;
 const CHANGES_PER_SECOND = Number(process.env.BENCH_SOCKETS_CHANGES ?? 1_000);
 const SECONDS = Number(process.env.BENCH_SOCKETS_SECONDS ?? 30);
+/** Longer than a message whose notice was lost takes. */
+const SETTLE_MS = 6_000;
 /** Changes are written in so many transactions a second. */
 const WRITES_PER_SECOND = 20;
 
@@ -50,10 +52,13 @@ export async function benchSockets(): Promise<void> {
     const after = await memory(api.pid);
     // The first seconds compile code and prepare statements.
     await write(db, orders, 3);
+    await delay(SETTLE_MS);
     await reportOf(clients);
+    const cpuBefore = await cpuMs(api.pid);
     const written = await write(db, orders, SECONDS);
-    await delay(2_000);
+    await delay(SETTLE_MS);
     const { latenciesMs, faults, closed } = await reportOf(clients);
+    const apiCpu = (await cpuMs(api.pid)) - cpuBefore;
     const window = [{ seconds: SECONDS, latenciesMs }];
     report({
       bench: 'sockets',
@@ -66,6 +71,7 @@ export async function benchSockets(): Promise<void> {
       maxMs: percentile(window, 100),
       faults,
       closed,
+      apiCpuUsPerMessage: Math.round((apiCpu * 1_000) / latenciesMs.length),
       kilobytesPerSocket: rounded(((after.mb - before.mb) * 1_024) / SOCKETS, 1),
       apiMb: after.mb,
       load: rounded(loadavg()[0] ?? 0, 1),

@@ -143,6 +143,7 @@ With --json, standard output has one JSON value and nothing else, also of an err
       wholeNumber(1, 100_000_000),
       10_000,
     )
+    .exitOverride()
     .action(async ({ rows }: { rows: number }) => {
       const { runSeedTransactions } = await import('./seed.js');
       finish(await runSeedTransactions(readCommandSettings({}, 'warn'), rows, output));

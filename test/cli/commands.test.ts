@@ -119,6 +119,8 @@ describe('setting up a database', () => {
     [['migrate'], 0, { applied: [] }],
     [['migrate', '--status'], 0, { pending: [], unknown: [] }],
     [['seed'], 0, { products: 0, warehouses: 0 }],
+    [['seed', 'transactions', '--rows', '20'], 0, { transactions: expect.any(Number) as number }],
+    [['reports', 'rebuild'], 0, { rebuilding: true }],
     [['verify'], 0, { findings: [] }],
     [['verify', '--seals'], 0, { mode: 'full' }],
     [['seals', 'head'], 0, { seq: expect.any(Number) as number }],

@@ -40,6 +40,7 @@ test('that nobody can sign in, or that mails wait, is told of, and is not wrong 
   const elsewhere = { ...CARRIER_SECRETS, DATABASE_URL: 'postgresql://db/holdfast' };
   expect(warned(elsewhere)).toContain('SMTP_URL');
   expect(warned({ ...elsewhere, MAIL_FOLDER: '/mail' })).toBe('');
+  expect(warned({ ...elsewhere, SMTP_URL: 'smtp://mail', MAIL_FROM: 'shop@example.com' })).toBe('');
   expect(await checkSettings(settingsOf(elsewhere))).toMatchObject([{ ok: true }]);
 });
 

@@ -329,6 +329,15 @@ export function defectsOf(shop: () => OrderShop): Readonly<Record<string, Defect
           'alter table payments enable trigger payments_captured_whole',
         ),
     },
+    'a sum of reports that is not what histories have': {
+      found: ['report_sums'],
+      details: { type: 'order_placed', count: -5 },
+      repaired: false,
+      plant: ({ sql }) =>
+        sql(
+          `insert into report_orders (bucket, type, count) values ('2026-01-01T00:00:00Z', 'order_placed', 5)`,
+        ),
+    },
     'an order that is fulfilled and was never paid': {
       found: ['order_payments'],
       details: { why: 'unpaid' },

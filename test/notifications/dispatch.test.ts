@@ -243,10 +243,22 @@ test('what happened long ago is shown, and nobody is sent a mail; nor where no m
   const person = await shop.addPerson();
   const orderId = await shop.addOrder(person.id);
   await shop.db.pool.query(
-    `insert into order_events (order_id, seq, type, at) values ($1, 1, 'payment_captured', now() - interval '4 days')`,
+    `with counted as (update orders set event_seq = event_seq + 1 where id = $1 returning id, event_seq)
+     insert into order_events (order_id, seq, type, at)
+     select id, event_seq, 'payment_captured', now() - interval '4 days' from counted`,
     [orderId],
   );
   await shop.plan();
   expect(await shop.mails()).toEqual([]);
   expect((await shop.db.pool.query('select from notifications')).rowCount).toBe(1);
+  await shop.db.transaction((tx) => appendEvents(tx, [{ orderId, type: 'order_cancelled' }]));
+  await numberAll(shop.db);
+  await planNotifications(shop.db, { sendsMail: false });
+  expect(await shop.mails()).toEqual([]);
+  expect((await shop.db.pool.query('select from notifications')).rowCount).toBe(2);
+  expect(await shop.dispatch({ ...shop.context, mailer: null })).toEqual({
+    sent: 0,
+    failed: 0,
+    msLeft: null,
+  });
 });

@@ -1,5 +1,6 @@
 import type { Mail } from '../../domain/identity/accounts/types';
 import { MailRefused } from '../../domain/identity/accounts/types';
+import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { headerOf, partsOf, startMailServer, type MailServer, type Refusal } from './mail-server';
 
@@ -117,4 +118,18 @@ test('a server that does not answer costs a mail its time, and the connections a
   expect(server.mails.map(({ to }) => to).sort()).toEqual([1, 2, 3, 4].map((n) => `p${n}@example.com`));
   expect(server.mostConnections).toBeLessThanOrEqual(4);
   answer();
+});
+
+test('a server needs who sends, whose address is one, and goes with no folder', () => {
+  const server = { SMTP_URL: 'smtps://shop:secret@mail.example', MAIL_FROM: 'Shop <orders@shop.example>' };
+  expect(readSettings(server)).toMatchObject({ ...server, SMTP_TLS: 'required' });
+  for (const wrong of [
+    { MAIL_FROM: '' },
+    { MAIL_FROM: 'Shop' },
+    { MAIL_FROM: 'Shop <a@b>\r\nBcc: eve@example.com' },
+    { SMTP_URL: 'https://mail.example' },
+    { SMTP_TLS: 'perhaps' },
+    { MAIL_FOLDER: '/mail' },
+  ])
+    expect(() => readSettings({ ...server, ...wrong })).toThrow(Object.keys(wrong)[0]);
 });
