@@ -54,7 +54,8 @@ const PAIRS = `
                     or abs(ours_day - theirs_day) > $4::int or abs(ours_last_day - theirs_last_day) > $4::int end
      )`;
 
-const NEAR = 't.kind = o.kind and t.currency = o.currency and t.minor = o.minor and abs(t.day - o.day) <= $4::int';
+const NEAR =
+  't.kind = o.kind and t.currency = o.currency and t.minor = o.minor and abs(t.day - o.day) <= $4::int';
 
 /**
  * SQL of what is left on either side, paired by amount and day (`paired`): first on the very day, then in the order of days those that have one

@@ -72,7 +72,8 @@ test('a bank has one reference on many lines, and of equal amounts one may not h
   ].map(([ref, amount, day]) => `payout,${String(ref)},usd,-${String(amount)},${String(day)}\n`);
   const gatewayJobId = await upload(shop.db, `type,source,currency,amount,created\n${payouts.join('')}`);
   await carryOut(shop.db, gatewayJobId);
-  const statement = 'reference,date,amount,currency\nSTRIPE,2026-06-21,100.00,USD\nSTRIPE,2026-06-22,55.00,USD\n';
+  const statement =
+    'reference,date,amount,currency\nSTRIPE,2026-06-21,100.00,USD\nSTRIPE,2026-06-22,55.00,USD\n';
   const jobId = await upload(shop.db, statement, { ...OF_BANK, gatewayJobId });
   expect(namesOf(await carryOut(shop.db, jobId))).toEqual(['missing_there po_1']);
 });
