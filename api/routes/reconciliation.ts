@@ -82,6 +82,7 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
         to,
         gateway: report === 'gateway' ? (query.gateway ?? settings.PAYMENT_GATEWAY) : null,
         gatewayJobId: of,
+        accountCurrency: report === 'bank' ? (currency ?? null) : null,
         toleranceDays: query.toleranceDays ?? TOLERANCE_DAYS[report],
         fee:
           feeBasisPoints === undefined && feeFixedMinor === undefined

@@ -77,3 +77,14 @@ test('a bank has one reference on many lines, and of equal amounts one may not h
   const jobId = await upload(shop.db, statement, { ...OF_BANK, gatewayJobId });
   expect(namesOf(await carryOut(shop.db, jobId))).toEqual(['missing_there po_1']);
 });
+
+test('what is paid out in another currency than that of the account is not to be in its statement', async () => {
+  const gatewayJobId = await upload(
+    shop.db,
+    'type,source,currency,amount,created\npayout,po_1,usd,-1.00,2026-06-01\npayout,po_2,eur,-2.00,2026-06-01\n',
+  );
+  await carryOut(shop.db, gatewayJobId);
+  const request = { ...OF_BANK, gatewayJobId, accountCurrency: 'EUR' };
+  const jobId = await upload(shop.db, 'reference,date,amount,currency\n', request);
+  expect(namesOf(await carryOut(shop.db, jobId))).toEqual(['missing_there po_2']);
+});
