@@ -74,14 +74,26 @@ export async function* verified(
 /** An activity that writes a file has an hour. */
 const WRITER_HOURS = 24;
 const MOST = 1_000;
+/** So many files that are not removed are no files of their own kind: the store is away. */
+const STORE_IS_AWAY = 10;
 
-/** Removes files that nobody wants from their store, then from the database: a store that is away keeps them for the next run. */
+/**
+ * Removes files that nobody wants from their store, then from the database: one that its store does not remove stays for the next run, and keeps
+ * back none of the others. @throws Error the first that there was, once all were tried
+ */
 export async function removeUnwantedFiles(db: Database, store: FileStore, told: () => void): Promise<number> {
   const files = await selectToRemove(db, { store: store.url, writerHours: WRITER_HOURS, limit: MOST });
+  const failures: unknown[] = [];
   for (const { id, key } of files) {
-    await store.remove(key);
-    await deleteFile(db, id);
+    try {
+      await store.remove(key);
+      await deleteFile(db, id);
+    } catch (error) {
+      failures.push(error);
+      if (failures.length === STORE_IS_AWAY) break;
+    }
     told();
   }
+  if (failures.length > 0) throw failures[0];
   return files.length;
 }

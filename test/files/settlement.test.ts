@@ -103,6 +103,20 @@ test('what a writer has left that died is removed a day later, and not before', 
   expect([await filesThere(), await statuses()]).toEqual([[], []]);
 });
 
+test('a file that cannot be removed keeps back none of the others', async () => {
+  const jobId = await ask(shop.db);
+  for (let n = 0; n < 3; n++)
+    await writeFile(shop.db, store, { jobId, extension: 'csv', pieces: piecesOf('half') });
+  await write(`update stored_files set created_at = now() - interval '25 hours'`);
+  const [first] = await read('select key as is from stored_files order by created_at, id limit 1');
+  const remove = (key: string) => (key === first ? away() : store.remove(key));
+  await expect(removeUnwantedFiles(shop.db, broken({ remove }), () => undefined)).rejects.toMatchObject({
+    code: 'FILE_STORE_UNAVAILABLE',
+  });
+  expect(await filesThere()).toHaveLength(1);
+  expect(await removeUnwanted()).toBe(1);
+});
+
 async function* piecesOf(text: string): AsyncGenerator<Buffer> {
   yield await Promise.resolve(Buffer.from(text));
 }
