@@ -1,6 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { nextPause } from '../../platform/delivery-pauses';
-import { messageOf } from '../../platform/errors';
+import { asError, messageOf } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { serveReady } from '../../platform/serve-ready';
 import type { Logger } from '../../platform/telemetry/log';
@@ -97,7 +97,7 @@ export async function sendMail(
   const outcome = await record(db, mail, lease, tried);
   if (outcome !== null) onTried?.(outcome);
   // Of ours, before anything went out: it counts as a try, so that it ends, and is logged.
-  if (tried.to === null && tried.error !== null) throw tried.error;
+  if (tried.to === null && tried.error !== null) throw asError(tried.error);
   return outcome;
 }
 

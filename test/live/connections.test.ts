@@ -213,7 +213,7 @@ it('a connection whose WebSocket was refused is closed, whatever else its client
   });
   await Promise.allSettled(clients.map((one) => once(one, 'end')));
   // What is not closed would hold up the end of the process until it is killed.
-  await stopping.close();
+  await expect(stopping.close()).resolves.toBeUndefined();
   for (const one of clients) one.destroy();
 });
 
