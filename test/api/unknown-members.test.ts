@@ -26,14 +26,25 @@ const OF_THIRD_PARTIES = [
 
 const UNKNOWN = 'unknownMember';
 
-/** For each object of a schema: its path, and a body in which that object has a member that is not known, and nothing else. */
+/** Members that may say which of several forms an object has. */
+function enumeratedOf({ properties = {} }: Schema): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, { enum: values = [] }]) =>
+      values.length === 0 ? [] : [[name, values[0]]],
+    ),
+  );
+}
+
+/** For each object of a schema: its path, and a body in which that object has a member that is not known, and nothing else that is wrong. */
 function withUnknown(given: Schema, seen: readonly Schema[] = []): { path: string[]; body: unknown }[] {
   const schema = resolved(given);
   if (seen.includes(schema)) return [];
   const inside = (member: Schema) => withUnknown(member, [...seen, schema]);
   const alternatives = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])];
   return [
-    ...(schema.type === 'object' || schema.properties ? [{ path: [UNKNOWN], body: { [UNKNOWN]: 1 } }] : []),
+    ...(schema.type === 'object' || schema.properties
+      ? [{ path: [UNKNOWN], body: { ...enumeratedOf(schema), [UNKNOWN]: 1 } }]
+      : []),
     ...Object.entries(schema.properties ?? {}).flatMap(([name, member]) =>
       inside(member).map(({ path, body }) => ({ path: [name, ...path], body: { [name]: body } })),
     ),

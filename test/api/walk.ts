@@ -12,6 +12,7 @@ export interface Schema {
   enum?: unknown[];
   const?: unknown;
   format?: string;
+  pattern?: string;
   minimum?: number;
   minLength?: number;
   anyOf?: Schema[];
@@ -65,6 +66,7 @@ export function addressOf(
     if (given[name] !== undefined) return given[name];
     const schema = parameters.find((one) => one.in === 'path' && one.name === name)?.schema ?? {};
     if (schema.enum) return String(schema.enum[0]);
+    if (schema.pattern !== undefined && new RegExp(schema.pattern).test('1')) return '1';
     return schema.format === 'uuid' ? newId() : name === 'ref' ? `sandbox_ch_${newId()}` : 'A';
   });
   return `/${filled}`;
