@@ -35,15 +35,6 @@ export function selectLocale(on: Queryable, userId: string): Promise<{ locale: L
   );
 }
 
-export function selectActive(on: Queryable, userIds: readonly string[]): Promise<{ id: string }[]> {
-  return many<{ id: string }>(
-    on,
-    'users.active',
-    `select id from users where id = any ($1::uuid[]) and status = 'active'`,
-    [userIds],
-  );
-}
-
 export function selectStaff(on: Queryable): Promise<{ id: string }[]> {
   return many<{ id: string }>(
     on,

@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Queryable, Transaction } from '../../../platform/database/database';
-import {
-  selectActive,
-  selectLocale,
-  selectReach,
-  selectStaff,
-  setUndeliverable,
-  type Reach,
-} from './reach-queries';
+import { selectActiveUsers } from './queries';
+import { selectLocale, selectReach, selectStaff, setUndeliverable, type Reach } from './reach-queries';
 import type { Locale } from './types';
 
 /** Null: they are disabled or erased, have not confirmed their address, or it is known to take no mail. */
@@ -23,7 +17,7 @@ export async function localeOf(on: Queryable, userId: string): Promise<Locale> {
 /** Which of these are people who can sign in. @param userIds UUIDs */
 export async function activeAmong(on: Queryable, userIds: readonly string[]): Promise<Set<string>> {
   if (userIds.length === 0) return new Set();
-  return new Set((await selectActive(on, userIds)).map(({ id }) => id));
+  return new Set((await selectActiveUsers(on, userIds)).map(({ id }) => id));
 }
 
 /** Operators and admins who can sign in. Those of another provider have their roles there, and are not among them. */
