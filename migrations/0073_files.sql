@@ -15,5 +15,7 @@ create table stored_files (
 );
 -- The file of a job; one at most
 create unique index stored_files_of_job on stored_files (job_id) where status = 'stored';
+-- A job that is removed is looked for among them
+create index stored_files_by_job on stored_files (job_id);
 -- What is to be removed, and what was left behind
 create index stored_files_to_remove on stored_files (store, created_at) where status in ('writing', 'unwanted');

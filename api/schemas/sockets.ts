@@ -54,11 +54,9 @@ export const serverMessages = {
       type: z.literal('message'),
       topic,
       position,
-      event: z
-        .string()
-        .meta({
-          description: 'What happened, such as `order_paid`; of states `stock`, `attention`, `progress`',
-        }),
+      event: z.string().meta({
+        description: 'What happened, such as `order_paid`; of states `stock`, `attention`, `progress`',
+      }),
       data: z.record(z.string(), z.unknown()).meta({ description: 'As the read that shows the same has it' }),
     })
     .meta({ description: 'News of a topic' }),

@@ -101,7 +101,6 @@ export function insertPayout(
   made: { id: string; merchantId: number; currency: string; actor: string },
   { last, isWhole }: LedgerCut,
 ): Promise<Owed> {
-  const line = isLine({ merchant: '$2::int', currency: '$3::char(3)', cut: 'c', before: 'b' });
   return one<Owed & Record<string, unknown>>(
     tx,
     'payouts.insert',
@@ -117,7 +116,7 @@ export function insertPayout(
          from (select coalesce(max(sees_to), 0) as last from payouts where missing = '{}') w) end as missing
      ), owed as (
        select coalesce(sum(${owedBy('l')}), 0)::bigint as minor, count(l.id) as lines
-       from cut c left join before b on true left join money_ledger l on ${line}
+       from cut c left join before b on true left join money_ledger l on ${isLine({ merchant: '$2::int', currency: '$3::char(3)', cut: 'c', before: 'b' })}
      ), made as (
        insert into payouts (id, merchant_id, currency, sees_to, missing, after, amount_minor, line_count, created_by)
        select $1, $2, $3, c.sees_to, c.missing, (select id from before), o.minor, o.lines, $4 from owed o cross join cut c where o.minor > 0
@@ -204,7 +203,6 @@ export function selectLines(
   { merchantId, currency, seesTo, missing, beforeSeesTo, beforeMissing }: PayoutCut,
   { after, limit }: { after: number; limit: number },
 ): Promise<StatementLine[]> {
-  const line = isLine({ merchant: '$1::int', currency: '$2::char(3)', cut: 'c', before: 'b' });
   return many<StatementLine & Record<string, unknown>>(
     on,
     'payouts.lines',
@@ -212,7 +210,7 @@ export function selectLines(
        l.source_id as "sourceId", ${owedBy('l')} as minor
      from (select $3::bigint as sees_to, $4::int8multirange as missing) c
      cross join (select $5::bigint as sees_to, $6::int8multirange as missing) b
-     join money_ledger l on ${line} left join payments y on y.id = l.payment_id
+     join money_ledger l on ${isLine({ merchant: '$1::int', currency: '$2::char(3)', cut: 'c', before: 'b' })} left join payments y on y.id = l.payment_id
      where l.id > $7::bigint order by l.id limit $8`,
     [merchantId, currency, seesTo, missing, beforeSeesTo, beforeMissing, after, limit],
   );

@@ -44,7 +44,9 @@ describe('a charge that wants the customer', () => {
     expect(await gateway().charge(charge)).toEqual(WAITS);
     for (let n = 0; n < 2; n++) expect(await gateway().find(charge)).toEqual(WAITS);
     expect(paramsOf('create')[0]).toMatchObject({ 'automatic_payment_methods[allow_redirects]': 'always' });
-    expect(paramsOf('confirm')).toEqual([{ return_url: RETURN_URL, 'expand[0]': 'latest_charge.balance_transaction' }]);
+    expect(paramsOf('confirm')).toEqual([
+      { return_url: RETURN_URL, 'expand[0]': 'latest_charge.balance_transaction' },
+    ]);
     stripe().authenticate('pi_1', 'succeeded');
     for (let n = 0; n < 2; n++)
       expect(await gateway().find(charge)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
@@ -123,7 +125,10 @@ describe('a later part of an order', () => {
       expect(await gateway().charge(charge)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
     expect(intent()).toMatchObject({ customer: 'cus_1', captures: 1 });
     expect(paramsOf('create')[0]).toMatchObject({ 'automatic_payment_methods[allow_redirects]': 'never' });
-    expect(paramsOf('confirm')[0]).toEqual({ off_session: 'true', 'expand[0]': 'latest_charge.balance_transaction' });
+    expect(paramsOf('confirm')[0]).toEqual({
+      off_session: 'true',
+      'expand[0]': 'latest_charge.balance_transaction',
+    });
     expect(stripe().customers).toEqual([]);
   });
 
