@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { areReportsBuilding } from '../domain/reports/follow';
 import { removeOrphanedUploads } from '../domain/uploads/receiving';
 import { raiseTampered, resolveTampered } from '../domain/stock/alerts/alerts';
 import { ensurePartitions, foldOldPartitions, type FoldOutcome } from '../domain/stock/partitions/partitions';
@@ -40,6 +41,11 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
     async foldLedgerPartitions() {
       const months = deps.retentionMonths;
       if (months === 0) return { folded: [], left: null };
+      // They would never have what is dropped before it is in their sums.
+      if (await areReportsBuilding(db)) {
+        log.warn({ months }, 'the ledger keeps all months until reports have their sums');
+        return { folded: [], left: 'busy' };
+      }
       const { cancellationSignal: signal } = Context.current();
       const folded: string[] = [];
       let left: FoldOutcome['left'] = null;

@@ -60,7 +60,7 @@ create table reconciliation_differences (
   theirs_currency char(3),
   ours_day        date,
   theirs_day      date,
-  -- Why a row could not be read.
+  -- Why a row could not be read, or what may be why both differ.
   detail          text,
   status          text not null default 'open' check (status in ('open', 'accepted', 'booked')),
   reason          text,

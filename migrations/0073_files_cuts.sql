@@ -20,4 +20,6 @@ delete from settlement_sums s using settlement_runs r where r.job_id = s.job_id 
 delete from settlement_parts;
 update settlement_runs set base = null where finished is null;
 
-alter table settlement_runs add constraint settlement_runs_sees check ((sees_to is null) = (missing is null));
+-- A worker of the version before fixes no cut any more: nobody could tell later what is in it.
+alter table settlement_runs add constraint settlement_runs_sees check
+  ((cut is null) = (sees_to is null) and (sees_to is null) = (missing is null));

@@ -103,6 +103,7 @@ export const PROBLEMS = {
   RECONCILIATION_NOT_DONE: { status: 409, title: 'It is no completed reconciliation of a gateway' },
   RECONCILIATION_DRY_RUN: { status: 409, title: 'Nothing is decided of a dry run' },
   DIFFERENCE_DECIDED: { status: 409, title: 'The difference was decided otherwise' },
+  DIFFERENCE_BOOKED_ELSEWHERE: { status: 409, title: 'Another reconciliation has booked of it' },
   DIFFERENCE_NOT_BOOKABLE: { status: 409, title: 'The difference is of no amount' },
   JOB_NOT_FAILED: { status: 409, title: 'The job has not failed' },
   JOB_ENDED: { status: 409, title: 'The job has ended' },

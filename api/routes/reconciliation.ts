@@ -82,6 +82,7 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
         to,
         gateway: report === 'gateway' ? (query.gateway ?? settings.PAYMENT_GATEWAY) : null,
         gatewayJobId: of,
+        accountCurrency: report === 'bank' ? (currency ?? null) : null,
         toleranceDays: query.toleranceDays ?? TOLERANCE_DAYS[report],
         fee:
           feeBasisPoints === undefined && feeFixedMinor === undefined
@@ -158,6 +159,7 @@ function deciding({ db }: ApiContext): Route[] {
         body: booking,
         responses,
         problems: [
+          'DIFFERENCE_BOOKED_ELSEWHERE',
           'DIFFERENCE_DECIDED',
           'DIFFERENCE_NOT_BOOKABLE',
           'RECONCILIATION_DRY_RUN',

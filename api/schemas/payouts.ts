@@ -44,7 +44,7 @@ export const newPayout = z
 
 export const payoutPaid = z
   .strictObject({
-    reference: line(200).meta({ description: "The bank's, of the transfer: one for each payout" }),
+    reference: name(200).meta({ description: "The bank's, of the transfer: one for each payout" }),
     paidOn: date.nullable().default(null).meta({ description: "The bank's day; absent: today" }),
   })
   .meta({ id: 'PayoutPaid' });

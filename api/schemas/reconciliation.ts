@@ -32,7 +32,12 @@ export const reconciliationQuery = z
         'What the gateway charges of a capture, hundredths of a per cent, rounded half to even. Absent: only that gross, fee and net of a row fit is looked at',
     }),
     feeFixedMinor: number(1_000_000).optional().meta({ description: 'And beside that, minor units' }),
-    currency: givenCurrency.optional().meta({ description: 'Of rows that name none, ISO 4217' }),
+    currency: givenCurrency
+      .optional()
+      .meta({
+        description:
+          'Of rows that name none, ISO 4217; of a bank that of the account: only payouts in it are to be there',
+      }),
     decimal: z.enum(DECIMAL_MARKS).default('.').meta({ description: 'What stands before decimals' }),
     dryRun: z
       .enum(['true', 'false'])
@@ -70,7 +75,10 @@ export const difference = z
     theirsCurrency: z.string().nullable(),
     oursDay: date.nullable(),
     theirsDay: date.nullable(),
-    detail: z.string().nullable().meta({ description: 'Why a row could not be read' }),
+    detail: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why a row could not be read, or what may be why both differ' }),
     status: z.enum(DIFFERENCE_STATUSES),
     reason: z.string().nullable(),
     decidedBy: z.string().nullable(),

@@ -47,13 +47,18 @@ export async function openFile(
   jobId: string,
 ): Promise<AsyncIterable<Buffer> | null> {
   const file = await selectStored(on, jobId, store.url);
-  return file ? verified(await store.open(file.key), file) : null;
+  return file ? verified(await store.open(file.key), { name: file.key, sha256: file.sha256 }) : null;
 }
 
-/** Holds the last piece back until all bytes are known: who reads to the end has the file as it was written. */
-async function* verified(
+/**
+ * The same pieces. Holds the last one back until all bytes are known: who reads to the end has the file as it was written.
+ *
+ * @param file.sha256 of its bytes, hexadecimal
+ * @throws while it is read: Error, before the last piece, where its bytes are others
+ */
+export async function* verified(
   pieces: AsyncIterable<Buffer>,
-  { key, sha256 }: { key: string; sha256: string },
+  { name, sha256 }: { name: string; sha256: string },
 ): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let held: Buffer | null = null;
@@ -62,7 +67,7 @@ async function* verified(
     hash.update(piece);
     held = piece;
   }
-  if (hash.digest('hex') !== sha256) throw new Error(`the file ${key} is not as it was written`);
+  if (hash.digest('hex') !== sha256) throw new Error(`the file ${name} is not as it was written`);
   if (held) yield held;
 }
 

@@ -78,6 +78,41 @@ export async function lockDifference(tx: Transaction, jobId: string, n: number):
   return found !== undefined;
 }
 
+/** Differences are booked one after the other. Held until the transaction ends. */
+export function lockBookings(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'reconciliation.lock_bookings',
+    `select pg_advisory_xact_lock(hashtext('holdfast.reconciliation_bookings'))`,
+  );
+}
+
+/**
+ * What another reconciliation has booked of the same thing since this one began, which does not know of it: by its reference; of what has
+ * none, and of a bank, which has one on many lines, by all that it says.
+ *
+ * @param given.since when this one began, RFC 3339
+ */
+export function selectBookedSince(
+  on: Queryable,
+  { jobId, n, since }: { jobId: string; n: number; since: string },
+): Promise<{ jobId: string; n: number } | undefined> {
+  return maybeOne(
+    on,
+    'reconciliation.booked_since',
+    `select o.job_id as "jobId", o.n
+     from reconciliation_differences d join feeds du on du.job_id = d.job_id
+     join reconciliation_differences o on o.status = 'booked' and o.decided_at >= $3::timestamptz and o.job_id <> d.job_id
+       and o.kind is not distinct from d.kind and (o.class = 'fee') = (d.class = 'fee')
+       and (o.ref = d.ref and du.mode = 'gateway' or o.ref is not distinct from d.ref and o.class = d.class
+         and (o.source_id, o.ours_minor, o.theirs_minor, o.ours_currency, o.theirs_currency, o.ours_day, o.theirs_day)
+           is not distinct from (d.source_id, d.ours_minor, d.theirs_minor, d.ours_currency, d.theirs_currency, d.ours_day, d.theirs_day))
+     join feeds ou on ou.job_id = o.job_id and ou.mode = du.mode
+     where d.job_id = $1 and d.n = $2 order by o.decided_at limit 1`,
+    [jobId, n, since],
+  );
+}
+
 export interface Decision {
   status: Exclude<DifferenceStatus, 'open'>;
   reason: string;

@@ -6,7 +6,9 @@ import { recordChange } from '../audit/record';
 import { knownMerchantId } from '../catalog/edit-merchants';
 import { postAdjustment } from '../money/posting';
 import {
+  lockBookings,
   lockDifference,
+  selectBookedSince,
   selectDifference,
   selectDifferences,
   updateDecided,
@@ -51,7 +53,8 @@ export function acceptDifference(db: Database, deciding: Deciding): Promise<Diff
  * Books what they have more than we as an adjustment in the money ledger. Again, with the same reason and merchant, it changes nothing.
  *
  * @param deciding.merchant who owes it, or is owed it; null: nobody but us
- * @throws what `acceptDifference` throws; AppError `UNKNOWN_MERCHANT`; `DIFFERENCE_NOT_BOOKABLE`: it is of no amount
+ * @throws what `acceptDifference` throws; AppError `UNKNOWN_MERCHANT`; `DIFFERENCE_NOT_BOOKABLE`: it is of no amount;
+ *   `DIFFERENCE_BOOKED_ELSEWHERE` with `jobId` and `n`: another reconciliation has booked of it since this one began
  */
 export function bookDifference(
   db: Database,
@@ -81,6 +84,7 @@ async function decide(
     });
   }
   const merchantId = merchant === null ? null : await knownMerchantId(tx, merchant);
+  if (status === 'booked') await refuseBookedElsewhere(tx, jobId, n);
   const adjustmentId = status === 'booked' ? await book(tx, found, merchantId) : null;
   await updateDecided(tx, { jobId, n }, { status, reason, actor, adjustmentId, merchantId });
   await recordChange(tx, {
@@ -100,6 +104,19 @@ async function decide(
   const decided = await selectDifference(tx, jobId, n);
   if (!decided) throw new Error(`the difference ${n} of ${jobId} is gone`);
   return decided;
+}
+
+/** Two reconciliations may tell of the same thing: it is booked once. */
+async function refuseBookedElsewhere(tx: Transaction, jobId: string, n: number): Promise<void> {
+  const { createdAt } = await readReconciliation(tx, jobId);
+  await lockBookings(tx);
+  const other = await selectBookedSince(tx, { jobId, n, since: createdAt });
+  if (other)
+    throw new AppError(
+      'DIFFERENCE_BOOKED_ELSEWHERE',
+      'Another reconciliation has booked of it since this one began. Reconcile again: what is left is told then.',
+      { ...other },
+    );
 }
 
 /** Returns the id of the adjustment. */

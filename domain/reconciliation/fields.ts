@@ -40,9 +40,10 @@ export const fieldOf = fieldsOf<ReportField>(ALIASES);
 const KINDS: Readonly<Record<string, RowKind>> = {
   charge: 'capture',
   payment: 'capture',
+  // A capture of less than was authorised is two rows: all of it, and what was not captured taken back.
+  partial_capture_reversal: 'capture',
   refund: 'refund',
   payment_refund: 'refund',
-  partial_capture_reversal: 'refund',
   refund_failure: 'refund_failed',
   payment_failure_refund: 'refund_failed',
   dispute: 'dispute',

@@ -12,6 +12,7 @@ const stored: z.ZodType<ReconciliationRequest> = z.object({
   to: z.string(),
   gateway: z.string().nullable(),
   gatewayJobId: z.string().nullable(),
+  accountCurrency: z.string().nullable(),
   toleranceDays: z.int(),
   fee: z.object({ rateBasisPoints: z.int(), fixedMinor: z.int() }).nullable(),
   dryRun: z.boolean(),

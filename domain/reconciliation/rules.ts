@@ -147,8 +147,10 @@ function dayIn(text: string): string {
   throw new Unreadable('DATE_INVALID');
 }
 
+/** PostgreSQL has no year 0, and a time zone may take a day into the year 10000. */
 function dayOf(time: Date): string {
-  if (Number.isNaN(time.getTime())) throw new Unreadable('DATE_INVALID');
+  const year = time.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) throw new Unreadable('DATE_INVALID');
   return time.toISOString().slice(0, 10);
 }
 

@@ -60,10 +60,11 @@ export function insertTransferEntries(
   feedId: number,
   {
     gatewayJobId,
+    accountCurrency,
     from,
     to,
     toleranceDays,
-  }: Pick<ReconciliationRequest, 'gatewayJobId' | 'from' | 'to' | 'toleranceDays'>,
+  }: Pick<ReconciliationRequest, 'gatewayJobId' | 'accountCurrency' | 'from' | 'to' | 'toleranceDays'>,
 ): Promise<number> {
   return execute(
     tx,
@@ -71,11 +72,11 @@ export function insertTransferEntries(
     `insert into reconciliation_entries (feed_id, kind, ref, minor, currency, day, source_id)
      select $1::bigint, 'payout', coalesce(r.ref, r.group_ref), -r.minor, r.currency, r.day, null::uuid
      from feeds f join reconciliation_rows r on r.feed_id = f.id
-     where f.job_id = $2 and r.kind = 'payout' and r.code is null and r.day between $3::date - $5::int and $4::date + $5::int
+     where f.job_id = $2 and r.kind = 'payout' and r.code is null and ($6::text is null or r.currency = $6) and r.day between $3::date - $5::int and $4::date + $5::int
      union all
      select $1, 'payout', reference, -amount_minor, currency, paid_on, id from payouts
-     where status = 'paid' and paid_on between $3::date - $5::int and $4::date + $5::int`,
-    [feedId, gatewayJobId, from, to, toleranceDays + MARGIN_DAYS],
+     where status = 'paid' and ($6::text is null or currency = $6) and paid_on between $3::date - $5::int and $4::date + $5::int`,
+    [feedId, gatewayJobId, from, to, toleranceDays + MARGIN_DAYS, accountCurrency],
   );
 }
 

@@ -49,6 +49,8 @@ export interface ReconciliationRequest {
   gateway: string | null;
   /** A bank's statement is compared with the payouts of this reconciliation of a gateway; null: with none. */
   gatewayJobId: string | null;
+  /** Of a bank's account: only payouts in it are compared, ISO 4217; null: all. */
+  accountCurrency: string | null;
   /** So many days may lie between what both sides say. */
   toleranceDays: number;
   /** What the gateway charges of a capture by contract; null: only that gross, fee and net of a row fit is looked at. */

@@ -93,7 +93,8 @@ async function csvOf(db: Database, { report, period, tz }: ReportJob): Promise<s
     case 'monthly':
       return salesCsv(await monthlyReport(db, { month: period, tz, products }));
     case 'cost-of-goods':
-      return costCsv(await costReport(db, { month: period, tz }));
+      // It reads a month of the ledger: longer than a statement of the pool may take.
+      return costCsv(await db.bulk((tx) => costReport(tx, { month: period, tz })));
   }
 }
 

@@ -37,6 +37,16 @@ export function selectFollowerState(on: Queryable): Promise<FollowerState> {
   );
 }
 
+/** What was there before is not in the sums yet, so that these lack it once it is dropped. */
+export async function isBuilding(on: Queryable): Promise<boolean> {
+  const { building } = await one<{ building: boolean }>(
+    on,
+    'reports.is_building',
+    'select exists (select from report_builds) as building',
+  );
+  return building;
+}
+
 /** SQL that adds what `wanted` names to the sums. */
 const ADDED = `sales as (
     insert into report_sales as r (bucket, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor)

@@ -10,6 +10,8 @@ import {
   tryFollowerLock,
 } from './follow-queries';
 
+export { isBuilding as areReportsBuilding } from './follow-queries';
+
 export interface FollowOptions {
   /** Batches of the stream that a turn adds at most; each has up to some thousand events. */
   batchesPerTurn?: number;

@@ -28,7 +28,7 @@ export function selectPeriod(
        not exists (select from report_builds)
        and (h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1) as "isReady"
      from (select day_start($1::date, $3) as first, day_start($2::date, $3) as after) p
-     cross join (select clock_timestamp() as now) t cross join report_cursor c cross join event_head h
+     cross join (select statement_timestamp() as now) t cross join report_cursor c cross join event_head h
      left join lateral (
        select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`,
     [first, after, tz],

@@ -1,4 +1,5 @@
 import { literals } from '../../platform/database/literals';
+import { KINDS_WITHOUT_PAYMENT } from '../money/types';
 import { REPORTED_ORDER_EVENTS, REPORT_SOURCES } from './types';
 
 /** SQL of the begin of the quarter of an hour that a time is in: days of all time zones begin with one. */
@@ -67,6 +68,7 @@ export function moneyOf(narrowed: Narrowed): string {
       ${sum('refund', 'refund_failed')} as refunded_minor, ${sum('dispute', 'dispute_reversed')} as disputed_minor,
       ${sum('fee', 'fee_returned')} as fee_minor
     from ${rowsOf('money', { ...narrowed, table: 'money_ledger', time: 't.effective_at' })}
+    where t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)}
     group by 1, 2, 3`;
 }
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Database, Queryable } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import { minorDigits } from '../catalog/currencies';
-import { openFile, writeFile } from '../files/stored-files';
+import { openFile, verified, writeFile } from '../files/stored-files';
 import type { FileStore, WrittenFile } from '../files/types';
+import { readJob } from '../jobs/jobs';
 import { HEADER, lineOf } from './lines';
 import { selectCurrency, selectLines } from './queries';
 
@@ -68,16 +69,27 @@ export interface FileSource {
 /**
  * The file of a completed run, from the store. Its lines are in the database as well: of a store that is away, or was another one, it is
  * made from these, with the same bytes.
+ *
+ * @throws while it is read: Error, before its end, where its bytes are not those that the job tells of, such as when it is removed meanwhile
  */
-export async function* settlementFile(
-  { on, store, log }: FileSource,
-  jobId: string,
-): AsyncGenerator<Buffer | string> {
+export async function* settlementFile({ on, store, log }: FileSource, jobId: string): AsyncGenerator<Buffer> {
   const stored =
     store &&
     (await openFile(on, store, jobId).catch((error: unknown) => {
       log.warn({ err: error, jobId }, 'a stored file could not be opened: it is made from the database');
       return null;
     }));
-  yield* stored ?? settlementCsv(on, jobId);
+  if (stored) {
+    yield* stored;
+    return;
+  }
+  const job = await readJob(on, jobId);
+  yield* verified(bytesOf(settlementCsv(on, jobId)), {
+    name: jobId,
+    sha256: String(job?.result?.['sha256']),
+  });
+}
+
+async function* bytesOf(texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  for await (const text of texts) yield Buffer.from(text);
 }

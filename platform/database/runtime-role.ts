@@ -199,8 +199,8 @@ begin
       when t.relkind = 'v' or t.is_month
         or t.relname in ('inventory_transactions', 'audit_log', 'money_ledger', ${WRITTEN_BY_OWNER.map((name) => `'${name}'`).join(', ')}) then '{SELECT}'
       when t.append_only then '{INSERT,SELECT}'
-      -- The imports analyse what they have staged.
-      when t.relname in ('feed_rows', 'feed_changes', 'product_import_rows') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'
+      -- Uploads analyse what they have staged.
+      when t.relname in ('feed_rows', 'feed_changes', 'product_import_rows', 'reconciliation_rows', 'reconciliation_entries') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'
       else '{DELETE,INSERT,SELECT,UPDATE}' end::text[];
     if wanted <> coalesce((select array_agg(a.privilege_type order by a.privilege_type) from aclexplode(t.relacl) a
                            where a.grantee = quote_ident(runtime)::regrole), '{}') then

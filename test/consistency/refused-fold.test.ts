@@ -88,3 +88,12 @@ test('a full check ends the alert once it finds nothing, and not before', async 
   expect((await check({ db: shop.db }, 'full', ['seals'])).findings).toEqual([]);
   expect(await statuses()).toEqual(['resolved', 'resolved']);
 });
+
+test('no month is dropped while sums of reports are made, which would lack it for ever', async () => {
+  const name = await writeLongAgo();
+  await sealRows(15);
+  await shop.db.pool.query(`insert into report_builds (source, up_to, without) values ('ledger', 1, '{}')`);
+  expect(await fold()).toEqual({ folded: [], left: 'busy' });
+  await shop.db.pool.query('delete from report_builds');
+  expect(await fold()).toMatchObject({ folded: [name] });
+});

@@ -6,6 +6,7 @@ import { readRole } from '../../platform/database/database-info';
 import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { newId } from '../../platform/ids';
 import { check } from '../consistency/support';
+import { carryOut, OF_BANK, upload } from '../reconciliation/support';
 import { importFeed } from '../support/import-feed';
 import { importProducts } from '../support/import-products';
 import { expectInvariants } from '../support/invariants';
@@ -158,14 +159,20 @@ describe('what the product does', () => {
     expect((await viewOf(shop.db, order.orderId)).shipments).toMatchObject([{ status: 'picked_up' }]);
     await importFeed(shop.db, `sku,location,quantity\n${sku},AMS,9\n`);
     await importProducts(shop.db, 'sku,name,price,currency\nIMPORTED,Imported,1,EUR\n');
+    await carryOut(
+      shop.db,
+      await upload(shop.db, 'reference,date,amount,currency\nT-1,2026-06-02,1.00,USD\n', OF_BANK),
+    );
     // To analyse a table without the right to is a warning, and does nothing.
     const analysed = await owner<{ name: string }>(
-      `select distinct tablename as name from pg_stats where tablename in ('feed_rows', 'feed_changes', 'product_import_rows') order by 1`,
+      `select distinct tablename as name from pg_stats
+       where tablename in ('feed_rows', 'feed_changes', 'product_import_rows', 'reconciliation_rows') order by 1`,
     );
     expect(analysed.map(({ name: table }) => table)).toEqual([
       'feed_changes',
       'feed_rows',
       'product_import_rows',
+      'reconciliation_rows',
     ]);
 
     expect(await ensurePartitions(shop.db, 13)).toBe(1);

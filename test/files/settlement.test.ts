@@ -48,7 +48,15 @@ test('a file is written where the settings say, is what the job says it is, and 
   // Not made of its lines.
   await write('update settlement_sums set txn_count = 7');
   expect(await fileOf(shop.db, jobId, store)).toBe(file);
-  expect(await fileOf(shop.db, jobId)).not.toBe(file);
+  await expect(fileOf(shop.db, jobId)).rejects.toThrow('is not as it was written');
+});
+
+test('a file whose lines are removed while it is read is not given out as a whole', async () => {
+  const jobId = await ask(shop.db);
+  await carryOut(shop.db, jobId);
+  await write(`update jobs set finished_at = ${OLD}`);
+  expect(await removeAgedRows(all(KEPT))).toEqual({ settlementFiles: 1 });
+  await expect(fileOf(shop.db, jobId)).rejects.toThrow('is not as it was written');
 });
 
 test('while the store takes no file the job has not ended, and nothing is settled or summed again', async () => {

@@ -55,6 +55,7 @@ test('balance transactions of its API are read as JSON lines, in minor units', a
 test.each([
   ['charge', '1.00', 'capture'],
   ['payment', '1.00', 'capture'],
+  ['partial_capture_reversal', '-1.00', 'capture'],
   ['refund', '-1.00', 'refund'],
   ['refund_failure', '1.00', 'refund_failed'],
   ['dispute', '-1.00', 'dispute'],
@@ -79,6 +80,8 @@ test.each([
   [',,usd,1.00,0,0,charge,ch_1,,', 'DATE_MISSING'],
   ['2026-06-31,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
   ['30.06.2026,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
+  ['0000-01-01,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
+  ['9999-12-31T23:30:00-01:00,,usd,1.00,0,0,charge,ch_1,,', 'DATE_INVALID'],
   ['2026-06-30,,usd,1.00,0,0,,ch_1,,', 'KIND_MISSING'],
   [`2026-06-30,,usd,1.00,0,0,charge,${'x'.repeat(256)},,`, 'REFERENCE_INVALID'],
   ['2026-06-30,,usd,1.00,0,0,charge,ch_1,,,more', 'COLUMN_COUNT'],

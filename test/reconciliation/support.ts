@@ -15,6 +15,7 @@ export const OF_GATEWAY: ReconciliationRequest = {
   ...JUNE,
   gateway: 'sandbox',
   gatewayJobId: null,
+  accountCurrency: null,
   toleranceDays: 1,
   fee: null,
   dryRun: false,

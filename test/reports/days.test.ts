@@ -128,3 +128,16 @@ test('what is beyond 53 bits is told exactly', async () => {
   const { totals } = await dayOf(shop.db, '2025-08-01');
   expect(totals[0]?.capturedMinor).toBe(18_014_398_509_481_983n);
 });
+
+test('what pays merchants is no money of the day', async () => {
+  await shop.db.pool.query(
+    `insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, source_id)
+     values ('2025-09-01T12:00Z', '2025-09-01', 'payout_pending', 'merchant_payable', 'payouts_pending', 1, 5, 'SEK', gen_random_uuid()),
+       ('2025-09-01T12:00Z', '2025-09-01', 'adjustment', 'adjustments', 'gateway_clearing', null, 5, 'SEK', gen_random_uuid())`,
+  );
+  const none = { totals: [], merchants: [] };
+  expect(await dayOf(shop.db, '2025-09-01')).toMatchObject(none);
+  await numberAll(shop.db);
+  await followAll(shop.db);
+  expect(await dayOf(shop.db, '2025-09-01')).toMatchObject(none);
+});

@@ -116,3 +116,13 @@ test('of a settled day only what came after its cut is read', async () => {
   ]);
   expect(rows).toEqual([{ total: 2 }]);
 });
+
+test('a worker of the version before fixes no cut any more, of which nobody could tell later what is in it', async () => {
+  const jobId = await ask(shop.db, { from: '2026-09-01', to: '2026-09-30', currency: 'USD' });
+  await expect(
+    shop.db.pool.query(
+      `update settlement_runs set cut = nextval('settlement_cuts'), snapshot = pg_current_snapshot() where job_id = $1`,
+      [jobId],
+    ),
+  ).rejects.toMatchObject({ constraint: 'settlement_runs_sees' });
+});

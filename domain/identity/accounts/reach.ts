@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Queryable, Transaction } from '../../../platform/database/database';
-import { selectActiveUsers } from './queries';
 import { selectLocale, selectReach, selectStaff, setUndeliverable, type Reach } from './reach-queries';
+import { selectActiveUsers } from './queries';
 import type { Locale } from './types';
 
 /** Null: they are disabled or erased, have not confirmed their address, or it is known to take no mail. */
