@@ -384,6 +384,8 @@ async function drain(server: Server, closeUnused: () => void, graceMs: number): 
 function watchUnused(server: Server): () => void {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
+    // It comes again with each request for another protocol, see `http/upgrades.ts`.
+    if (open.has(socket)) return;
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });

@@ -83,7 +83,9 @@ create table mails (
 );
 -- What is due, in the order in which it is tried
 create index mails_due on mails (next_try_at, id) where status = 'pending';
--- Of a person: erasure
-create index mails_by_user on mails (user_id);
+-- Of a person: erasure, and how many they got lately
+create index mails_by_user on mails (user_id, created_at);
+-- For how long one has failed
+create index mails_failing on mails (first_try_at) where status = 'pending' and first_try_at is not null;
 -- The retention
 create index mails_by_age on mails (created_at);

@@ -44,9 +44,12 @@ export function ticketOf(req: IncomingMessage): string | undefined {
  */
 export function serveUpgrades(server: Server): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
+  const guarded = new WeakSet<Duplex>();
   server.on('request', (req, res) => responses.set(req.socket, res));
   server.on('upgrade', (req, socket, head) => {
-    socket.on('error', () => socket.destroy());
+    // Once: a client may ask for another protocol with each request of a connection.
+    if (!guarded.has(socket)) socket.on('error', () => socket.destroy());
+    guarded.add(socket);
     const before = responses.get(socket);
     // Sent before the response to an earlier request of the connection, to which it belongs until then. Of a server by TCP or TLS there is a `Socket`.
     if ((before && !before.writableFinished) || !(socket instanceof Socket)) socket.destroy();
@@ -69,7 +72,8 @@ function serveForWebSocket(server: Server, req: IncomingMessage, upgrade: Upgrad
   res.once('finish', () => {
     res.detachSocket(socket);
     res.emit('close');
-    socket.end();
+    // Not `end` alone: nobody reads what else the client sends, nor that it has closed its side, and the connection would stay for ever.
+    socket.destroySoon();
   });
   server.emit('request', req, res);
 }
@@ -84,8 +88,16 @@ export function takeOver(req: IncomingMessage, res: ServerResponse): Upgrade {
   return upgrade;
 }
 
+/** Names and values of headers of which Node tells at least; it leaves out what is beyond. */
+const TOLD_OF_HEADERS = 2_000;
+
 /** Has the server read the request again, without the header that it is not to follow. */
 function serveAsOrdinary(server: Server, req: IncomingMessage, { socket, head }: Upgrade): void {
+  // The length of its body is perhaps not among them, and the body would be taken for another request.
+  if (req.rawHeaders.length >= TOLD_OF_HEADERS) {
+    socket.destroy();
+    return;
+  }
   const lines = [`${req.method ?? ''} ${req.url ?? ''} HTTP/${req.httpVersion}`];
   for (let at = 0; at < req.rawHeaders.length; at += 2) {
     const [name = '', value = ''] = req.rawHeaders.slice(at, at + 2);

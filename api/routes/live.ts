@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { issueTicket, TICKET_SECONDS } from '../../domain/identity/tickets/tickets';
 import { FOLLOW } from '../http/access';
-import { limitedCaller } from '../http/limits';
 import { API_BASE } from '../http/paths';
 import { invalid, notSignedIn, problem } from '../http/problems';
 import { contextOf } from '../http/request-context';
@@ -11,14 +10,14 @@ import { WEB_SOCKET_PATH } from '../http/upgrades';
 import { ticket, topicQuery } from '../schemas/sockets';
 import type { ApiContext } from '../services/context';
 import { lastPosition } from '../streams/last-event-id';
-import { sendFollowed, streamsOf } from '../streams/server-sent-events';
+import { sendFollowed, takeStreamSlot } from '../streams/server-sent-events';
 import { parseTopic, readFirst } from '../streams/topics';
 
 const TAG = 'Live updates';
 
 /** Following what changes: by WebSocket, or by server-sent events. */
 export function liveRoutes(context: ApiContext): Route[] {
-  const { db, topics, sockets, streamSlots, settings } = context;
+  const { db, topics, sockets } = context;
   return [
     route(
       {
@@ -38,7 +37,7 @@ export function liveRoutes(context: ApiContext): Route[] {
           res.setHeader('upgrade', 'websocket');
           throw problem('UPGRADE_REQUIRED', 'Ask for a WebSocket: Connection: Upgrade, Upgrade: websocket.');
         }
-        const freeSlot = streamSlots.take(limitedCaller(req, res), streamsOf(settings, principal));
+        const freeSlot = takeStreamSlot(context, res);
         try {
           sockets.accept(req, res, { principal, onEnd: freeSlot });
         } catch (error) {

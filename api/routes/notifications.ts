@@ -3,11 +3,8 @@ import { USER_ROLES, type UserRole } from '../../domain/identity/accounts/types'
 import type { Principal } from '../../domain/identity/types';
 import { reportBounce } from '../../domain/notifications/bounces';
 import { markAllRead, markRead, readInbox } from '../../domain/notifications/notifications';
-import {
-  changePreferences,
-  readPreferences,
-  type PreferringPerson,
-} from '../../domain/notifications/preferences';
+import { changePreferences, readPreferences } from '../../domain/notifications/preferences';
+import type { NotifiedPerson } from '../../domain/notifications/types';
 import { PEOPLE_ONLY, REPORT_BOUNCES } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -50,8 +47,7 @@ function reading({ db }: Pick<ApiContext, 'db'>): Route[] {
         problems: ['NOTIFICATION_NOT_OFFERED'],
       },
       async ({ principal, query: { cursor, unread = false, ...page } }) => {
-        const { userId } = personOf(principal);
-        const found = await readInbox(db, { ...page, unread, userId, after: cursor });
+        const found = await readInbox(db, personOf(principal), { ...page, unread, after: cursor });
         return okPage(found, { unread: found.unread });
       },
     ),
@@ -68,7 +64,7 @@ function reading({ db }: Pick<ApiContext, 'db'>): Route[] {
       },
       async ({ principal, params: { id } }) =>
         ok(
-          await markRead(db, personOf(principal).userId, id).catch(
+          await markRead(db, personOf(principal), id).catch(
             asNotFound('NOTIFICATION_NOT_FOUND', 'You have no such notification.'),
           ),
         ),
@@ -149,7 +145,7 @@ function bouncing({ db }: Pick<ApiContext, 'db'>): Route[] {
 }
 
 /** @throws AppError `NOTIFICATION_NOT_OFFERED` for keys of operators and admins: they are nobody who reads */
-function personOf({ kind, id, role }: Principal): PreferringPerson {
+function personOf({ kind, id, role }: Principal): NotifiedPerson {
   if (kind !== 'user' || !isUserRole(role))
     throw problem(
       'NOTIFICATION_NOT_OFFERED',

@@ -2,7 +2,8 @@ import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { unnumberedSeconds } from '../../domain/event-log/sequencer';
-import { mailsDueSeconds } from '../../domain/notifications/dispatch';
+import { mailsDueSeconds, mailsFailingSeconds } from '../../domain/notifications/dispatch';
+import { notificationsBehindSeconds } from '../../domain/notifications/plan';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
@@ -140,5 +141,21 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       help: 'For how long a mail has been due; 0: none is.',
     },
     briefly(() => mailsDueSeconds(db)),
+  );
+  addCountedNumber(
+    registry,
+    {
+      name: 'holdfast_mail_failing_oldest_seconds',
+      help: 'For how long a mail has failed that is still tried; 0: none has.',
+    },
+    briefly(() => mailsFailingSeconds(db)),
+  );
+  addCountedNumber(
+    registry,
+    {
+      name: 'holdfast_notification_oldest_seconds',
+      help: 'For how long an event has had a position of which nobody was told yet, or found to be nobody to tell; 0: there is none.',
+    },
+    briefly(() => notificationsBehindSeconds(db)),
   );
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
-import type { Principal } from '../../domain/identity/types';
+import { isPublic } from '../../domain/identity/rules';
 import { isAppError } from '../../platform/errors';
 import type { Settings } from '../../platform/config';
 import { limitedCaller } from '../http/limits';
@@ -27,12 +27,27 @@ export interface StreamContext {
   metrics: { streams: { inc(): void; dec(): void } };
 }
 
-/** How many streams, WebSockets included, this caller may have. Customers are many, and anybody is one who registers; a service's may be those of all its customers. */
-export function streamsOf(
-  { STREAMS_PER_CALLER, STREAMS_PER_CUSTOMER }: StreamContext['settings'],
-  { role }: Pick<Principal, 'role'>,
-): number {
-  return role === 'customer' ? STREAMS_PER_CUSTOMER : STREAMS_PER_CALLER;
+/** Customers behind one address whose pages use a publishable key. */
+const CUSTOMERS_OF_AN_ADDRESS = 20;
+
+/**
+ * Takes a place for a stream or a WebSocket. Customers are many, and anybody is one who registers, or has a publishable key, of which
+ * each address counts; a service's may be those of all its customers.
+ *
+ * @throws AppError `TOO_MANY_STREAMS`, `OVERLOADED`
+ */
+export function takeStreamSlot(
+  { streamSlots, settings }: Pick<StreamContext, 'streamSlots' | 'settings'>,
+  res: Response,
+): () => void {
+  const { STREAMS_PER_CALLER, STREAMS_PER_CUSTOMER } = settings;
+  const { principal } = contextOf(res);
+  const ofPublic = STREAMS_PER_CUSTOMER * (principal.role === null ? CUSTOMERS_OF_AN_ADDRESS : 1);
+  return streamSlots.take({
+    id: limitedCaller(res.req, res),
+    limit: isPublic(principal) ? Math.min(ofPublic, STREAMS_PER_CALLER) : STREAMS_PER_CALLER,
+    isPublic: isPublic(principal),
+  });
 }
 
 interface EventStream {
@@ -65,9 +80,8 @@ async function sendEventStream(
     res.writeHead(200, HEADERS).end();
     return;
   }
-  const { signal: gone, log, admitAgain, principal } = contextOf(res);
-  const limit = streamsOf(context.settings, principal);
-  const freeSlot = context.streamSlots.take(limitedCaller(res.req, res), limit);
+  const { signal: gone, log, admitAgain } = contextOf(res);
+  const freeSlot = takeStreamSlot(context, res);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
   const onChange = () => {

@@ -7,6 +7,9 @@ import { pollMsOf } from './poll';
 /**
  * The stock of a product, whole or what of it can be ordered, whenever it is another than it was. Each message is all of it: of changes that come
  * fast one after the other the last is told.
+ *
+ * @param isWhole false: the position is the time of the change, milliseconds since 1970. That of the events tells how much a shop sells, and is not
+ *   for everybody.
  */
 export function stockSource(
   { stockReader, eventKeys }: { stockReader: StockReader; eventKeys: EventKeys },
@@ -14,18 +17,21 @@ export function stockSource(
   { isWhole }: { isWhole: boolean },
 ): Followed {
   let told: string | undefined;
+  let changedAt = 0;
   return {
     watch: (wake) => eventKeys.watch(stockKey(sku), wake),
     get pollMs() {
       return pollMsOf(eventKeys);
     },
     async read() {
-      const position = await eventKeys.position();
+      const ofEvents = await eventKeys.position();
       const stock = await stockReader.readJson(sku);
       if (stock === null) return null;
       const data = isWhole ? stock : availabilityJson(stock);
       const isNew = told !== withoutTime(data);
       told = withoutTime(data);
+      if (isNew) changedAt = Date.now();
+      const position = isWhole ? ofEvents : changedAt;
       return {
         messages: isNew ? [{ position, event: 'stock', data }] : [],
         after: position,

@@ -5,33 +5,40 @@ export interface StreamSlots {
   /**
    * Takes a place, until the function that it returns is called.
    *
-   * @param limit how many this caller may have
+   * @param caller.limit how many they may have
+   * @param caller.isPublic anybody can be one of them: together they have `PUBLIC_SHARE` of the places, so that who works here has one
    * @throws AppError `TOO_MANY_STREAMS` for a caller that has as many as they may have, `OVERLOADED` where the process has
    */
-  take(caller: string, limit: number): () => void;
+  take(caller: { id: string; limit: number; isPublic: boolean }): () => void;
   readonly open: number;
 }
 
 const RETRY_SECONDS = 10;
+const PUBLIC_SHARE = 0.8;
 
 export function createStreamSlots({ perProcess }: { perProcess: number }): StreamSlots {
   const byCaller = new Map<string, number>();
+  const forPublic = Math.ceil(perProcess * PUBLIC_SHARE);
   let open = 0;
+  let openPublic = 0;
   return {
-    take(caller, limit) {
-      const own = byCaller.get(caller) ?? 0;
+    take({ id, limit, isPublic }) {
+      const own = byCaller.get(id) ?? 0;
       if (own >= limit) throw problem('TOO_MANY_STREAMS', `You may have ${limit} streams open here.`);
-      if (open >= perProcess) throw overloaded('Too many streams are open.', RETRY_SECONDS);
+      if (open >= perProcess || (isPublic && openPublic >= forPublic))
+        throw overloaded('Too many streams are open.', RETRY_SECONDS);
       open += 1;
-      byCaller.set(caller, own + 1);
+      if (isPublic) openPublic += 1;
+      byCaller.set(id, own + 1);
       let isTaken = true;
       return () => {
         if (!isTaken) return;
         isTaken = false;
         open -= 1;
-        const left = (byCaller.get(caller) ?? 1) - 1;
-        if (left === 0) byCaller.delete(caller);
-        else byCaller.set(caller, left);
+        if (isPublic) openPublic -= 1;
+        const left = (byCaller.get(id) ?? 1) - 1;
+        if (left === 0) byCaller.delete(id);
+        else byCaller.set(id, left);
       };
     },
     get open() {

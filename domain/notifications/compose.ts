@@ -5,11 +5,12 @@ import type { Mail } from '../identity/accounts/types';
 import type { LeasedMail } from './dispatch-queries';
 import { letterOfAlert, letterOfOrder } from './letters';
 import { selectAlert, selectOrder } from './letter-queries';
-import { STAFF_KINDS, type NotificationKind } from './types';
+import { isStaffKind, kindsOf } from './rules';
+import type { NotificationKind } from './types';
 
 /**
  * A mail about an event as it is sent now. Null: nobody is to get it, since they are disabled or erased, have not confirmed their address,
- * or it takes no mail; or there is nothing to tell any more, since the order was erased or the alert is over.
+ * it takes no mail, or they do not work here any more; or there is nothing to tell any more, since the order was erased or the alert is over.
  */
 export async function composeMail(
   on: Queryable,
@@ -18,7 +19,9 @@ export async function composeMail(
 ): Promise<Mail | null> {
   const reach = await reachOf(on, userId);
   if (!reach || subjectId === null) return null;
-  const { email, name, locale } = reach;
+  const { email, name, locale, role } = reach;
+  // An operator when it was planned, and none any more.
+  if (!kindsOf(role).includes(kind)) return null;
   const about = { locale, name, data };
   const letter = isStaffKind(kind)
     ? await ofAlert(on, kind, { ...about, subjectId })
@@ -26,10 +29,6 @@ export async function composeMail(
   return (
     letter && { id, to: email, subject: letter.subject, text: asText(letter), html: asHtml(letter, locale) }
   );
-}
-
-function isStaffKind(kind: NotificationKind): boolean {
-  return STAFF_KINDS.some((each) => each === kind);
 }
 
 type Common = Pick<Parameters<typeof letterOfOrder>[1], 'locale' | 'name' | 'data'>;

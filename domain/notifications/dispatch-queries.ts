@@ -6,6 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { STALE_MS } from './rules';
 import type { NotificationData, NotifiedMailKind } from './types';
 
 const FREE = '(leased_until is null or leased_until < statement_timestamp())';
@@ -45,6 +46,17 @@ export async function selectDueSeconds(on: Queryable): Promise<number> {
   return seconds;
 }
 
+/** For how long a mail has failed that is still tried, seconds, of the one that has for longest; 0: none is. */
+export async function selectFailingSeconds(on: Queryable): Promise<number> {
+  const { seconds } = await one<{ seconds: number }>(
+    on,
+    'mails.failing_seconds',
+    `select coalesce(greatest(extract(epoch from clock_timestamp() - (
+       select first_try_at from mails where status = 'pending' and first_try_at is not null order by first_try_at limit 1)), 0), 0)::float8 as seconds`,
+  );
+  return seconds;
+}
+
 export interface LeasedMail {
   id: string;
   userId: string;
@@ -52,6 +64,8 @@ export interface LeasedMail {
   subjectId: string | null;
   data: NotificationData;
   tries: number;
+  /** It was not tried for so long that it is no news. */
+  isStale: boolean;
 }
 
 /** Takes a mail: nobody else sends it for so many seconds. Undefined: it is somebody else's, not due or has ended. */
@@ -64,7 +78,8 @@ export function leaseMail(
     'mails.lease',
     `update mails set lease = $2, leased_until = clock_timestamp() + make_interval(secs => $3)
      where id = $1 and status = 'pending' and next_try_at <= clock_timestamp() and ${FREE}
-     returning id, user_id as "userId", kind, subject_id as "subjectId", data, tries`,
+     returning id, user_id as "userId", kind, subject_id as "subjectId", data, tries,
+       tries = 0 and created_at < clock_timestamp() - make_interval(secs => ${STALE_MS / 1_000}) as "isStale"`,
     [id, lease, seconds],
   );
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { nextPause } from '../../platform/delivery-pauses';
-import { messageOf } from '../../platform/errors';
+import { asError, messageOf } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { serveReady } from '../../platform/serve-ready';
 import type { Logger } from '../../platform/telemetry/log';
@@ -19,7 +19,10 @@ import {
 } from './dispatch-queries';
 import { SECURITY_KIND, type MailOutcome, type MailRound } from './types';
 
-export { selectDueSeconds as mailsDueSeconds } from './dispatch-queries';
+export {
+  selectDueSeconds as mailsDueSeconds,
+  selectFailingSeconds as mailsFailingSeconds,
+} from './dispatch-queries';
 
 export interface MailContext {
   db: Database;
@@ -93,11 +96,13 @@ export async function sendMail(
   const tried = await trySending(context, mail);
   const outcome = await record(db, mail, lease, tried);
   if (outcome !== null) onTried?.(outcome);
+  // Of ours, before anything went out: it counts as a try, so that it ends, and is logged.
+  if (tried.to === null && tried.error !== null) throw asError(tried.error);
   return outcome;
 }
 
 interface Tried {
-  /** To whom; null: to nobody. */
+  /** To whom; null: to nobody, or it has not come so far. */
   to: string | null;
   /** Null: it was taken. */
   error: unknown;
@@ -121,12 +126,10 @@ async function trySending(
       const sent = await sendAccountMail({ db, mailer: seen, pagesUrl }, mail.id);
       return { ...addressed, error: null, wasSent: sent === 'sent_before' };
     }
-    const made = await composeMail(db, mail, mail.kind);
+    const made = mail.isStale ? null : await composeMail(db, mail, mail.kind);
     if (made) await seen.send(made);
     return { ...addressed, error: null };
   } catch (error) {
-    // Of ours, before anything went out: the lease runs out, and it is tried again.
-    if (addressed.to === null) throw error;
     return { ...addressed, error };
   }
 }
@@ -137,7 +140,7 @@ function record(db: Database, mail: LeasedMail, lease: string, tried: Tried): Pr
   const { to, error } = tried;
   return db.retrying(async (tx) => {
     const addressHash = to === null ? null : hashOfAddress(to);
-    const answer = error === null ? null : messageOf(error).slice(0, ANSWER_CHARS);
+    const answer = error === null ? null : messageOf(error).replaceAll('\0', '').slice(0, ANSWER_CHARS);
     const seconds = await noteTry(tx, { id, lease, addressHash, answer });
     if (seconds === undefined) return null;
     const outcome = outcomeOf(tried, { tries: mail.tries + 1, seconds });
@@ -159,8 +162,7 @@ function outcomeOf(
   { tries, seconds }: { tries: number; seconds: number },
 ): 'sent' | 'suppressed' | 'failed' | 'bounced' | number {
   if (wasSent) return 'sent';
-  if (to === null) return 'suppressed';
-  if (error === null) return 'sent';
+  if (error === null) return to === null ? 'suppressed' : 'sent';
   if (error instanceof MailRefused) return error.ofAddress ? 'bounced' : 'failed';
   return nextPause({ tries, seconds, retryAfterSeconds: null, random: Math.random() }) ?? 'failed';
 }

@@ -219,6 +219,11 @@ const GERMAN: Catalogue = {
 const TEXTS: Readonly<Record<Locale, Catalogue>> = { en: ENGLISH, de: GERMAN };
 const TOTAL: Readonly<Record<Locale, string>> = { en: 'Total', de: 'Summe' };
 
+const NO_MORE: Readonly<Record<Locale, string>> = {
+  en: 'There are many of this kind: no further one is sent by mail within the hour. GET /api/v1/admin/attention has all of them.',
+  de: 'Es sind viele dieser Art: Innerhalb dieser Stunde kommt keine weitere Mail. GET /api/v1/admin/attention zeigt alle.',
+};
+
 function shipped(label: string, data: NotificationData): string[] {
   const parcel = parcelOf(data);
   return parcel === '' ? [] : [`${label}: ${parcel}`];
@@ -285,6 +290,11 @@ export function letterOfAlert(
   return {
     subject: oneLine(title),
     greeting: greet(locale, name),
-    paragraphs: [...lines, ...told, `${alert.raisedAt}, GET /api/v1/inventory/alerts, ${subjectId}`],
+    paragraphs: [
+      ...lines,
+      ...told,
+      ...(data.isLast ? [NO_MORE[locale]] : []),
+      `${alert.raisedAt}, GET /api/v1/inventory/alerts, ${subjectId}`,
+    ],
   };
 }

@@ -1,18 +1,12 @@
 import type { Database, Queryable } from '../../platform/database/database';
-import { pageIn, type Page } from '../../platform/database/pages';
+import { pageIn, type Page, type PageRequest } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { localeOf } from '../identity/accounts/reach';
 import type { Locale } from '../identity/accounts/types';
 import { titleOf } from './letters';
-import {
-  countUnread,
-  selectPage,
-  setAllRead,
-  setRead,
-  type NotificationFilter,
-  type NotificationRow,
-} from './queries';
-import type { NotificationView } from './types';
+import { countUnread, selectPage, setAllRead, setRead, type NotificationRow } from './queries';
+import { kindsOf } from './rules';
+import type { NotificationView, NotifiedPerson } from './types';
 
 /** More than this that were not read are not counted. */
 export const UNREAD_COUNTED = 1_000;
@@ -22,15 +16,26 @@ export interface Inbox extends Page<NotificationView> {
   unread: number;
 }
 
-/** A page of what somebody was told, newest first, in the language in which they are written to. */
-export async function readInbox(db: Database, filter: NotificationFilter): Promise<Inbox> {
-  const { userId, limit } = filter;
+/**
+ * A page of what somebody was told, newest first, in the language in which they are written to. Who does not work here any more does not
+ * see what they were told as an operator.
+ */
+export async function readInbox(
+  db: Database,
+  person: NotifiedPerson,
+  page: PageRequest & { unread: boolean },
+): Promise<Inbox> {
+  const readable = readableBy(person);
   const [rows, unread, locale] = await Promise.all([
-    selectPage(db, filter),
-    countUnread(db, userId, UNREAD_COUNTED),
-    localeOf(db, userId),
+    selectPage(db, { ...page, ...readable }),
+    countUnread(db, readable, UNREAD_COUNTED),
+    localeOf(db, person.userId),
   ]);
-  return { ...pageIn(rows, limit, (row) => viewOf(row, locale)), unread };
+  return { ...pageIn(rows, page.limit, (row) => viewOf(row, locale)), unread };
+}
+
+function readableBy({ userId, role }: NotifiedPerson) {
+  return { userId, kinds: kindsOf(role) };
 }
 
 function viewOf({ createdAtMicros: _, ...row }: NotificationRow, locale: Locale): NotificationView {
@@ -43,10 +48,10 @@ function viewOf({ createdAtMicros: _, ...row }: NotificationRow, locale: Locale)
  *
  * @throws AppError `NOTIFICATION_NOT_FOUND` where they have none with this id
  */
-export async function markRead(on: Queryable, userId: string, id: string): Promise<NotificationView> {
-  const row = await setRead(on, userId, id);
+export async function markRead(on: Queryable, person: NotifiedPerson, id: string): Promise<NotificationView> {
+  const row = await setRead(on, readableBy(person), id);
   if (!row) throw new AppError('NOTIFICATION_NOT_FOUND', 'You have no such notification.');
-  return viewOf(row, await localeOf(on, userId));
+  return viewOf(row, await localeOf(on, person.userId));
 }
 
 /**

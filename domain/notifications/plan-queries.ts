@@ -18,6 +18,21 @@ export async function existsUnseen(on: Queryable): Promise<boolean> {
   return there;
 }
 
+/** For how long the oldest event that was not looked at has had a position, seconds; 0: there is none. */
+export async function selectBehindSeconds(on: Queryable): Promise<number> {
+  const { seconds } = await one<{ seconds: number }>(
+    on,
+    'notifications.behind_seconds',
+    `select coalesce(greatest(extract(epoch from clock_timestamp() - (
+       select b.numbered_at from event_batches b
+       where b.last_position > h.position
+         and b.first_position >= coalesce((select max(first_position) from event_batches where first_position <= h.position + 1), 0)
+       order by b.first_position limit 1)), 0), 0)::float8 as seconds
+     from notification_head h`,
+  );
+  return seconds;
+}
+
 /** Takes the head until the transaction ends; undefined: somebody else has it. */
 export function lockHead(tx: Transaction): Promise<{ position: number } | undefined> {
   return maybeOne<{ position: number }>(
@@ -62,6 +77,23 @@ export function selectChoices(on: Queryable, userIds: readonly string[]): Promis
     'notifications.choices',
     'select user_id as "userId", kind, channel, enabled from notification_preferences where user_id = any ($1::uuid[])',
     [userIds],
+  );
+}
+
+/** Mails of these kinds that were planned within the last hour, by person and kind; without those that had nothing to tell any more. */
+export function countStaffMails(
+  on: Queryable,
+  userIds: readonly string[],
+  kinds: readonly NotificationKind[],
+): Promise<{ userId: string; kind: NotificationKind; count: number }[]> {
+  return many(
+    on,
+    'mails.count_staff',
+    `select user_id as "userId", kind, count(*)::int as count from mails
+     where user_id = any ($1::uuid[]) and kind = any ($2::text[]) and created_at > clock_timestamp() - interval '1 hour'
+       and status <> 'suppressed'
+     group by user_id, kind`,
+    [userIds, kinds],
   );
 }
 

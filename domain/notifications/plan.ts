@@ -6,7 +6,7 @@ import { newId } from '../../platform/ids';
 import { readBounds, readEvents } from '../events/read';
 import type { StreamEvent } from '../events/types';
 import { EVERYTHING } from '../events/visibility';
-import { readerOfMail } from '../identity/accounts/mails';
+import { giveUpMail, readerOfMail } from '../identity/accounts/mails';
 import { activeAmong, activeStaff } from '../identity/accounts/reach';
 import {
   existsUnseen,
@@ -15,11 +15,23 @@ import {
   insertNotifications,
   lockHead,
   moveHead,
+  countStaffMails,
   selectChoices,
   selectOrders,
 } from './plan-queries';
-import { customerKindOf, dataOf, isStale, isUsual, NOTIFIED_TYPES, staffKindOf } from './rules';
-import type { Channel, NotificationKind, Told } from './types';
+import {
+  customerKindOf,
+  dataOf,
+  isStaffKind,
+  isStale,
+  isUsual,
+  NOTIFIED_TYPES,
+  STAFF_MAILS_AN_HOUR,
+  staffKindOf,
+} from './rules';
+import { STAFF_KINDS, type Channel, type NotificationKind, type Told } from './types';
+
+export { selectBehindSeconds as notificationsBehindSeconds } from './plan-queries';
 
 /** Events of one transaction. */
 const EVENTS_AT_ONCE = 200;
@@ -68,8 +80,11 @@ async function tell(tx: Transaction, events: readonly StreamEvent[], sendsMail: 
   const wants = await choicesOf(tx, told);
   const stale = new Set(events.filter(({ at }) => isStale(at)).map(({ position }) => position));
   const shown = told.filter(({ userId, kind }) => wants(userId, kind, 'in_app'));
-  const mailed = told.filter(
-    ({ userId, kind, position }) => sendsMail && !stale.has(position) && wants(userId, kind, 'email'),
+  const mailed = await withinTheHour(
+    tx,
+    told.filter(
+      ({ userId, kind, position }) => sendsMail && !stale.has(position) && wants(userId, kind, 'email'),
+    ),
   );
   const withIds = (rows: readonly Told[]) => rows.map((row) => ({ ...row, id: newId() }));
   if (shown.length > 0) await insertNotifications(tx, withIds(shown));
@@ -108,6 +123,26 @@ async function staffOf(tx: Transaction, events: readonly StreamEvent[]): Promise
   );
 }
 
+/**
+ * Leaves out mails to who works here beyond `STAFF_MAILS_AN_HOUR` of a kind: what makes one order need a person may make thousands, and the
+ * customers' mails would wait behind them. The last one says so.
+ */
+async function withinTheHour(tx: Transaction, mailed: readonly Told[]): Promise<Told[]> {
+  const staff = [...new Set(mailed.filter(({ kind }) => isStaffKind(kind)).map(({ userId }) => userId))];
+  if (staff.length === 0) return [...mailed];
+  const key = ({ userId, kind }: Pick<Told, 'userId' | 'kind'>) => `${userId} ${kind}`;
+  const counts = new Map(
+    (await countStaffMails(tx, staff, STAFF_KINDS)).map((row) => [key(row), row.count] as const),
+  );
+  return mailed.flatMap((one): Told[] => {
+    if (!isStaffKind(one.kind)) return [one];
+    const count = (counts.get(key(one)) ?? 0) + 1;
+    counts.set(key(one), count);
+    if (count > STAFF_MAILS_AN_HOUR) return [];
+    return [count < STAFF_MAILS_AN_HOUR ? one : { ...one, data: { ...one.data, isLast: true } }];
+  });
+}
+
 /** What these people want to be told of, and how. */
 async function choicesOf(
   tx: Transaction,
@@ -132,7 +167,8 @@ export async function planAccountMail(
   { sendsMail }: { sendsMail: boolean },
 ): Promise<void> {
   const userId = await readerOfMail(db, mailId);
-  if (userId === null) return;
+  // Else it would wait for a mailer, and be kept, for ever.
+  if (userId === null) return db.retrying((tx) => giveUpMail(tx, mailId));
   if (!sendsMail)
     throw new AppError('MAIL_NOT_SET_UP', 'Mails about accounts wait: set SMTP_URL or MAIL_FOLDER.');
   await db.retrying(async (tx) => {

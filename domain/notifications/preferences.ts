@@ -7,22 +7,15 @@ import {
   SECURITY_KIND,
   type Channel,
   type NotifiedMailKind,
+  type NotifiedPerson,
   type Preference,
   type PreferenceChange,
 } from './types';
 
-type PersonRole = Parameters<typeof kindsOf>[0];
-
-/** Somebody who says what they want to be told of. */
-export interface PreferringPerson {
-  userId: string;
-  role: PersonRole;
-}
-
 /** What somebody is told of, and how: every kind that is for their role, on every channel that it has. */
 export async function readPreferences(
   on: Queryable,
-  { userId, role }: PreferringPerson,
+  { userId, role }: NotifiedPerson,
 ): Promise<Preference[]> {
   const key = (kind: NotifiedMailKind, channel: Channel) => `${kind} ${channel}`;
   const chosen = new Map(
@@ -48,7 +41,7 @@ export async function readPreferences(
  */
 export async function changePreferences(
   db: Database,
-  person: PreferringPerson,
+  person: NotifiedPerson,
   changes: readonly PreferenceChange[],
 ): Promise<Preference[]> {
   for (const { kind, channel, enabled } of changes) {

@@ -15,8 +15,13 @@ const NOTIFICATION = `n.id, n.kind, json_build_object('type', n.subject_type, 'i
 
 export type NotificationRow = Omit<NotificationView, 'title'> & { createdAtMicros: string };
 
-export interface NotificationFilter extends PageRequest {
+/** What somebody is told of: notifications of other kinds are of what they were before. */
+export interface Readable {
   userId: string;
+  kinds: readonly NotificationKind[];
+}
+
+export interface NotificationFilter extends PageRequest, Readable {
   unread: boolean;
 }
 
@@ -25,31 +30,40 @@ export function selectPage(db: Database, filter: NotificationFilter): Promise<No
   const query = db
     .builder('notifications as n')
     .select(db.builder.raw(NOTIFICATION))
-    .where('n.user_id', filter.userId);
+    .where('n.user_id', filter.userId)
+    .whereIn('n.kind', filter.kinds);
   if (filter.unread) void query.whereNull('n.read_at');
   return db.list<NotificationRow>(newestFirst(query, { time: 'n.created_at', id: 'n.id' }, filter));
 }
 
 /** How many somebody has not read, up to `limit`. */
-export async function countUnread(on: Queryable, userId: string, limit: number): Promise<number> {
+export async function countUnread(
+  on: Queryable,
+  { userId, kinds }: Readable,
+  limit: number,
+): Promise<number> {
   const { count } = await one<{ count: number }>(
     on,
     'notifications.count_unread',
     `select count(*)::int as count from (
-       select from notifications where user_id = $1 and read_at is null limit $2) n`,
-    [userId, limit],
+       select from notifications where user_id = $1 and kind = any ($2::text[]) and read_at is null limit $3) n`,
+    [userId, kinds, limit],
   );
   return count;
 }
 
 /** Returns it; undefined: they have none with this id. */
-export function setRead(on: Queryable, userId: string, id: string): Promise<NotificationRow | undefined> {
+export function setRead(
+  on: Queryable,
+  { userId, kinds }: Readable,
+  id: string,
+): Promise<NotificationRow | undefined> {
   return maybeOne<NotificationRow & Record<string, unknown>>(
     on,
     'notifications.set_read',
-    `update notifications n set read_at = coalesce(read_at, clock_timestamp()) where id = $2 and user_id = $1
+    `update notifications n set read_at = coalesce(read_at, clock_timestamp()) where id = $2 and user_id = $1 and kind = any ($3::text[])
      returning ${NOTIFICATION}`,
-    [userId, id],
+    [userId, id, kinds],
   );
 }
 

@@ -1,3 +1,4 @@
+import type { UserRole } from '../identity/accounts/types';
 import { ALERT_KINDS, type AlertSeverity } from '../stock/alerts/types';
 import {
   CUSTOMER_KINDS,
@@ -88,6 +89,14 @@ export function dataOf(type: string, data: Readonly<Record<string, unknown>>): N
   ) as unknown as NotificationData; // Of the members above.
 }
 
+/** Mails of one kind that somebody who works here gets within an hour at most. What is beyond is in the API. */
+export const STAFF_MAILS_AN_HOUR = 20;
+
+/** Whether it is for those who work here. */
+export function isStaffKind(kind: NotificationKind): boolean {
+  return STAFF_KINDS.some((each) => each === kind);
+}
+
 /** Whether somebody is told of a kind on a channel who has not said otherwise. */
 export function isUsual(kind: NotifiedMailKind, channel: Channel): boolean {
   switch (kind) {
@@ -104,12 +113,12 @@ export function isUsual(kind: NotifiedMailKind, channel: Channel): boolean {
 }
 
 /** What somebody with this role may be told of. */
-export function kindsOf(role: 'customer' | 'operator' | 'admin'): readonly NotificationKind[] {
+export function kindsOf(role: UserRole): readonly NotificationKind[] {
   return role === 'customer' ? CUSTOMER_KINDS : [...CUSTOMER_KINDS, ...STAFF_KINDS];
 }
 
 /** What is told so much later is no news: it is in the API, and nobody is sent a mail. */
-const STALE_MS = 3 * 86_400_000;
+export const STALE_MS = 3 * 86_400_000;
 
 export function isStale(at: string, now = Date.now()): boolean {
   return now - Date.parse(at) > STALE_MS;

@@ -1,3 +1,5 @@
+import type { UserRole } from '../identity/accounts/types';
+
 /** What customers are told of their orders. */
 export const CUSTOMER_KINDS = [
   'order_placed',
@@ -53,6 +55,14 @@ export interface NotificationData {
   sku?: string;
   warehouse?: string;
   orderId?: string;
+  /** Of a mail: no further one of this kind is sent within the hour. */
+  isLast?: true;
+}
+
+/** Somebody who has signed in, with the role that they have now. */
+export interface NotifiedPerson {
+  userId: string;
+  role: UserRole;
 }
 
 /** Somebody who is to be told of something. */

@@ -79,6 +79,17 @@ it('shows people what they were told, newest first, page by page, and what they 
   expect((await inboxOf(ada)).unread).toBe(0);
 });
 
+it('what somebody was told as an operator is not for the customer that they are now', async () => {
+  const ada = await signUp(test);
+  const { rows } = await test.db.pool.query<{ id: string }>(
+    `insert into notifications (id, user_id, kind, position, subject_type, subject_id, data)
+     values (gen_random_uuid(), $1, 'alert_critical', 1, 'alert', 'x', '{"sku": "SECRET"}') returning id`,
+    [ada.id],
+  );
+  expect(await inboxOf(ada)).toMatchObject({ items: [], unread: 0 });
+  expect((await asPerson(test, ada, 'POST', `/notifications/${rows[0]?.id ?? ''}/read`)).status).toBe(404);
+});
+
 it('people choose of what they are told, and how; mails about the account cannot be switched off', async () => {
   const ada = await signUp(test);
   const before = await preferencesOf(ada);

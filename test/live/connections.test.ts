@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { appendEvents } from '../../domain/orders/events';
@@ -198,6 +198,56 @@ it('a request that asks for another upgrade is an ordinary one, with its body', 
   expect(response.statusCode).toBe(200);
   expect(await json(response)).toMatchObject({ warehouse: 'AMS' });
   expect(await refused(test, { path: '/api/v1/orders/x' })).toMatchObject({ status: 404 });
+});
+
+it('a connection whose WebSocket was refused is closed, whatever else its client sends or keeps open', async () => {
+  const stopping = await openTestApi({ shop: test });
+  const { port } = new URL(stopping.api.url);
+  const asked = `GET /ws HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const clients = [false, true].map((sendsMore) => {
+    const one = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    one.on('error', () => undefined);
+    one.write(asked);
+    if (sendsMore) one.once('data', () => one.write('more'));
+    return one.resume();
+  });
+  await Promise.allSettled(clients.map((one) => once(one, 'end')));
+  // What is not closed would hold up the end of the process until it is killed.
+  await expect(stopping.close()).resolves.toBeUndefined();
+  for (const one of clients) one.destroy();
+});
+
+it('a request for another protocol whose headers are not all known is not read again', async () => {
+  const { port } = new URL(test.api.url);
+  const body = `GET /health HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
+  const one = connectTcp(Number(port), '127.0.0.1');
+  one.on('error', () => undefined);
+  let answered = '';
+  one.on('data', (data) => (answered += data.toString()));
+  one.write(
+    `POST /ws HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n` +
+      `${'a:b\r\n'.repeat(1_100)}Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await once(one, 'close');
+  expect(answered).toBe('');
+});
+
+it('asking for another protocol with each request of a connection leaves nothing behind', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => warnings.push(name);
+  process.on('warning', onWarning);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  for (let n = 0; n < 15; n++) {
+    const headers = { connection: 'Upgrade, keep-alive', upgrade: 'h2c' };
+    const sent = request(`${test.api.url}/health`, { agent, headers }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    await once(response, 'end');
+  }
+  agent.destroy();
+  process.off('warning', onWarning);
+  expect(warnings).not.toContain('MaxListenersExceededWarning');
 });
 
 it('a WebSocket that is asked for before the response to an earlier request ends its connection, and nothing else', async () => {

@@ -2,6 +2,7 @@ import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { createTokenBucket } from '../../api/sockets/token-bucket';
 import { follow, type Followed, type FollowedPage } from '../../api/streams/follow';
 import { parseTopic, topicName } from '../../api/streams/topics';
+import { createStreamSlots } from '../../api/streams/stream-slots';
 import { createWatchers } from '../../api/streams/watchers';
 import { waitFor } from '../support/wait';
 
@@ -46,6 +47,19 @@ test('a client may send so many messages at first, and then so many a second', (
   expect(taken()).toBe(0);
   now += 60_000;
   expect(taken()).toBe(3);
+});
+
+test('all of the public together leave places to who works here', () => {
+  const slots = createStreamSlots({ perProcess: 10 });
+  const open = (id: string, isPublic: boolean) => slots.take({ id, limit: 8, isPublic });
+  const free = Array.from({ length: 8 }, (_, n) => open(`address:${n % 4}`, true));
+  expect(() => open('address:5', true)).toThrow('Too many streams are open.');
+  open('service:a', false);
+  free[0]?.();
+  open('user:ada', true);
+  open('service:a', false);
+  expect(() => open('service:a', false)).toThrow('Too many streams are open.');
+  expect(slots.open).toBe(10);
 });
 
 test('all who watch are woken, some at a time, and those that left are not', async () => {

@@ -182,6 +182,16 @@ describe('stock', () => {
     expect(client.of('inventory:T').map(({ data }) => data?.['onHand'])).toEqual([10, 11]);
   });
 
+  it('does not tell the public how far the stream of events has come', async () => {
+    await addStock(test.db, 'P', 'AMS', 10);
+    const began = Date.now();
+    const client = await open({ key: await keyOf(test, 'a page', ['availability:read']) });
+    client.follow('inventory:P');
+    await waitFor(() => client.of('inventory:P').length === 1);
+    expect(client.of('inventory:P')[0]?.position).toBeGreaterThanOrEqual(began);
+    expect(Object.keys(client.of('inventory:P')[0]?.data ?? {})).not.toContain('onHand');
+  });
+
   it('is told when a warehouse is closed', async () => {
     await addStock(test.db, 'W', 'CLO', 10);
     const client = await open();

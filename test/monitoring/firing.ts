@@ -213,6 +213,17 @@ export const FIRING: Readonly<Record<string, Firing>> = {
       ['holdfast_mails_total{outcome="bounced"}', growing(9)],
     ],
   },
+  HoldfastMailsAway: {
+    fires: [
+      ['holdfast_mail_failing_oldest_seconds', always(7_300)],
+      ['holdfast_mails_total{outcome="sent"}', always(5)],
+    ],
+    silent: [
+      ['holdfast_mail_failing_oldest_seconds', always(7_300)],
+      ['holdfast_mails_total{outcome="sent"}', growing(1)],
+    ],
+  },
+  HoldfastNotificationsBehind: byAge('holdfast_notification_oldest_seconds', 300),
   HoldfastWebhooksBehind: byAge('holdfast_webhook_delivery_oldest_seconds', 600),
   HoldfastWebhookDeliveriesFail: {
     fires: [['holdfast_webhook_deliveries_total{outcome="failed",instance="a"}', growing(1)]],

@@ -1,16 +1,15 @@
 import { resetPassword } from '../../domain/identity/accounts/change-password';
-import { planAccountMail, planNotifications } from '../../domain/notifications/plan';
+import { planNotifications } from '../../domain/notifications/plan';
 import { reportBounce } from '../../domain/notifications/bounces';
 import { mailsAreDue, sendMail } from '../../domain/notifications/dispatch';
 import { readUser } from '../../domain/identity/accounts/users';
-import type { Mailer, MailKind } from '../../domain/identity/accounts/types';
-import { newId } from '../../platform/ids';
+import type { Mailer } from '../../domain/identity/accounts/types';
 import { accountsOf, PASSWORD, tokenIn } from '../identity/people';
 import { appendEvents } from '../../domain/orders/events';
 import { numberAll } from '../events/support';
 import { waitFor } from '../support/wait';
 import { headerOf, partsOf, startMailServer } from './mail-server';
-import { openNotifiedShop, type NotifiedShop } from './support';
+import { askFor, openNotifiedShop, type NotifiedShop } from './support';
 
 let shop: NotifiedShop;
 beforeEach(async () => {
@@ -20,16 +19,6 @@ afterEach(() => shop.close());
 
 const subjects = () => shop.server.mails.map((mail) => headerOf(mail, 'Subject'));
 const outcomes = async () => (await shop.mails()).map(({ kind, status }) => [kind, status]);
-
-async function askFor(userId: string, kind: MailKind): Promise<void> {
-  const id = newId();
-  await shop.db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [
-    id,
-    userId,
-    kind,
-  ]);
-  await planAccountMail(shop.db, id, { sendsMail: true });
-}
 
 async function paidOrder(more?: Parameters<NotifiedShop['addPerson']>[0]) {
   const person = await shop.addPerson(more);
@@ -124,9 +113,9 @@ test('a refusal that passes is followed by one that does not: the address gets n
   await shop.happen(orderId, 'order_cancelled');
   expect(await shop.sendDue()).toEqual(['suppressed']);
   // Of the mails about the account only what the owner asks for to show that it takes mail again.
-  await askFor(person.id, 'password_changed');
+  await askFor(shop.db, person.id, 'password_changed');
   expect(await shop.sendDue()).toEqual([]);
-  await askFor(person.id, 'reset_password');
+  await askFor(shop.db, person.id, 'reset_password');
   expect(await shop.sendDue()).toEqual(['sent']);
   expect(shop.server.mails).toHaveLength(1);
   const token = tokenIn(partsOf(shop.server.mails[0]!));

@@ -1,7 +1,13 @@
 import type { JsonPlan } from '../../bench/explain/reads';
 import { recordStatements } from '../../bench/explain/recorder';
-import { selectDueSeconds, selectMsLeft, selectReady } from '../../domain/notifications/dispatch-queries';
+import {
+  selectDueSeconds,
+  selectFailingSeconds,
+  selectMsLeft,
+  selectReady,
+} from '../../domain/notifications/dispatch-queries';
 import { countUnread, selectPage } from '../../domain/notifications/queries';
+import { kindsOf } from '../../domain/notifications/rules';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -39,15 +45,17 @@ async function nodesOf(run: (on: Database) => Promise<unknown>): Promise<string>
   return JSON.stringify(rows[0]);
 }
 
-const page = { userId, limit: 20, offset: 0 };
+const reader = { userId, kinds: kindsOf('admin') };
+const page = { ...reader, limit: 20, offset: 0 };
 
 test.each<[string, string, (on: Database) => Promise<unknown>]>([
   ['all of somebody', 'notifications_newest', (on) => selectPage(on, { ...page, unread: false })],
   ['those that were not read', 'notifications_unread', (on) => selectPage(on, { ...page, unread: true })],
-  ['their count', 'notifications_unread', (on) => countUnread(on, userId, 1_000)],
+  ['their count', 'notifications_unread', (on) => countUnread(on, reader, 1_000)],
   ['mails that are due', 'mails_due', (on) => selectReady(on, 5)],
   ['when the next one is', 'mails_due', selectMsLeft],
   ['for how long one has been', 'mails_due', selectDueSeconds],
+  ['for how long one has failed', 'mails_failing', selectFailingSeconds],
 ])('%s: found by an index, in its order', async (_, index, run) => {
   const plan = await nodesOf(run);
   expect(plan).toContain(index);

@@ -80,6 +80,9 @@ const BY_RECIPIENT: readonly [string, Refusal, 'later' | boolean][] = [
 const BY_DATA: readonly [string, Refusal, 'later' | boolean][] = [
   ['there is no room just now', { code: 452, text: '4.3.1 Later' }, 'later'],
   ['the mailbox is closed', { code: 554, text: '5.2.1 Disabled' }, true],
+  ['its code says that the address is what is wrong', { code: 550, text: '5.1.1 No such user' }, true],
+  ['a filter takes it for spam, and says no more', { code: 550, text: 'Rejected as spam' }, false],
+  ['of no reason that is known', { code: 554, text: '5.0.0 Transaction failed' }, false],
   ['the mail is too large', { code: 552, text: '5.3.4 Too large' }, false],
 ];
 

@@ -1,8 +1,10 @@
 import { dispatchMails, sendMail, type MailContext } from '../../domain/notifications/dispatch';
-import { planNotifications } from '../../domain/notifications/plan';
+import { planAccountMail, planNotifications } from '../../domain/notifications/plan';
 import type { MailOutcome, MailRound } from '../../domain/notifications/types';
 import { appendEvents } from '../../domain/orders/events';
 import type { Database } from '../../platform/database/database';
+import type { MailKind } from '../../domain/identity/accounts/types';
+import { newId } from '../../platform/ids';
 import { numberAll } from '../events/support';
 import { addCustomer } from '../identity/people';
 import { addPaidOrder, addStock, openTestShop } from '../support/fixtures';
@@ -43,6 +45,17 @@ export interface NotifiedShop {
   /** As if so many seconds had passed since all mails. */
   letTimePass(seconds: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Asks for a mail about an account, and has it sent. */
+export async function askFor(db: Database, userId: string, kind: MailKind): Promise<void> {
+  const id = newId();
+  await db.pool.query('insert into account_mails (id, user_id, kind) values ($1, $2, $3)', [
+    id,
+    userId,
+    kind,
+  ]);
+  await planAccountMail(db, id, { sendsMail: true });
 }
 
 /** A shop, and a real SMTP server. */

@@ -78,7 +78,7 @@ export async function setGivenUp(tx: Transaction, mailId: string): Promise<void>
   await execute(
     tx,
     'account_mails.set_given_up',
-    'update account_mails set given_up_at = coalesce(given_up_at, clock_timestamp()) where id = $1',
+    'update account_mails set given_up_at = coalesce(given_up_at, clock_timestamp()) where id = $1 and sent_at is null',
     [mailId],
   );
 }

@@ -50,9 +50,10 @@ export async function readerOfMail(on: Queryable, mailId: string): Promise<strin
   return mail && !mail.isSent && !mail.isGivenUp && mail.email !== null ? mail.userId : null;
 }
 
-/** Nothing more is tried: no server has taken a mail for days, or one has refused it. */
+/** Nothing more is tried: no server has taken a mail for days, one has refused it, or there is nobody to get it. Of one that was sent nothing. */
 export async function giveUpMail(tx: Transaction, mailId: string): Promise<void> {
   await setGivenUp(tx, mailId);
+  await forgetFormer(tx, mailId);
 }
 
 async function makeToken(db: Database, mailId: string, seconds: number): Promise<string> {

@@ -5,13 +5,14 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
-import type { Locale } from './types';
+import type { Locale, UserRole } from './types';
 
 /** Where and how somebody is written to. */
 export interface Reach {
   email: string;
   name: string | null;
   locale: Locale;
+  role: UserRole;
 }
 
 /** Of people who are active, whose address is confirmed, and not known to take no mail. */
@@ -19,7 +20,7 @@ export function selectReach(on: Queryable, userId: string): Promise<Reach | unde
   return maybeOne<Reach & Record<string, unknown>>(
     on,
     'user_profiles.reach',
-    `select p.email, p.name, p.locale from users u join user_profiles p on p.user_id = u.id
+    `select p.email, p.name, p.locale, u.role from users u join user_profiles p on p.user_id = u.id
      where u.id = $1 and u.status = 'active' and u.email_confirmed_at is not null and p.undeliverable_at is null`,
     [userId],
   );
