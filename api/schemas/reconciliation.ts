@@ -32,12 +32,10 @@ export const reconciliationQuery = z
         'What the gateway charges of a capture, hundredths of a per cent, rounded half to even. Absent: only that gross, fee and net of a row fit is looked at',
     }),
     feeFixedMinor: number(1_000_000).optional().meta({ description: 'And beside that, minor units' }),
-    currency: givenCurrency
-      .optional()
-      .meta({
-        description:
-          'Of rows that name none, ISO 4217; of a bank that of the account: only payouts in it are to be there',
-      }),
+    currency: givenCurrency.optional().meta({
+      description:
+        'Of rows that name none, ISO 4217; of a bank that of the account: only payouts in it are to be there',
+    }),
     decimal: z.enum(DECIMAL_MARKS).default('.').meta({ description: 'What stands before decimals' }),
     dryRun: z
       .enum(['true', 'false'])
