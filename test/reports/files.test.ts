@@ -87,17 +87,24 @@ test('days that have ended have files by themselves, each once', async () => {
     );
     return Object.fromEntries(rows.map(({ report, files }) => [report, files]));
   };
-  await handle.trigger();
-  await waitFor(async () => ((await count())['daily'] ?? 0) === 14);
-  const [action] = (await handle.describe()).info.recentActions.slice(-1);
-  if (action?.action.type !== 'startWorkflow') throw new Error('nothing was started');
-  const run = stack.temporal.client.workflow.getHandle(action.action.workflow.workflowId);
-  expect(await run.result()).toEqual({ days: 14 });
+  /** Triggers the schedule, and waits for what it starts. */
+  const trigger = async () => {
+    const { numActionsTaken } = (await handle.describe()).info;
+    await handle.trigger();
+    const { action } = await waitFor(async () => {
+      const { info } = await handle.describe();
+      return info.numActionsTaken > numActionsTaken ? info.recentActions.at(-1) : undefined;
+    });
+    const { workflowId, firstExecutionRunId } = action.workflow;
+    const run = stack.temporal.client.workflow.getHandle(workflowId, firstExecutionRunId);
+    expect(await run.result()).toEqual({ days: 14 });
+    return run;
+  };
+  const run = await trigger();
   await keepHistory(run, 'reports-scheduled');
   const before = await count();
-  await handle.trigger();
-  await waitFor(async () => (await handle.describe()).info.recentActions.length > 1);
-  await run.result();
+  expect(before['daily']).toBe(14);
+  await trigger();
   expect(await count()).toEqual(before);
   await waitFor(async () => {
     const { rows } = await stack.db.pool.query(
