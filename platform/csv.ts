@@ -1,7 +1,12 @@
 import { stringify } from 'csv-stringify/sync';
 
 /** Null is an empty field. */
-export type CsvValue = string | number | bigint | null;
+export type CsvValue = string | number | bigint | Numeral | null;
+
+/** A number that is a text already, such as an amount in major units. */
+export class Numeral {
+  constructor(readonly text: string) {}
+}
 
 /**
  * Lines of a CSV file (RFC 4180), each with its end. Wherever text would begin a formula in a spreadsheet it gets an apostrophe, which
@@ -11,7 +16,7 @@ export type CsvValue = string | number | bigint | null;
  */
 export function csvLines(rows: readonly (readonly CsvValue[])[]): string {
   return stringify(
-    rows.map((row) => row.map((value) => (typeof value === 'string' ? escaped(value) : value))),
+    rows.map((row) => row.map(fieldOf)),
     { quoted_match: /[;\t|\r\n]/ },
   );
 }
@@ -19,6 +24,11 @@ export function csvLines(rows: readonly (readonly CsvValue[])[]): string {
 /** One line of a CSV file, with its end: see `csvLines`. */
 export function csvLine(fields: readonly CsvValue[]): string {
   return csvLines([fields]);
+}
+
+function fieldOf(value: CsvValue): string | number | bigint | null {
+  if (value instanceof Numeral) return value.text;
+  return typeof value === 'string' ? escaped(value) : value;
 }
 
 /** Text without the apostrophes that `csvLines` puts before what would be a formula: what we write says the same when it is read. */

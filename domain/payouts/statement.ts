@@ -1,5 +1,5 @@
 import type { Queryable } from '../../platform/database/database';
-import { csvLine } from '../../platform/csv';
+import { csvLine, Numeral } from '../../platform/csv';
 import { majorUnits, minorDigits } from '../catalog/currencies';
 import { selectCut, selectLines } from './queries';
 import type { PayoutView, StatementLine } from './types';
@@ -28,9 +28,8 @@ export async function* statementCsv(
   }
 }
 
-/** An amount is a number, also a negative one: it is not escaped as text is. */
 function lineOf(line: StatementLine, currency: string, digits: number): string {
   const { day, at, kind, orderId, paymentId, sourceId, minor } = line;
-  const texts = csvLine([day, at, kind, orderId, paymentId, sourceId, currency]).trimEnd();
-  return `${texts},${majorUnits(BigInt(minor), digits)}\n`;
+  const amount = new Numeral(majorUnits(BigInt(minor), digits));
+  return csvLine([day, at, kind, orderId, paymentId, sourceId, currency, amount]);
 }

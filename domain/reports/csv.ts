@@ -1,4 +1,4 @@
-import { csvLine } from '../../platform/csv';
+import { csvLine, Numeral, type CsvValue } from '../../platform/csv';
 import type { Exact } from '../../platform/exact';
 import { majorUnits, minorDigits } from '../catalog/currencies';
 import type { CostReport } from './cost';
@@ -48,7 +48,7 @@ export function salesCsv(report: SalesReport): string {
 /** What goods cost, as CSV: a line for each product and currency. */
 export function costCsv({ products }: CostReport): string {
   const lines = products.map(({ sku, currency, units, costMinor, uncosted }) =>
-    line([sku, currency], [units, amount(costMinor, currency), uncosted]),
+    csvLine([sku, currency, units, amount(costMinor, currency), uncosted]),
   );
   return csvLine(['sku', 'currency', 'units', 'cost', 'uncosted_units']) + lines.join('');
 }
@@ -65,34 +65,29 @@ function both(row: Named, figures: SalesFigures & MoneyFigures & { currency: str
 
 function lineOf({ by, key, currency = '', sales, money, orders }: CsvRow): string {
   const of = (minor: Exact) => amount(minor, currency);
-  return line(
-    [by, key, currency],
-    [
-      ...(sales
-        ? [sales.units, of(sales.salesMinor), sales.returnedUnits, of(sales.returnedMinor)]
-        : EMPTY_SALES),
-      ...(money
-        ? [money.capturedMinor, money.refundedMinor, money.disputedMinor, money.netMinor, money.feeMinor].map(
-            of,
-          )
-        : EMPTY_MONEY),
-      ...(orders
-        ? [orders.placed, orders.rejected, orders.expired, orders.cancelled, orders.failed, orders.fulfilled]
-        : EMPTY_ORDERS),
-    ],
-  );
+  return csvLine([
+    by,
+    key,
+    currency,
+    ...(sales
+      ? [sales.units, of(sales.salesMinor), sales.returnedUnits, of(sales.returnedMinor)]
+      : EMPTY_SALES),
+    ...(money
+      ? [money.capturedMinor, money.refundedMinor, money.disputedMinor, money.netMinor, money.feeMinor].map(
+          of,
+        )
+      : EMPTY_MONEY),
+    ...(orders
+      ? [orders.placed, orders.rejected, orders.expired, orders.cancelled, orders.failed, orders.fulfilled]
+      : EMPTY_ORDERS),
+  ]);
 }
 
-const EMPTY_SALES = Array<string>(4).fill('');
-const EMPTY_MONEY = Array<string>(5).fill('');
-const EMPTY_ORDERS = Array<string>(6).fill('');
+const EMPTY_SALES = Array<null>(4).fill(null);
+const EMPTY_MONEY = Array<null>(5).fill(null);
+const EMPTY_ORDERS = Array<null>(6).fill(null);
 
-/** Numbers are not escaped as text is, also negative ones. */
-function line(texts: readonly (string | null)[], numbers: readonly (Exact | string)[]): string {
-  return `${csvLine(texts).slice(0, -1)},${numbers.join(',')}\n`;
-}
-
-/** Null and empty: nothing is known in any currency. */
-function amount(minor: Exact, currency: string | null): string {
-  return currency === null ? '' : majorUnits(BigInt(minor), minorDigits(currency));
+/** Null: nothing is known in any currency. */
+function amount(minor: Exact, currency: string | null): CsvValue {
+  return currency === null ? null : new Numeral(majorUnits(BigInt(minor), minorDigits(currency)));
 }

@@ -1,4 +1,4 @@
-import { csvLine } from '../../platform/csv';
+import { csvLine, Numeral } from '../../platform/csv';
 import { majorUnits } from '../catalog/currencies';
 import type { SettlementLine } from './types';
 
@@ -7,7 +7,6 @@ export const HEADER = csvLine(['merchant_id', 'date', 'gross', 'fee', 'net', 'tx
 /** One line of the file, with its end. `digits`: how many digits of an amount stand after the decimal point. */
 export function lineOf({ merchant, day, gross, fee, count }: SettlementLine, digits: number): string {
   const [g, f] = [BigInt(gross), BigInt(fee)];
-  const amounts = [g, f, g - f].map((minor) => majorUnits(minor, digits));
-  // Amounts are numbers, also negative ones: they are not escaped as text is.
-  return `${csvLine([merchant, day]).trimEnd()},${amounts.join(',')},${count}\n`;
+  const amounts = [g, f, g - f].map((minor) => new Numeral(majorUnits(minor, digits)));
+  return csvLine([merchant, day, ...amounts, count]);
 }

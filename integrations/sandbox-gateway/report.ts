@@ -1,5 +1,5 @@
 import { majorUnits, minorDigits } from '../../domain/catalog/currencies';
-import { csvLine } from '../../platform/csv';
+import { csvLine, Numeral } from '../../platform/csv';
 import type { Queryable } from '../../platform/database/database';
 import { selectBalanceTransactions, type BalanceTransaction } from './report-queries';
 
@@ -34,7 +34,6 @@ export async function* balanceTransactionsCsv(
   }
 }
 
-/** Amounts are numbers, also negative ones: they are not escaped as text is. */
 function lineOf({
   id,
   created,
@@ -45,8 +44,7 @@ function lineOf({
   chargeRef,
   payoutRef,
 }: BalanceTransaction) {
-  const amount = (of: bigint) => majorUnits(of, minorDigits(currency));
+  const amount = (of: bigint) => new Numeral(majorUnits(of, minorDigits(currency)));
   const gross = amount(BigInt(minor));
-  const texts = csvLine([category, sourceId, chargeRef, payoutRef]);
-  return `${csvLine([id, created, currency]).trimEnd()},${gross},${amount(0n)},${gross},${texts}`;
+  return csvLine([id, created, currency, gross, amount(0n), gross, category, sourceId, chargeRef, payoutRef]);
 }

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
-import { csvLine, csvLines, withoutEscape } from '../../platform/csv';
+import { csvLine, csvLines, Numeral, withoutEscape } from '../../platform/csv';
 
 test('numbers stay numbers, nothing is an empty cell, and what needs quotes has them', () => {
   expect(
@@ -9,8 +9,11 @@ test('numbers stay numbers, nothing is an empty cell, and what needs quotes has 
       ['b,c', 9_007_199_254_740_993n, -7n, ''],
       ['say "x"', 0, 1.5, 'a\nb'],
       ['x;=1', 0, 0, 'c\rd'],
+      ['-1.50', new Numeral('-1.50'), new Numeral('0.00'), ''],
     ]),
-  ).toBe(`a,1,-5,\n"b,c",9007199254740993,-7,\n"say ""x""",0,1.5,"a\nb"\n"x;'=1",0,0,"c\rd"\n`);
+  ).toBe(
+    `a,1,-5,\n"b,c",9007199254740993,-7,\n"say ""x""",0,1.5,"a\nb"\n"x;'=1",0,0,"c\rd"\n'-1.50,-1.50,0.00,\n`,
+  );
 });
 
 test.each([
