@@ -88,7 +88,7 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
           feeBasisPoints === undefined && feeFixedMinor === undefined
             ? null
             : { rateBasisPoints: feeBasisPoints ?? 0, fixedMinor: feeFixedMinor ?? 0 },
-        dryRun: query.dryRun === 'true',
+        dryRun: query.dryRun,
       };
       if (of !== null) await expectGatewayRun(db, of).catch(unknownRun);
       return uploads.take(call, {

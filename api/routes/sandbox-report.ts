@@ -4,16 +4,13 @@ import { OPERATORS } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { API_BASE } from '../http/paths';
 import { route, type Route } from '../http/route';
-import { date } from '../schemas/common';
+import { date, DAYS_IN_ORDER, daysWithin } from '../schemas/common';
 import type { ApiContext } from '../services/context';
 
 const query = z
   .strictObject({ from: date, to: date })
-  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be before from' })
-  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 366 * 86_400_000, {
-    path: ['to'],
-    message: 'must not be more than 366 days after from',
-  });
+  .refine(...DAYS_IN_ORDER)
+  .refine(...daysWithin(366));
 
 /** What the sandbox gateway reports, to reconcile with. */
 export function sandboxReportRoutes({ reports }: ApiContext): Route[] {

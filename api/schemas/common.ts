@@ -74,6 +74,28 @@ export const date = z.iso
   .refine(isStorable, 'must be in the years 0001 to 9999')
   .meta({ description: 'Day, YYYY-MM-DD' });
 
+interface Days {
+  from: string;
+  to: string;
+}
+type DaysRule = [isKept: (days: Days) => boolean, otherwise: { path: string[]; message: string }];
+
+/** For `refine` of an object with the days `from` and `to`. */
+export const DAYS_IN_ORDER: DaysRule = [
+  ({ from, to }) => from <= to,
+  { path: ['to'], message: 'must not be before from' },
+];
+
+const DAY_MS = 86_400_000;
+
+/** The same: `to` is at most so many days after `from`. */
+export function daysWithin(most: number): DaysRule {
+  return [
+    ({ from, to }) => Date.parse(to) - Date.parse(from) <= most * DAY_MS,
+    { path: ['to'], message: `must not be more than ${most.toLocaleString('en')} days after from` },
+  ];
+}
+
 /** Of times that do not exist either: the year of an invalid `Date` is NaN. */
 function isStorable(text: string): boolean {
   const year = new Date(text).getUTCFullYear();

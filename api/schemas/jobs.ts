@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobView } from '../../domain/jobs/types';
 import { API_BASE } from '../http/paths';
 import { givenCurrency } from './catalogue';
-import { count, date, name, pageOf, time, uuid } from './common';
+import { count, date, DAYS_IN_ORDER, daysWithin, name, pageOf, time, uuid } from './common';
 
 export const jobType = z.enum(JOB_TYPES);
 export const jobStatus = z.enum(JOB_STATUSES);
@@ -57,11 +57,8 @@ export const settlementRequest = z
       .default(false)
       .meta({ description: 'A file about what came since, also where there is one of the same days' }),
   })
-  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be before from' })
-  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 3_660 * 86_400_000, {
-    path: ['to'],
-    message: 'must not be more than 3,660 days after from',
-  })
+  .refine(...DAYS_IN_ORDER)
+  .refine(...daysWithin(3_660))
   .meta({ id: 'SettlementRequest' });
 
 export const jobPage = pageOf('JobPage', job);

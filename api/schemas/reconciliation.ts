@@ -2,7 +2,19 @@ import { z } from 'zod';
 import { DIFFERENCE_CLASSES, DIFFERENCE_STATUSES, ROW_KINDS } from '../../domain/reconciliation/types';
 import { DECIMAL_MARKS, REPORT_MODES } from '../../domain/uploads/types';
 import { givenCurrency } from './catalogue';
-import { count, date, line, money, name, pageOf, time, uuid } from './common';
+import {
+  count,
+  date,
+  DAYS_IN_ORDER,
+  daysWithin,
+  flag,
+  line,
+  money,
+  name,
+  pageOf,
+  time,
+  uuid,
+} from './common';
 
 const number = (max: number) =>
   z
@@ -37,16 +49,12 @@ export const reconciliationQuery = z
         'Of rows that name none, ISO 4217; of a bank that of the account: only payouts in it are to be there',
     }),
     decimal: z.enum(DECIMAL_MARKS).default('.').meta({ description: 'What stands before decimals' }),
-    dryRun: z
-      .enum(['true', 'false'])
-      .default('false')
+    dryRun: flag
+      .prefault('false')
       .meta({ description: '`true`: differences are told, and cannot be accepted or booked' }),
   })
-  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be before from' })
-  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 366 * 86_400_000, {
-    path: ['to'],
-    message: 'must not be more than 366 days after from',
-  })
+  .refine(...DAYS_IN_ORDER)
+  .refine(...daysWithin(366))
   .refine(({ report, of }) => report === 'bank' || of === undefined, {
     path: ['of'],
     message: 'is of a bank',
