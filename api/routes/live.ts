@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { issueTicket, TICKET_SECONDS } from '../../domain/identity/tickets/tickets';
 import { FOLLOW } from '../http/access';
 import { API_BASE } from '../http/paths';
-import { invalid, notSignedIn, problem } from '../http/problems';
+import { notSignedIn, problem } from '../http/problems';
 import { contextOf } from '../http/request-context';
 import { withSecret } from '../http/response';
 import { route, type Route } from '../http/route';
@@ -11,7 +11,7 @@ import { ticket, topicQuery } from '../schemas/sockets';
 import type { ApiContext } from '../services/context';
 import { lastPosition } from '../streams/last-event-id';
 import { sendFollowed, takeStreamSlot } from '../streams/server-sent-events';
-import { parseTopic, readFirst } from '../streams/topics';
+import { readFirst, topicNamed } from '../streams/topics';
 
 const TAG = 'Live updates';
 
@@ -80,14 +80,7 @@ export function liveRoutes(context: ApiContext): Route[] {
         problems: ['NOT_FOUND', 'EVENTS_EXPIRED', 'EVENTS_AHEAD', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ query, principal, req, res }) => {
-        const topic = parseTopic(query.topic);
-        if (!topic)
-          throw invalid([
-            {
-              path: 'topic',
-              message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention',
-            },
-          ]);
+        const topic = topicNamed(query.topic);
         await topics.expectMayFollow(topic, principal);
         const after = lastPosition(req.get('last-event-id'));
         const followed = topics.open(topic, principal);

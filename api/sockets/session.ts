@@ -7,7 +7,7 @@ import { expectSignedInStill, type AccessControl } from '../http/access';
 import { invalid, problem, toProblem } from '../http/problems';
 import { clientMessage, type ClientMessage, type ServerMessage } from '../schemas/sockets';
 import { follow, type FollowedMessage, type FollowedPage } from '../streams/follow';
-import { parseTopic, readFirst, topicName, type Topic, type Topics } from '../streams/topics';
+import { readFirst, topicName, topicNamed, type Topic, type Topics } from '../streams/topics';
 import { createOutgoing } from './outgoing';
 import { createTokenBucket } from './token-bucket';
 import { CLOSE_CODES, type SocketEnd, type SocketMetrics } from './types';
@@ -122,7 +122,7 @@ export function openSession(
   }
 
   function subscribe({ topic: given, after }: Extract<ClientMessage, { type: 'subscribe' }>): void {
-    const topic = knownTopic(given);
+    const topic = topicNamed(given);
     const name = topicName(topic);
     if (subscriptions.has(name)) throw invalid([{ path: 'topic', message: 'is followed already' }]);
     if (subscriptions.size >= TOPICS_PER_SOCKET) {
@@ -143,7 +143,7 @@ export function openSession(
   }
 
   function unsubscribe(given: string): void {
-    const name = topicName(knownTopic(given));
+    const name = topicName(topicNamed(given));
     const subscription = subscriptions.get(name);
     subscription?.stop.abort();
     subscriptions.delete(name);
@@ -299,12 +299,4 @@ function parsed(text: string): ClientMessage {
   throw invalid(
     message.error.issues.map(({ path, message: said }) => ({ path: path.join('.'), message: said })),
   );
-}
-
-function knownTopic(given: string): Topic {
-  const topic = parseTopic(given);
-  if (topic) return topic;
-  throw invalid([
-    { path: 'topic', message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention' },
-  ]);
 }

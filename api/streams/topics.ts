@@ -14,7 +14,7 @@ import {
   type Access,
   type AccessControl,
 } from '../http/access';
-import { notFound } from '../http/problems';
+import { invalid, notFound } from '../http/problems';
 import { sku, uuid } from '../schemas/common';
 import { alertSource } from './alert-source';
 import { attentionSource, type AttentionReader } from './attention-source';
@@ -48,6 +48,15 @@ export function parseTopic(text: string): Topic | null {
   if (kind !== 'orders' && kind !== 'jobs' && kind !== 'inventory') return null;
   const id = IDS[kind].safeParse(text.slice(at + 1));
   return id.success ? { kind, id: id.data } : null;
+}
+
+/** The topic that a client names. @throws AppError `VALIDATION_FAILED` */
+export function topicNamed(text: string): Topic {
+  const topic = parseTopic(text);
+  if (topic) return topic;
+  throw invalid([
+    { path: 'topic', message: 'must be orders:{id}, jobs:{id}, inventory:{sku}, alerts or attention' },
+  ]);
 }
 
 /** The same for every spelling of it. */
