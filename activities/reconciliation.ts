@@ -7,12 +7,7 @@ import {
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
-
-export interface ReconciliationEnd {
-  jobId: string;
-  /** Why it could not go on; absent: it was cancelled. */
-  error?: { code: string; detail: string } | undefined;
-}
+import type { JobEnd } from './job-end';
 
 export interface ReconciliationActivities {
   /** Marks the job as running and writes down what we know. Returns whether it goes on: not where it has ended or is to be cancelled. */
@@ -22,7 +17,7 @@ export interface ReconciliationActivities {
   /** Forgets what was compared. */
   forgetCompared(jobId: string): Promise<void>;
   /** Ends a job that was cancelled or cannot go on. One that has ended stays as it is. */
-  abandonReconciliation(end: ReconciliationEnd): Promise<void>;
+  abandonReconciliation(end: JobEnd): Promise<void>;
 }
 
 const PERMANENT = new Set(['JOB_NOT_FOUND', 'RECONCILIATION_NOT_FOUND', 'FEED_NOT_FOUND']);

@@ -1,18 +1,13 @@
 import { abandonReport, makeReport, requestDueReports } from '../domain/reports/files';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
-
-export interface ReportEnd {
-  jobId: string;
-  /** Why it could not go on; absent: it was cancelled. */
-  error?: { code: string; detail: string } | undefined;
-}
+import type { JobEnd } from './job-end';
 
 export interface ReportActivities {
   /** Makes the file of a job and ends it. Returns its result; null: it was cancelled. */
   makeReport(jobId: string): Promise<Readonly<Record<string, unknown>> | null>;
   /** Ends the job without a file. */
-  abandonReport(end: ReportEnd): Promise<void>;
+  abandonReport(end: JobEnd): Promise<void>;
   /** Asks for files of days and months that have ended. Returns how many days it looked at. */
   requestDueReports(): Promise<{ days: number }>;
 }

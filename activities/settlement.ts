@@ -12,12 +12,7 @@ import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import { withFailures } from './failure';
 import { withHeartbeats } from './heartbeat';
-
-export interface SettlementEnd {
-  jobId: string;
-  /** Why it could not go on; absent: it was cancelled. */
-  error?: { code: string; detail: string } | undefined;
-}
+import type { JobEnd } from './job-end';
 
 export interface SettlementActivities {
   /** Marks the job as running. Returns its parts; null: it has ended already. */
@@ -29,7 +24,7 @@ export interface SettlementActivities {
     jobId: string,
   ): Promise<{ again: boolean; result: Readonly<Record<string, unknown>> | null }>;
   /** Ends the job without a file. */
-  abandonSettlement(end: SettlementEnd): Promise<void>;
+  abandonSettlement(end: JobEnd): Promise<void>;
 }
 
 export interface SettlementDeps {
