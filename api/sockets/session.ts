@@ -13,9 +13,9 @@ import { createTokenBucket } from './token-bucket';
 import { CLOSE_CODES, type SocketEnd, type SocketMetrics } from './types';
 
 /** Topics that one connection follows at once. */
-export const TOPICS_PER_SOCKET = 50;
+const TOPICS_PER_SOCKET = 50;
 /** The server sends something at least so often. */
-export const HEARTBEAT_SECONDS = 25;
+const HEARTBEAT_SECONDS = 25;
 /** Messages of a client; one that opens its page subscribes to all topics at once. */
 const MESSAGES = { burst: 2 * TOPICS_PER_SOCKET, perSecond: 20 };
 /** A page of messages of each topic goes out at most before the next is read. */

@@ -7,7 +7,7 @@ import { lockSent, setBounced } from './dispatch-queries';
 const MESSAGE_ID = /([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/i;
 
 /** The mail that a Message-ID is of, `<id@domain>`; null: it is none of ours. */
-export function mailOfMessageId(messageId: string): string | null {
+function mailOfMessageId(messageId: string): string | null {
   return MESSAGE_ID.exec(messageId)?.[1]?.toLowerCase() ?? null;
 }
 

@@ -7,7 +7,7 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { STALE_MS } from './rules';
-import type { NotificationData, NotifiedMailKind } from './types';
+import type { MailEnd, NotificationData, NotifiedMailKind } from './types';
 
 const FREE = '(leased_until is null or leased_until < statement_timestamp())';
 
@@ -111,11 +111,7 @@ export function postponeMail(tx: Transaction, id: string, seconds: number): Prom
   );
 }
 
-export function endMail(
-  tx: Transaction,
-  id: string,
-  status: 'sent' | 'suppressed' | 'failed' | 'bounced',
-): Promise<number> {
+export function endMail(tx: Transaction, id: string, status: MailEnd): Promise<number> {
   return execute(
     tx,
     'mails.end',

@@ -17,7 +17,7 @@ import {
   selectReady,
   type LeasedMail,
 } from './dispatch-queries';
-import { SECURITY_KIND, type MailOutcome, type MailRound } from './types';
+import { SECURITY_KIND, type MailEnd, type MailOutcome, type MailRound } from './types';
 
 export {
   selectDueSeconds as mailsDueSeconds,
@@ -160,7 +160,7 @@ function record(db: Database, mail: LeasedMail, lease: string, tried: Tried): Pr
 function outcomeOf(
   { to, error, wasSent }: Tried,
   { tries, seconds }: { tries: number; seconds: number },
-): 'sent' | 'suppressed' | 'failed' | 'bounced' | number {
+): MailEnd | number {
   if (wasSent) return 'sent';
   if (error === null) return to === null ? 'suppressed' : 'sent';
   if (error instanceof MailRefused) return error.ofAddress ? 'bounced' : 'failed';

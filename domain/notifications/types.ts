@@ -36,7 +36,8 @@ export type NotifiedMailKind = (typeof NOTIFIED_MAIL_KINDS)[number];
  * it says; `bounced`: its address takes no mail.
  */
 export const MAIL_STATUSES = ['pending', 'sent', 'suppressed', 'failed', 'bounced'] as const;
-export type MailStatus = (typeof MAIL_STATUSES)[number];
+/** What a mail comes to. */
+export type MailEnd = Exclude<(typeof MAIL_STATUSES)[number], 'pending'>;
 
 /** What became of one try to send a mail: `postponed`: it is tried again. */
 export const MAIL_OUTCOMES = ['sent', 'postponed', 'suppressed', 'failed', 'bounced'] as const;

@@ -34,8 +34,7 @@ export interface PayoutView {
 }
 
 /** Who may approve a payout: anybody who did not make it, or its maker as well. */
-export const PAYOUT_APPROVALS = ['second_person', 'anyone'] as const;
-export type PayoutApproval = (typeof PAYOUT_APPROVALS)[number];
+export type PayoutApproval = 'second_person' | 'anyone';
 
 /** A line of a statement: a row of the money ledger that changes what the merchant is owed. */
 export interface StatementLine {

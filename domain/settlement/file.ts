@@ -11,7 +11,7 @@ import { selectCurrency, selectLines } from './queries';
 const PAGE = 5_000;
 
 /** The file of a run as CSV (RFC 4180), by the bytes of merchants' ids, then by day, read page by page as it is taken. */
-export async function* settlementCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
+async function* settlementCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
   const currency = await selectCurrency(on, jobId);
   const digits = currency === null ? 0 : minorDigits(currency);
   yield HEADER;
