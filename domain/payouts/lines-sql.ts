@@ -1,4 +1,5 @@
 import { literals } from '../../platform/database/literals';
+import { isSeenBy, wholeUpTo } from '../money/cut-sql';
 import { PAYOUT_KINDS } from '../money/types';
 
 /** SQL of what a row of the ledger adds to what its merchant is owed, minor units. */
@@ -17,7 +18,6 @@ export function isLine(of: { merchant: string; currency: string; cut: string; be
   const { merchant, currency, cut, before } = of;
   return `l.merchant_id = ${merchant} and l.currency = ${currency} and 'merchant_payable' in (l.debit, l.credit)
        and l.kind not in ${literals(PAYOUT_KINDS)}
-       and l.id > case when ${before}.sees_to is null then 0 when isempty(${before}.missing) then ${before}.sees_to else lower(${before}.missing) - 1 end
-       and l.id <= ${cut}.sees_to and not l.id <@ ${cut}.missing
-       and (${before}.sees_to is null or l.id > ${before}.sees_to or l.id <@ ${before}.missing)`;
+       and l.id > coalesce(${wholeUpTo(before)}, 0)
+       and ${isSeenBy('l', cut)} and (${before}.sees_to is null or not ${isSeenBy('l', before)})`;
 }

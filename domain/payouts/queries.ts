@@ -10,6 +10,7 @@ import {
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
 import type { LedgerCut } from '../money/cut';
+import { missingBelow } from '../money/cut-sql';
 import { isLine, owedBy } from './lines-sql';
 import { OPEN_PAYOUT_STATUSES, type PayoutStatus, type PayoutView, type StatementLine } from './types';
 
@@ -109,11 +110,7 @@ export function insertPayout(
        where p.merchant_id = $2 and p.currency = $3 and p.status <> 'cancelled' and not exists (
          select from payouts f where f.merchant_id = $2 and f.currency = $3 and f.after = p.id and f.status <> 'cancelled')
      ), cut as materialized (
-       select $5::bigint as sees_to, case when $6 then '{}' else (
-         -- Below the last whole cut nothing is written any more.
-         select int8multirange(int8range(w.last, $5::bigint, '(]')) - coalesce(
-           (select range_agg(int8range(l.id, l.id, '[]')) from money_ledger l where l.id > w.last and l.id <= $5::bigint), '{}')
-         from (select coalesce(max(sees_to), 0) as last from payouts where missing = '{}') w) end as missing
+       select $5::bigint as sees_to, ${missingBelow({ cuts: 'payouts', last: '$5::bigint', isWhole: '$6' })} as missing
      ), owed as (
        select coalesce(sum(${owedBy('l')}), 0)::bigint as minor, count(l.id) as lines
        from cut c left join before b on true left join money_ledger l on ${isLine({ merchant: '$2::int', currency: '$3::char(3)', cut: 'c', before: 'b' })}

@@ -7,6 +7,7 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
+import { missingBelow } from '../money/cut-sql';
 import type { SettlementLine } from './types';
 
 /** Which runs there are is decided one after the other. Held until the transaction ends. */
@@ -138,11 +139,8 @@ export function updateCut(
   return execute(
     tx,
     'settlement.cut',
-    `update settlement_runs set cut = nextval('settlement_cuts'), sees_to = $2, missing = case when $3 then '{}' else (
-       -- Below the last whole cut nothing is written any more.
-       select int8multirange(int8range(w.last, $2, '(]')) - coalesce(
-         (select range_agg(int8range(l.id, l.id, '[]')) from money_ledger l where l.id > w.last and l.id <= $2), '{}')
-       from (select coalesce(max(sees_to), 0) as last from settlement_runs where missing = '{}') w) end
+    `update settlement_runs set cut = nextval('settlement_cuts'), sees_to = $2,
+       missing = ${missingBelow({ cuts: 'settlement_runs', last: '$2', isWhole: '$3' })}
      where job_id = $1`,
     [jobId, last, isWhole],
   );

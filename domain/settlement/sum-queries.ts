@@ -1,5 +1,6 @@
 import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
+import { isSeenBy, wholeUpTo } from '../money/cut-sql';
 import { leftOf } from '../money/posting-sql';
 import { FEE_KINDS, KINDS_WITHOUT_PAYMENT } from '../money/types';
 
@@ -7,7 +8,7 @@ import { FEE_KINDS, KINDS_WITHOUT_PAYMENT } from '../money/types';
  * SQL of days outside of those of the run `r` that were settled before, as `late`: what came late of such a day has an id above `after`. A
  * cut with ids that were being written is looked at from the first of these on.
  */
-const LATE_DAYS = `select d.day, min(case when isempty(b.missing) then b.sees_to else lower(b.missing) - 1 end) as after
+const LATE_DAYS = `select d.day, min(${wholeUpTo('b')}) as after
        from run r join settlement_days d on d.currency = r.currency and (r.merchant_id is null or d.merchant_id = r.merchant_id)
        join settlement_runs b on b.cut = d.cut
        where d.day not between r.from_day and r.to_day group by d.day`;
@@ -46,9 +47,6 @@ export async function selectParts(on: Queryable, jobId: string): Promise<{ parts
   );
 }
 
-/** SQL of whether an entry `t` of the ledger is in the cut of a run. */
-const seenBy = (run: string) => `(t.id <= ${run}.sees_to and not t.id <@ ${run}.missing)`;
-
 /** SQL of what rows `t` of the ledger come to by merchant and day, of the run `r`, without what was settled: cut by cut. */
 const COUNTED = `counted as (
        select t.merchant_id, t.day,
@@ -60,7 +58,7 @@ const COUNTED = `counted as (
        left join settlement_runs b on b.cut = d.cut
        where t.merchant_id is not null and t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
          and (t.day between r.from_day and r.to_day or d.cut is not null)
-         and ${seenBy('r')} and (b.cut is null or not ${seenBy('b')})
+         and ${isSeenBy('t', 'r')} and (b.cut is null or not ${isSeenBy('t', 'b')})
        group by 1, 2
      ), added as (
        insert into settlement_sums as s (job_id, merchant_id, day, gross_minor, fee_minor, txn_count)
