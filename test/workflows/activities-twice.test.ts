@@ -1,85 +1,26 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
-import { createFulfilmentActivities, type FulfilmentActivities } from '../../activities/fulfilment';
-import { createOrderActivities, type OrderActivities } from '../../activities/orders';
-import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
-import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
-import { createOrderAmender } from '../../domain/ordering/amendments/amend';
-import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
-import type { ClosableGateway } from '../../domain/payments/gateway';
-import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import { carry, fingerprintOf, obligingCarrier } from '../db/support';
-import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { carry, fingerprintOf } from '../db/support';
+import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { testLogger } from '../support/servers';
 import { orderInput, type OrderRequest } from './order';
-
-type SagaActivities = OrderActivities & PaymentActivities & FulfilmentActivities;
+import { openSagaActivities, run, type SagaActivities } from './saga-activities';
 
 let shop: TestShop;
-let reserver: OrderReserver;
-let gateway: ClosableGateway;
 let activities: SagaActivities;
+let close: () => Promise<void>;
 beforeAll(async () => {
   shop = await openTestShop();
   await addStock(shop.db, 'LAMP', 'AMS', 100);
   await addStock(shop.db, 'SOFA', 'AMS', 1);
   await addStock(shop.db, 'CHAIR', 'AMS', 100);
-  const sourcing = {
-    db: shop.db,
-    warehouses: createWarehouseDirectory(shop.db),
-    gateway: { name: 'sandbox', amountProblem: () => null },
-    strategy: 'nearest',
-  } as const;
-  reserver = createOrderReserver({
-    ...sourcing,
-    backorderLimits: { product: 1_000_000, customer: 100_000 },
-    unpaidLimits: { orders: 20, units: 1_000 },
-    backorderSeconds: 86_400,
-    lanes: 1,
-    maxBatch: 10,
-    log: testLogger(),
-  });
-  gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
-  activities = {
-    ...createOrderActivities({
-      db: shop.db,
-      reserver,
-      amender: createOrderAmender({
-        ...sourcing,
-        attemptLimit: 10,
-        unpaidLimits: { orders: 20, units: 1_000 },
-      }),
-      gateway: 'sandbox',
-      attemptLimit: 10,
-      amendmentLimit: 50,
-      lapseAction: 'capture',
-      carrier: 'sandbox',
-    }),
-    ...createPaymentActivities({
-      db: shop.db,
-      gatewayNamed: () => gateway,
-      carrier: 'sandbox',
-      ...CHARGE_TERMS,
-    }),
-    ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier], callTimeoutMs: 5_000 }),
-  };
+  ({ activities, close } = openSagaActivities(shop));
 });
 afterAll(async () => {
-  await reserver.close();
-  await gateway.close();
+  await close();
   await shop.close();
 });
 afterEach(() => expectInvariants(shop.db));
-
-function run<Args extends unknown[], Result>(
-  activity: (...args: Args) => Promise<Result>,
-  ...args: Args
-): Promise<Result> {
-  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activity, ...args);
-}
 
 /** Without what only the clock changes. */
 function still(answer: unknown): unknown {
