@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { explainJob } from '../../domain/administration/why/job';
 import { newId } from '../../platform/ids';
@@ -7,9 +6,7 @@ import { enter } from '../settlement/support';
 import { openS3Server, type S3Server } from '../support/s3-server';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
-
-/** The S3 server is built with Go: without it these tests are skipped, and reported as skipped. */
-const describeWithGo = spawnSync('go', ['version']).status === 0 ? describe : describe.skip;
+import { describeWithGo } from '../support/with-go';
 
 let s3: S3Server;
 let stack: Stack;

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +9,7 @@ import { openFileStore } from '../../integrations/file-store/open';
 import { createS3Store, type S3Options } from '../../integrations/file-store/s3';
 import { readSettings } from '../../platform/config';
 import { openS3Server, type S3Server } from '../support/s3-server';
-
-/** The S3 server is built with Go: without it its tests are skipped, and reported as skipped. */
-const describeWithGo = spawnSync('go', ['version']).status === 0 ? describe : describe.skip;
+import { describeWithGo } from '../support/with-go';
 
 const PART = 5 * 1024 * 1024;
 const UNAVAILABLE = { code: 'FILE_STORE_UNAVAILABLE' };

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import Stripe from 'stripe';
 import { createStripeGateway } from '../../integrations/stripe/gateway';
@@ -6,15 +5,13 @@ import type { ChargeRequest, ClosableGateway } from '../../domain/payments/gatew
 import { startStripeMock } from '../../platform/embedded/stripe-mock';
 import { createLogger } from '../../platform/telemetry/log';
 import { CAPTURED_NOW } from './charge-terms';
+import { describeWithGo } from '../support/with-go';
 
 /**
  * stripe-mock checks every request against Stripe's own OpenAPI description and answers with fixtures. It keeps no state:
  * this proves that our requests have the right shape, and `stripe-wire.test.ts` what we make of the responses.
  */
 const log = createLogger('info', 'test');
-
-/** stripe-mock is built with Go: without it these tests are skipped, and reported as skipped. */
-const describeWithGo = spawnSync('go', ['version']).status === 0 ? describe : describe.skip;
 
 let mock: Awaited<ReturnType<typeof startStripeMock>>;
 let gateway: ClosableGateway;

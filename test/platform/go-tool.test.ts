@@ -6,11 +6,11 @@ import { buildGoTool, toolPath } from '../../platform/embedded/go-tool';
 import { startChild } from '../support/child';
 import { recordingLogger } from '../support/recording-logger';
 import { scratchFolder } from '../support/servers';
+import { describeWithGo } from '../support/with-go';
 
 const CHILD = join(__dirname, 'children', 'build-go-tool.ts');
 /** Builds in seconds: it needs only the standard library. */
 const TOOL = { package: 'golang.org/x/example/hello', version: 'v0.0.0-20250915201037-7f05d217867b' };
-const describeWithGo = spawnSync('go', ['version']).status === 0 ? describe : describe.skip;
 
 describeWithGo('a Go tool', () => {
   test('that two processes want at once is built once, and both get it', async () => {
