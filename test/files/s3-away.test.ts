@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { explainJob } from '../../domain/administration/why/job';
 import { newId } from '../../platform/ids';
-import { callApi, type CallOptions } from '../api/support';
+import { jobsOf } from '../api/stack-jobs';
 import { enter } from '../settlement/support';
 import { openS3Server, type S3Server } from '../support/s3-server';
 import { startStack, type Stack } from '../support/stack';
@@ -19,20 +19,9 @@ interface JobBody {
   result: { sha256: string; location: string } | null;
 }
 
-async function call(method: string, path: string, options?: CallOptions) {
-  const reply = await callApi(stack.url.replace('/api/v1', ''), method, path, options);
-  // What a job answers is looked at as such.
-  return { ...reply, job: reply.body as unknown as JobBody };
-}
-
-const jobOf = async (jobId: string) => (await call('GET', `/jobs/${jobId}`)).job;
+const { call, jobOf, ended } = jobsOf<JobBody>(() => stack);
 const start = async (body: object) =>
   (await call('POST', '/jobs/settlement', { body, headers: { 'idempotency-key': newId() } })).job.jobId;
-const ended = (jobId: string): Promise<JobBody> =>
-  waitFor(async () => {
-    const job = await jobOf(jobId);
-    return ['completed', 'cancelled', 'failed'].includes(job.status) ? job : null;
-  });
 
 describeWithGo('settlement files in S3', () => {
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { newId } from '../../platform/ids';
-import { callApi, type CallOptions } from '../api/support';
+import { jobsOf } from '../api/stack-jobs';
 import { keepHistory } from '../replay/record';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
@@ -22,21 +22,7 @@ interface JobBody {
   error: { code: string } | null;
 }
 
-async function call(method: string, path: string, options?: CallOptions) {
-  const reply = await callApi(stack.url.replace('/api/v1', ''), method, path, options);
-  // What a job answers is looked at as such.
-  return { ...reply, job: reply.body as unknown as JobBody };
-}
-
-const handleOf = (jobId: string) =>
-  stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
-
-async function ended(jobId: string): Promise<JobBody> {
-  await waitFor(async () =>
-    ['completed', 'cancelled', 'failed'].includes((await call('GET', `/jobs/${jobId}`)).job.status),
-  );
-  return (await call('GET', `/jobs/${jobId}`)).job;
-}
+const { call, ended, handleOf } = jobsOf<JobBody>(() => stack);
 
 const start = (body: object, key = newId()) =>
   call('POST', '/jobs/report', { body, headers: { 'idempotency-key': key } });

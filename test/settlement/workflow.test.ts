@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { newId } from '../../platform/ids';
-import { callApi, type CallOptions } from '../api/support';
+import { jobsOf } from '../api/stack-jobs';
 import { addMerchant } from '../money/support';
 import { keepHistory } from '../replay/record';
 import { startStack, type Stack } from '../support/stack';
@@ -32,24 +32,17 @@ interface JobBody {
   result: { sha256: string; lines: number } | null;
 }
 
-async function call(method: string, path: string, options?: CallOptions) {
-  const reply = await callApi(stack.url.replace('/api/v1', ''), method, path, options);
-  // What a job answers is looked at as such.
-  return { ...reply, job: reply.body as unknown as JobBody };
-}
+const jobs = jobsOf<JobBody>(() => stack);
+const { call, handleOf } = jobs;
 
 const DAYS = { from: '2026-06-01', to: '2026-06-30' };
 const start = (body: object, key = newId()) =>
   call('POST', '/jobs/settlement', { body, headers: { 'idempotency-key': key } });
-const handleOf = (jobId: string) =>
-  stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
 
 async function ended(jobId: string): Promise<JobBody> {
-  await waitFor(async () =>
-    ['completed', 'cancelled', 'failed'].includes((await call('GET', `/jobs/${jobId}`)).job.status),
-  );
+  const job = await jobs.ended(jobId);
   await handleOf(jobId).result();
-  return (await call('GET', `/jobs/${jobId}`)).job;
+  return job;
 }
 
 test('a file is made, is what its digest says, and is given again to who asks for the same days', async () => {
