@@ -1,9 +1,5 @@
-import {
-  abandonReconciliation,
-  collectEntries,
-  compareEntries,
-  forgetCompared,
-} from '../domain/reconciliation/run';
+import { abandonJob } from '../domain/jobs/jobs';
+import { collectEntries, compareEntries, forgetCompared } from '../domain/reconciliation/run';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
@@ -29,7 +25,7 @@ export function createReconciliationActivities({ db }: { db: Database }): Reconc
       compareEntries: (jobId) => heartbeating(async () => (await compareEntries(db, jobId)).result),
       forgetCompared: (jobId) => heartbeating(() => forgetCompared(db, jobId)),
       async abandonReconciliation({ jobId, error }) {
-        await abandonReconciliation(db, jobId, error ?? null);
+        await abandonJob(db, jobId, error ?? null);
       },
     },
     PERMANENT,

@@ -1,4 +1,5 @@
-import { abandonReport, makeReport, requestDueReports } from '../domain/reports/files';
+import { abandonJob } from '../domain/jobs/jobs';
+import { makeReport, requestDueReports } from '../domain/reports/files';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 import type { JobEnd } from './job-end';
@@ -28,7 +29,7 @@ export function createReportActivities({
         return (await makeReport(db, jobId)).result;
       },
       async abandonReport({ jobId, error }) {
-        await abandonReport(db, jobId, error ?? null);
+        await abandonJob(db, jobId, error ?? null);
       },
       async requestDueReports() {
         return { days: await requestDueReports(db, zones) };

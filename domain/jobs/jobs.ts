@@ -119,6 +119,15 @@ export function failJob(
   return end(on, id, { status: 'failed', error, ...ended(outcome) });
 }
 
+/** Ends a job that has no result: as failed, or, where `error` is null, as cancelled. @throws AppError `JOB_NOT_FOUND` */
+export function abandonJob(
+  on: Connection,
+  id: string,
+  error: { code: string; detail: string } | null,
+): Promise<JobView> {
+  return error ? failJob(on, id, error) : cancelJob(on, id);
+}
+
 /**
  * Asks a job to stop. Its workflow checks between two steps, and is started again if it is gone.
  *

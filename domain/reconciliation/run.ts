@@ -1,14 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import {
-  beginJob,
-  cancelJob,
-  completeJob,
-  failJob,
-  isCancelRequested,
-  readJob,
-  reportProgress,
-} from '../jobs/jobs';
+import { beginJob, completeJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
@@ -84,13 +76,4 @@ export async function forgetCompared(db: Database, jobId: string): Promise<void>
   const { id, mode } = await readUpload(db, jobId);
   const job = await readJob(db, jobId);
   await (mode === 'gateway' && job?.status === 'completed' ? forgetMatched : forgetReport)(db, id);
-}
-
-/** Ends a job that was cancelled, or cannot go on: it has no differences. */
-export function abandonReconciliation(
-  db: Database,
-  jobId: string,
-  error: { code: string; detail: string } | null,
-): Promise<JobView> {
-  return error ? failJob(db, jobId, error) : cancelJob(db, jobId);
 }

@@ -3,15 +3,7 @@ import type { Database, Queryable } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { isIanaZone } from '../../platform/iana-zone';
 import { derivedId } from '../../platform/ids';
-import {
-  beginJob,
-  cancelJob,
-  completeJob,
-  createJob,
-  failJob,
-  isCancelRequested,
-  readJobInput,
-} from '../jobs/jobs';
+import { beginJob, cancelJob, completeJob, createJob, isCancelRequested, readJobInput } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import { SCHEDULE, type JobView } from '../jobs/types';
 import { costReport } from './cost';
@@ -96,15 +88,6 @@ async function csvOf(db: Database, { report, period, tz }: ReportJob): Promise<s
       // It reads a month of the ledger: longer than a statement of the pool may take.
       return costCsv(await db.bulk((tx) => costReport(tx, { month: period, tz })));
   }
-}
-
-/** Ends a job that was cancelled, or cannot go on. */
-export function abandonReport(
-  db: Database,
-  jobId: string,
-  error: { code: string; detail: string } | null,
-): Promise<JobView> {
-  return error ? failJob(db, jobId, error) : cancelJob(db, jobId);
 }
 
 /** The file of a job. @throws AppError `NOT_FOUND` */

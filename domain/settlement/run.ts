@@ -3,15 +3,7 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { sqlState } from '../../platform/errors';
 import { dropUnlessKept, keepFile } from '../files/stored-files';
 import type { FileStore } from '../files/types';
-import {
-  beginJob,
-  cancelJob,
-  completeJob,
-  failJob,
-  isCancelRequested,
-  readJob,
-  reportProgress,
-} from '../jobs/jobs';
+import { abandonJob, beginJob, completeJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import { cutOf } from '../money/cut';
@@ -203,7 +195,7 @@ export function abandonSettlement(
   error: { code: string; detail: string } | null,
 ): Promise<JobView> {
   return db.retrying(async (tx) => {
-    const job = error ? await failJob(tx, jobId, error) : await cancelJob(tx, jobId);
+    const job = await abandonJob(tx, jobId, error);
     if (job.status === 'completed') return job;
     await deleteParts(tx, jobId);
     await deleteSums(tx, jobId);
