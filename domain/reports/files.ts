@@ -9,6 +9,7 @@ import { SCHEDULE, type JobView } from '../jobs/types';
 import { costReport } from './cost';
 import { costCsv, salesCsv } from './csv';
 import { insertFile, selectDaysOver, selectFile } from './file-queries';
+import { dayAfter } from './rules';
 import { dailyReport, monthlyReport, unknownZone } from './sales';
 import { REPORT_KINDS, type ReportJob } from './types';
 
@@ -42,7 +43,8 @@ export async function requestDueReports(db: Database, zones: readonly string[]):
     for (const day of days) {
       const due: ReportJob[] = [{ report: 'daily', period: day, tz }];
       // The day before the first of a month was the last of one.
-      if (isLastOfMonth(day)) due.push({ report: 'monthly', period: day.slice(0, 'YYYY-MM'.length), tz });
+      if (dayAfter(day).endsWith('-01'))
+        due.push({ report: 'monthly', period: day.slice(0, 'YYYY-MM'.length), tz });
       for (const request of due)
         await requestReport(db, {
           jobId: derivedId('scheduled-report', request.report, request.period, tz),
@@ -53,12 +55,6 @@ export async function requestDueReports(db: Database, zones: readonly string[]):
     }
   }
   return looked;
-}
-
-function isLastOfMonth(day: string): boolean {
-  const next = new Date(`${day}T00:00:00Z`);
-  next.setUTCDate(next.getUTCDate() + 1);
-  return next.getUTCDate() === 1;
 }
 
 /**
