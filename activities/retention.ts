@@ -4,7 +4,7 @@ import { removeOldEvents } from '../domain/event-log/retention';
 import { removeUnwantedFiles } from '../domain/files/stored-files';
 import type { FileStore } from '../domain/files/types';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
-import { removeOldMails } from '../domain/identity/accounts/retention';
+import { removeOldAccountMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
 import { removeOldAttempts } from '../domain/identity/throttle/retention';
 import { removeOldMailRecords, removeOldNotifications } from '../domain/notifications/retention';
@@ -35,7 +35,7 @@ const REMOVERS = {
   gatewayEvents: removeOldGatewayEvents,
   reservations: removeOldReservations,
   sessions: removeOldSessions,
-  accountMails: removeOldMails,
+  accountMails: removeOldAccountMails,
   signInAttempts: removeOldAttempts,
   auditAddresses: clearOldAddresses,
   webhookDeliveries: removeOldDeliveries,
