@@ -179,7 +179,7 @@ describe('the next look', () => {
     const near = (await look()).sleepMs;
     expect(near).toBeGreaterThan(1_000);
     expect(near).toBeLessThanOrEqual(5_000 - AWAKE_BEFORE_MS);
-    await makeReservationsDue(shop.db, [id], 100);
+    await makeReservationsDue(shop.db, [id], AWAKE_BEFORE_MS - 100);
     await looksIn(0);
     expectSleep(await look(), 0);
   });
