@@ -1,6 +1,7 @@
 import { ScheduleOverlapPolicy, type ScheduleOptions } from '@temporalio/client';
 import type { ReconcileSubject } from '../activities/reconcile';
 import type { Settings } from '../platform/config';
+import { callFailure } from '../platform/temporal/call-failure';
 import type { EngineClient } from '../platform/temporal/engine-client';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
 
@@ -92,7 +93,7 @@ export async function ensureSchedules(
 ): Promise<void> {
   for (const [name, scheduled] of Object.entries(SCHEDULES)) {
     const scheduleId = names.scheduleId(name);
-    await engine.ensureSchedule({
+    await madeWithPatience(engine, {
       scheduleId,
       spec: scheduled.spec(settings),
       policies: {
@@ -110,4 +111,19 @@ export async function ensureSchedules(
     });
   }
   for (const name of RETIRED_SCHEDULES) await engine.deleteSchedule(names.scheduleId(name));
+}
+
+/** So often a schedule is made where Temporal gives no answer in time, as a server that has just started may on a slow machine. */
+const TRIES = 3;
+
+/** Making a schedule that is there is no fault: a try that was given up may have arrived. */
+async function madeWithPatience(engine: EngineClient, schedule: ScheduleOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await engine.ensureSchedule(schedule);
+      return;
+    } catch (error) {
+      if (attempt === TRIES || callFailure(error) !== 'away') throw error;
+    }
+  }
 }

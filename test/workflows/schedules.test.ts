@@ -1,5 +1,6 @@
 import { ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
+import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
 import { createEngineClient } from '../../platform/temporal/engine-client';
 import { ensureSchedules, RETIRED_SCHEDULES, SCHEDULES } from '../../worker/schedules';
 import { keepHistory } from '../replay/record';
@@ -76,6 +77,22 @@ test('a schedule is brought to new settings where it is, and stays paused when a
   expect(spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);
   expect(state).toMatchObject({ paused: true, note: 'looking into something' });
   await ordersSchedule().unpause();
+});
+
+test('a server that gives no answer in time is asked again, and a worker does not start where it stays silent', async () => {
+  const engine = createEngineClient(stack.temporal.client);
+  const silent = (times: number) => {
+    let asked = 0;
+    return {
+      ...engine,
+      ensureSchedule: (options: Parameters<typeof engine.ensureSchedule>[0]) =>
+        (asked += 1) > times
+          ? engine.ensureSchedule(options)
+          : Promise.reject(new EngineTimeoutError(10_000)),
+    };
+  };
+  await ensureSchedules(silent(2), stack.names, INTERVALS);
+  await expect(ensureSchedules(silent(3), stack.names, INTERVALS)).rejects.toThrow(EngineTimeoutError);
 });
 
 test('a worker that starts removes the schedules of earlier versions', async () => {
