@@ -1,35 +1,28 @@
 import {
   CancellationScope,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import type { ConsistencyActivities } from '../../activities/consistency';
-import { refusalIn } from './job-failure';
+import { endAfter, JOB_RETRY } from './job-failure';
 import type { JobWorkflowInput } from '../contract/messages';
 import { pinnedToItsBuild } from './pinned';
 
-const retry = {
-  initialInterval: '500 milliseconds',
-  backoffCoefficient: 2,
-  maximumInterval: '15 seconds',
-} as const;
-
 const { beginConsistency, requestConsistencyCheck } = proxyActivities<
   Pick<ConsistencyActivities, 'beginConsistency' | 'requestConsistencyCheck'>
->({ startToCloseTimeout: '1 minute', retry });
+>({ startToCloseTimeout: '1 minute', retry: JOB_RETRY });
 const { runConsistencyCheck } = proxyActivities<Pick<ConsistencyActivities, 'runConsistencyCheck'>>({
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry,
+  retry: JOB_RETRY,
 });
 const { finishConsistency } = proxyActivities<Pick<ConsistencyActivities, 'finishConsistency'>>({
   summary: 'Tell the result, raise and resolve alerts',
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
-  retry,
+  retry: JOB_RETRY,
 });
 
 type Result = Readonly<Record<string, unknown>>;
@@ -61,10 +54,7 @@ export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Res
     setCurrentDetails(`${found} findings. Telling the result.`);
     return await finish(false);
   } catch (error) {
-    if (isCancellation(error)) return finish(true);
-    const refusal = refusalIn(error);
-    if (refusal) await finish(false, refusal);
-    throw error;
+    return endAfter(error, (refusal) => finish(refusal === undefined, refusal));
   }
 }
 

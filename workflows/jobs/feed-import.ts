@@ -1,7 +1,6 @@
 import {
   CancellationScope,
   continueAsNew,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setWorkflowOptions,
@@ -9,34 +8,28 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FeedActivities, FeedProgress, FeedSlice } from '../../activities/feeds';
-import { refusalIn } from './job-failure';
+import { endAfter, JOB_RETRY } from './job-failure';
 import type { JobWorkflowInput } from '../contract/messages';
 import { pinnedToItsBuild } from './pinned';
-
-const retry = {
-  initialInterval: '500 milliseconds',
-  backoffCoefficient: 2,
-  maximumInterval: '15 seconds',
-} as const;
 
 const { beginFeed } = proxyActivities<Pick<FeedActivities, 'beginFeed'>>({
   summary: 'Look up what all rows are about',
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
-  retry,
+  retry: JOB_RETRY,
 });
 const { applyFeed } = proxyActivities<Pick<FeedActivities, 'applyFeed'>>({
   summary: 'Apply rows, batch by batch',
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry,
+  retry: JOB_RETRY,
 });
 const { finishFeed } = proxyActivities<Pick<FeedActivities, 'finishFeed'>>({
   summary: 'Tell the result and forget the staged rows',
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
-  retry,
+  retry: JOB_RETRY,
 });
 
 type Result = Readonly<Record<string, unknown>>;
@@ -65,10 +58,9 @@ export async function feedImport({ jobId }: JobWorkflowInput): Promise<Result | 
       if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof feedImport>({ jobId });
     }
   } catch (error) {
-    if (isCancellation(error)) return finish({ as: 'cancelled' });
-    const refusal = refusalIn(error);
-    if (refusal) await finish({ as: 'failed', error: refusal });
-    throw error;
+    return endAfter(error, (refusal) =>
+      finish(refusal ? { as: 'failed', error: refusal } : { as: 'cancelled' }),
+    );
   }
 }
 

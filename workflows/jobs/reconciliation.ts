@@ -1,27 +1,20 @@
 import {
   CancellationScope,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import type { ReconciliationActivities } from '../../activities/reconciliation';
 import type { JobWorkflowInput } from '../contract/messages';
-import { refusalIn } from './job-failure';
+import { endAfter, JOB_RETRY } from './job-failure';
 import { pinnedToItsBuild } from './pinned';
-
-const retry = {
-  initialInterval: '500 milliseconds',
-  backoffCoefficient: 2,
-  maximumInterval: '15 seconds',
-} as const;
 
 const { collectEntries, compareEntries, forgetCompared } = proxyActivities<
   Pick<ReconciliationActivities, 'collectEntries' | 'compareEntries' | 'forgetCompared'>
->({ startToCloseTimeout: '2 hours', heartbeatTimeout: '30 seconds', retry });
+>({ startToCloseTimeout: '2 hours', heartbeatTimeout: '30 seconds', retry: JOB_RETRY });
 const { abandonReconciliation } = proxyActivities<Pick<ReconciliationActivities, 'abandonReconciliation'>>({
   startToCloseTimeout: '10 minutes',
-  retry,
+  retry: JOB_RETRY,
 });
 
 type Result = Readonly<Record<string, unknown>>;
@@ -36,24 +29,16 @@ export async function reconciliation({ jobId }: JobWorkflowInput): Promise<Resul
     CancellationScope.nonCancellable(async () => {
       await abandonReconciliation({ jobId, error });
       await forgetCompared(jobId);
+      return null;
     });
   try {
-    if (!(await collectEntries(jobId))) {
-      await end();
-      return null;
-    }
+    if (!(await collectEntries(jobId))) return await end();
     setCurrentDetails('Comparing.');
     const result = await compareEntries(jobId);
     await forgetCompared(jobId);
     return result;
   } catch (error) {
-    if (isCancellation(error)) {
-      await end();
-      return null;
-    }
-    const refusal = refusalIn(error);
-    if (refusal) await end(refusal);
-    throw error;
+    return endAfter(error, end);
   }
 }
 

@@ -1,41 +1,31 @@
 import {
   CancellationScope,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports';
 import type { JobWorkflowInput } from '../contract/messages';
-import { refusalIn } from './job-failure';
+import { endAfter, JOB_RETRY } from './job-failure';
 import { pinnedToItsBuild } from './pinned';
-
-const retry = {
-  initialInterval: '500 milliseconds',
-  backoffCoefficient: 2,
-  maximumInterval: '15 seconds',
-} as const;
 
 const { makeReport, abandonReport, requestDueReports } = proxyActivities<ReportActivities>({
   startToCloseTimeout: '10 minutes',
-  retry,
+  retry: JOB_RETRY,
 });
 
 /** Makes the file of a report. Cancelled in the engine it ends as if the job had been cancelled. */
 export async function report({ jobId }: JobWorkflowInput): Promise<Readonly<Record<string, unknown>> | null> {
   setCurrentDetails('Making the file.');
   const abandon = (error?: { code: string; detail: string }) =>
-    CancellationScope.nonCancellable(() => abandonReport({ jobId, error }));
+    CancellationScope.nonCancellable(async () => {
+      await abandonReport({ jobId, error });
+      return null;
+    });
   try {
     return await makeReport(jobId);
   } catch (error) {
-    if (isCancellation(error)) {
-      await abandon();
-      return null;
-    }
-    const refusal = refusalIn(error);
-    if (refusal) await abandon(refusal);
-    throw error;
+    return endAfter(error, abandon);
   }
 }
 
