@@ -6,7 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
-import type { Channel, NotificationKind, Told } from './types';
+import type { NotificationKind, Told } from './types';
 
 /** Whether there are events that were not looked at. */
 export async function existsUnseen(on: Queryable): Promise<boolean> {
@@ -61,22 +61,6 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
     `select o.id, o.customer_id as "customerId", o.status in ('rejected', 'failed') as "isRefused"
      from orders o where o.id = any ($1::uuid[]) and o.erased_at is null`,
     [orderIds],
-  );
-}
-
-export interface ChoiceRow {
-  userId: string;
-  kind: NotificationKind;
-  channel: Channel;
-  enabled: boolean;
-}
-
-export function selectChoices(on: Queryable, userIds: readonly string[]): Promise<ChoiceRow[]> {
-  return many<ChoiceRow & Record<string, unknown>>(
-    on,
-    'notifications.choices',
-    'select user_id as "userId", kind, channel, enabled from notification_preferences where user_id = any ($1::uuid[])',
-    [userIds],
   );
 }
 

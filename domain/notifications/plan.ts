@@ -16,20 +16,19 @@ import {
   lockHead,
   moveHead,
   countStaffMails,
-  selectChoices,
   selectOrders,
 } from './plan-queries';
+import { choicesOf } from './preferences';
 import {
   customerKindOf,
   dataOf,
   isStaffKind,
   isStale,
-  isUsual,
   NOTIFIED_TYPES,
   STAFF_MAILS_AN_HOUR,
   staffKindOf,
 } from './rules';
-import { STAFF_KINDS, type Channel, type NotificationKind, type Told } from './types';
+import { STAFF_KINDS, type Told } from './types';
 
 export { selectBehindSeconds as notificationsBehindSeconds } from './plan-queries';
 
@@ -77,7 +76,7 @@ export async function planNotifications(
 async function tell(tx: Transaction, events: readonly StreamEvent[], sendsMail: boolean): Promise<void> {
   const told = [...(await customersOf(tx, events)), ...(await staffOf(tx, events))];
   if (told.length === 0) return;
-  const wants = await choicesOf(tx, told);
+  const wants = await choicesOf(tx, [...new Set(told.map(({ userId }) => userId))]);
   const stale = new Set(events.filter(({ at }) => isStale(at)).map(({ position }) => position));
   const shown = told.filter(({ userId, kind }) => wants(userId, kind, 'in_app'));
   const mailed = await withinTheHour(
@@ -141,19 +140,6 @@ async function withinTheHour(tx: Transaction, mailed: readonly Told[]): Promise<
     if (count > STAFF_MAILS_AN_HOUR) return [];
     return [count < STAFF_MAILS_AN_HOUR ? one : { ...one, data: { ...one.data, isLast: true } }];
   });
-}
-
-/** What these people want to be told of, and how. */
-async function choicesOf(
-  tx: Transaction,
-  told: readonly Told[],
-): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
-  const rows = await selectChoices(tx, [...new Set(told.map(({ userId }) => userId))]);
-  const key = (...parts: readonly string[]) => parts.join(' ');
-  const chosen = new Map(
-    rows.map(({ userId, kind, channel, enabled }) => [key(userId, kind, channel), enabled]),
-  );
-  return (userId, kind, channel) => chosen.get(key(userId, kind, channel)) ?? isUsual(kind, channel);
 }
 
 /**

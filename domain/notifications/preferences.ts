@@ -6,27 +6,37 @@ import {
   CHANNELS,
   SECURITY_KIND,
   type Channel,
-  type NotifiedMailKind,
+  type NotificationKind,
   type NotifiedPerson,
   type Preference,
   type PreferenceChange,
 } from './types';
+
+/** Of what these people are told, and how: as they have said, or else as is usual. */
+export async function choicesOf(
+  on: Queryable,
+  userIds: readonly string[],
+): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
+  const rows = await selectChosen(on, userIds);
+  const key = (...parts: readonly string[]) => parts.join(' ');
+  const chosen = new Map(
+    rows.map(({ userId, kind, channel, enabled }) => [key(userId, kind, channel), enabled]),
+  );
+  return (userId, kind, channel) => chosen.get(key(userId, kind, channel)) ?? isUsual(kind, channel);
+}
 
 /** What somebody is told of, and how: every kind that is for their role, on every channel that it has. */
 export async function readPreferences(
   on: Queryable,
   { userId, role }: NotifiedPerson,
 ): Promise<Preference[]> {
-  const key = (kind: NotifiedMailKind, channel: Channel) => `${kind} ${channel}`;
-  const chosen = new Map(
-    (await selectChosen(on, userId)).map(({ kind, channel, enabled }) => [key(kind, channel), enabled]),
-  );
+  const wants = await choicesOf(on, [userId]);
   const security: Preference = { kind: SECURITY_KIND, channel: 'email', enabled: true, isFixed: true };
   const others = kindsOf(role).flatMap((kind) =>
     CHANNELS.map((channel) => ({
       kind,
       channel,
-      enabled: chosen.get(key(kind, channel)) ?? isUsual(kind, channel),
+      enabled: wants(userId, kind, channel),
       isFixed: false,
     })),
   );

@@ -80,17 +80,18 @@ export function setAllRead(on: Queryable, userId: string, upTo: string | null): 
 }
 
 export interface ChosenRow {
+  userId: string;
   kind: NotificationKind;
   channel: Channel;
   enabled: boolean;
 }
 
-export function selectChosen(on: Queryable, userId: string): Promise<ChosenRow[]> {
+export function selectChosen(on: Queryable, userIds: readonly string[]): Promise<ChosenRow[]> {
   return many<ChosenRow & Record<string, unknown>>(
     on,
-    'notification_preferences.of_user',
-    'select kind, channel, enabled from notification_preferences where user_id = $1',
-    [userId],
+    'notification_preferences.of_users',
+    'select user_id as "userId", kind, channel, enabled from notification_preferences where user_id = any ($1::uuid[])',
+    [userIds],
   );
 }
 
