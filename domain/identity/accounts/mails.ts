@@ -1,7 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { newId } from '../../../platform/ids';
-import { hashOfToken, newToken } from '../secret-token';
+import { newToken } from '../secret-token';
 import { forgetFormer } from './email-queries';
 import { findMail, insertMail, insertToken, setGivenUp, setSent } from './mail-queries';
 import { hasToken, mailText, TOKEN_SECONDS } from './mail-texts';
@@ -57,9 +57,7 @@ export async function giveUpMail(tx: Transaction, mailId: string): Promise<void>
 }
 
 async function makeToken(db: Database, mailId: string, seconds: number): Promise<string> {
-  const token = newToken();
-  const hash = hashOfToken(token);
-  if (hash === null) throw new Error('a new token is not of the shape of tokens');
+  const { token, hash } = newToken();
   await insertToken(db, { hash, mailId, seconds });
   return token;
 }

@@ -43,14 +43,14 @@ export function beginSession(
   return db.retrying(async (tx) => {
     const session = await insertSession(tx, { sessionId: newId(), ...account, days: SESSION_DAYS });
     if (!session) return null;
-    const refreshToken = newToken();
-    await addToken(tx, session.sessionId, refreshToken);
+    const { token, hash } = newToken();
+    await insertRefreshToken(tx, { hash, sessionId: session.sessionId, days: REFRESH_DAYS });
     await recordChange(tx, {
       actor: `user:${session.userId}`,
       action: 'session.begun',
       subject: { type: 'session', id: session.sessionId },
     });
-    return { ...session, refreshToken };
+    return { ...session, refreshToken: token };
   });
 }
 
@@ -65,10 +65,14 @@ export async function refreshSession(db: Database, token: string, log: Logger): 
   if (hash === null) throw sessionEnded();
   const outcome = await db.retrying(async (tx) => {
     const successor = newToken();
-    const session = await useRefreshToken(tx, { hash, successor: sealSuccessor(token, successor) });
+    const session = await useRefreshToken(tx, { hash, successor: sealSuccessor(token, successor.token) });
     if (session) {
-      await addToken(tx, session.sessionId, successor);
-      return { ...session, refreshToken: successor };
+      await insertRefreshToken(tx, {
+        hash: successor.hash,
+        sessionId: session.sessionId,
+        days: REFRESH_DAYS,
+      });
+      return { ...session, refreshToken: successor.token };
     }
     const used = await findRefreshToken(tx, hash, REUSE_GRACE_SECONDS);
     if (!used?.isLive || used.successor === null) return null;
@@ -135,12 +139,6 @@ export async function logOutEverywhere(
 /** Forgets the sessions of a user who is erased, which ends them. */
 export function forgetSessions(tx: Transaction, userId: string): Promise<void> {
   return deleteSessionsOf(tx, userId);
-}
-
-async function addToken(tx: Transaction, sessionId: string, token: string): Promise<void> {
-  const hash = hashOfToken(token);
-  if (hash === null) throw new Error('a new token is not of the shape of tokens');
-  await insertRefreshToken(tx, { hash, sessionId, days: REFRESH_DAYS });
 }
 
 /**

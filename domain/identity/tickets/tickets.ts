@@ -12,9 +12,7 @@ export const CREDENTIAL_KINDS = ['key', 'session', 'linked'] as const satisfies 
 
 /** A ticket that signs in once, as somebody who has signed in by this. The database has its hash only. */
 export async function issueTicket(db: Database, credential: Credential): Promise<string> {
-  const ticket = newToken();
-  const hash = hashOfToken(ticket);
-  if (hash === null) throw new Error('a new token is not of the shape of tokens');
+  const { token, hash } = newToken();
   await insertTicket(db, {
     hash,
     seconds: TICKET_SECONDS,
@@ -23,7 +21,7 @@ export async function issueTicket(db: Database, credential: Credential): Promise
     role: credential.kind === 'linked' ? credential.role : null,
     until: credential.kind === 'key' ? null : credential.until,
   });
-  return ticket;
+  return token;
 }
 
 /** What the sign-in of a ticket rests on; the ticket is used with that. Null: it was used, has ended, or never was one. */
