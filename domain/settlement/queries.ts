@@ -191,7 +191,7 @@ export async function selectRowsRead(on: Queryable, jobId: string): Promise<numb
 export function selectLines(
   on: Queryable,
   jobId: string,
-  { after, limit }: { after: { merchant: string; day: string } | null; limit: number },
+  { after, limit }: { after: Pick<SettlementLine, 'merchant' | 'day'> | undefined; limit: number },
 ): Promise<SettlementLine[]> {
   return many<SettlementLine & Record<string, unknown>>(
     on,
