@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { areReportsBuilding } from '../domain/reports/follow';
+import { areReportsBuilding } from '../domain/reports/sums';
 import { removeOrphanedUploads } from '../domain/uploads/receiving';
 import { raiseTampered, resolveTampered } from '../domain/stock/alerts/alerts';
 import { ensurePartitions, foldOldPartitions, type FoldOutcome } from '../domain/stock/partitions/partitions';

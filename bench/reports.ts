@@ -1,6 +1,6 @@
 import { numberEvents } from '../domain/event-log/sequencer';
 import { seedTransactions } from '../domain/demo/transactions';
-import { followSales } from '../domain/reports/follow';
+import { followSales } from '../domain/reports/sums';
 import { dailyReport, monthlyReport } from '../domain/reports/sales';
 import { openDatabase, type Database } from '../platform/database/database';
 import { startBenchPostgres } from './servers';

@@ -1,4 +1,4 @@
-import { rebuildReports } from '../domain/reports/follow';
+import { rebuildReports } from '../domain/reports/sums';
 import type { Settings } from '../platform/config';
 import { openDatabase } from '../platform/database/database';
 import { createLogger } from '../platform/telemetry/log';

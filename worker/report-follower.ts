@@ -1,4 +1,4 @@
-import { followSales } from '../domain/reports/follow';
+import { followSales } from '../domain/reports/sums';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
 import { takeTurns, type Turns } from './turns';

@@ -4,6 +4,7 @@ import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import { knownMerchantId } from '../catalog/edit-merchants';
 import { cutOf } from '../money/cut';
+import { onlyCurrency } from '../money/only-currency';
 import { postPayout } from '../money/posting';
 import type { PayoutKind } from '../money/types';
 import {
@@ -68,7 +69,7 @@ export function createPayout(
     const made = await selectPayout(tx, id);
     if (made) return viewOf(made);
     const merchantId = await knownMerchantId(tx, merchant);
-    const of = currency ?? (await onlyCurrency(tx, merchant, merchantId));
+    const of = currency ?? (await currencyOf(tx, merchant, merchantId));
     const open = await selectOpen(tx, merchantId, of);
     if (open !== undefined)
       throw new AppError(
@@ -85,14 +86,9 @@ export function createPayout(
   }, LONG);
 }
 
-async function onlyCurrency(tx: Transaction, merchant: string, merchantId: number): Promise<string> {
-  const found = await selectCurrencies(tx, merchantId);
-  const [only] = found;
+async function currencyOf(tx: Transaction, merchant: string, merchantId: number): Promise<string> {
+  const only = onlyCurrency('payout', await selectCurrencies(tx, merchantId));
   if (only === undefined) throw nothingToPay(merchant, null, 0);
-  if (found.length > 1)
-    throw new AppError('CURRENCY_REQUIRED', `A payout has one currency: name one of ${found.join(', ')}.`, {
-      currencies: found,
-    });
   return only;
 }
 

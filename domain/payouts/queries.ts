@@ -10,6 +10,7 @@ import {
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
 import type { LedgerCut } from '../money/cut';
+import { eachCurrency } from '../money/currency-sql';
 import { missingBelow } from '../money/cut-sql';
 import { isLine, owedBy } from './lines-sql';
 import { OPEN_PAYOUT_STATUSES, type PayoutStatus, type PayoutView, type StatementLine } from './types';
@@ -56,18 +57,12 @@ export function selectPayouts(
   );
 }
 
-/** Currencies in which a merchant was ever owed something; by the index, from one to the next. */
+/** Currencies in which a merchant was ever owed something. */
 export async function selectCurrencies(on: Queryable, merchantId: number): Promise<string[]> {
   const rows = await many<{ currency: string }>(
     on,
     'payouts.currencies',
-    `with recursive each as (
-       (select currency from money_ledger where merchant_id = $1 order by currency limit 1)
-       union all
-       select (select l.currency from money_ledger l where l.merchant_id = $1 and l.currency > e.currency order by l.currency limit 1)
-       from each e where e.currency is not null
-     )
-     select currency from each where currency is not null`,
+    `with ${eachCurrency('l.merchant_id = $1')} select currency from each where currency is not null`,
     [merchantId],
   );
   return rows.map(({ currency }) => currency);

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../platform/database/database';
+import { pagesOf } from '../../platform/database/pages';
 import { csvLine, Numeral } from '../../platform/csv';
 import { majorUnits, minorDigits } from '../catalog/currencies';
 import { selectCut, selectLines } from './queries';
@@ -18,14 +19,9 @@ export async function* statementCsv(
   const digits = minorDigits(currency);
   yield HEADER;
   const cut = await selectCut(on, id);
-  let after = 0;
-  for (;;) {
-    const lines = await selectLines(on, cut, { after, limit: PAGE });
-    if (lines.length > 0) yield lines.map((line) => lineOf(line, currency, digits)).join('');
-    const last = lines.at(-1);
-    if (lines.length < PAGE || !last) return;
-    after = last.id;
-  }
+  const read = (after?: StatementLine) => selectLines(on, cut, { after: after?.id ?? 0, limit: PAGE });
+  for await (const lines of pagesOf(PAGE, read))
+    yield lines.map((line) => lineOf(line, currency, digits)).join('');
 }
 
 function lineOf(line: StatementLine, currency: string, digits: number): string {

@@ -1,8 +1,8 @@
 import { csvLine, csvLines } from '../../platform/csv';
 import type { Queryable } from '../../platform/database/database';
+import { pagesOf } from '../../platform/database/pages';
 import { readJobInput } from '../jobs/jobs';
-import { rejectPages } from '../uploads/reject-pages';
-import { selectRejects } from './queries';
+import { selectRejects, type RejectRow } from './queries';
 import { IMPORT_FIELDS } from './types';
 
 const PAGE = 1_000;
@@ -15,7 +15,8 @@ export async function* productRejectsCsv(on: Queryable, jobId: string): AsyncGen
   const input = await readJobInput(on, jobId);
   const columns = IMPORT_FIELDS.filter((field) => [input?.['columns']].flat().includes(field));
   yield csvLine(['line', ...columns, 'code', 'reason']);
-  for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
+  const read = (after?: RejectRow) => selectRejects(on, jobId, after?.line ?? 0, PAGE);
+  for await (const page of pagesOf(PAGE, read)) {
     yield csvLines(
       page.map(({ line, given, code, reason }) => [
         line,

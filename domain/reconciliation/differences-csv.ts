@@ -1,5 +1,6 @@
 import { csvLine, csvLines } from '../../platform/csv';
 import type { Queryable } from '../../platform/database/database';
+import { pagesOf } from '../../platform/database/pages';
 import { selectDifferencesAfter } from './difference-queries';
 import type { DifferenceView } from './types';
 
@@ -30,12 +31,8 @@ const PAGE = 1_000;
 /** The differences of a reconciliation as CSV (RFC 4180), by number, as they are now, read page by page as they are taken. */
 export async function* differencesCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
   yield csvLine(COLUMNS);
-  let after = 0;
-  for (;;) {
-    const found = await selectDifferencesAfter(on, jobId, { after, limit: PAGE });
-    if (found.length > 0) yield csvLines(found.map((row) => COLUMNS.map((column) => row[column])));
-    const last = found.at(-1);
-    if (found.length < PAGE || !last) return;
-    after = last.n;
-  }
+  const read = (after?: DifferenceView) =>
+    selectDifferencesAfter(on, jobId, { after: after?.n ?? 0, limit: PAGE });
+  for await (const found of pagesOf(PAGE, read))
+    yield csvLines(found.map((row) => COLUMNS.map((column) => row[column])));
 }

@@ -1,6 +1,6 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
 import { BYTEWISE, utcMicros } from '../../platform/database/pages';
-import { moneyOf, ordersOf, salesOf, UNSUMMED } from './sums-sql';
+import { IS_KEPT, moneyOf, ordersOf, PLACE, salesOf, UNSUMMED } from './sums-sql';
 
 /** All statements of this transaction see what was committed at one moment. */
 export function openSnapshot(tx: Transaction): Promise<number> {
@@ -25,12 +25,9 @@ export function selectPeriod(
     on,
     'reports.period',
     `select ${utcMicros('p.first')} as "from", ${utcMicros('p.after')} as "to", ${utcMicros('t.now')} as "asOf", p.after <= t.now as "isOver",
-       not exists (select from report_builds)
-       and (h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1) as "isReady"
+       not exists (select from report_builds) and ${IS_KEPT} as "isReady"
      from (select day_start($1::date, $3) as first, day_start($2::date, $3) as after) p
-     cross join (select statement_timestamp() as now) t cross join report_cursor c cross join event_head h
-     left join lateral (
-       select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`,
+     cross join (select statement_timestamp() as now) t cross join ${PLACE}`,
     [first, after, tz],
   );
 }

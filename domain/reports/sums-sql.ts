@@ -9,6 +9,15 @@ export function quarterOf(time: string): string {
 
 export const SOURCES = literals(REPORT_SOURCES);
 
+/** SQL of how far the sums are: the cursor `c`, the head `h` of the stream, and the first batch `n` after the cursor that is kept. */
+export const PLACE = `report_cursor c cross join event_head h
+     left join lateral (
+       select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`;
+
+/** SQL of whether all positions after the cursor of `PLACE` are kept, so that what the sums lack can be read. */
+export const IS_KEPT =
+  '(h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1)';
+
 /**
  * SQL of what is not in the sums, as the set `wanted (source, from_id, to_id)` of ids from one on up to before another: what was numbered
  * after them, and what has no position yet. In one snapshot with the sums it is exactly what they lack.

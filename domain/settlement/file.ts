@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Database, Queryable } from '../../platform/database/database';
+import { pagesOf } from '../../platform/database/pages';
 import type { Logger } from '../../platform/telemetry/log';
 import { minorDigits } from '../catalog/currencies';
 import { openFile, verified, writeFile } from '../files/stored-files';
@@ -7,6 +8,7 @@ import type { FileStore, WrittenFile } from '../files/types';
 import { readJob } from '../jobs/jobs';
 import { HEADER, lineOf } from './lines';
 import { selectCurrency, selectLines } from './queries';
+import type { SettlementLine } from './types';
 
 const PAGE = 5_000;
 
@@ -15,14 +17,8 @@ async function* settlementCsv(on: Queryable, jobId: string): AsyncGenerator<stri
   const currency = await selectCurrency(on, jobId);
   const digits = currency === null ? 0 : minorDigits(currency);
   yield HEADER;
-  let after: { merchant: string; day: string } | null = null;
-  for (;;) {
-    const lines = await selectLines(on, jobId, { after, limit: PAGE });
-    if (lines.length > 0) yield lines.map((line) => lineOf(line, digits)).join('');
-    const last = lines.at(-1);
-    if (lines.length < PAGE || !last) return;
-    after = { merchant: last.merchant, day: last.day };
-  }
+  const read = (after?: SettlementLine) => selectLines(on, jobId, { after, limit: PAGE });
+  for await (const lines of pagesOf(PAGE, read)) yield lines.map((line) => lineOf(line, digits)).join('');
 }
 
 /** What the file of a run is, and where it was written; null: there is no store, it is made anew each time it is read. */

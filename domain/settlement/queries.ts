@@ -7,6 +7,7 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
+import { eachCurrency } from '../money/currency-sql';
 import { missingBelow } from '../money/cut-sql';
 import type { SettlementLine } from './types';
 
@@ -31,7 +32,7 @@ export async function selectOpenDay(
   return rows.map(({ code }) => code);
 }
 
-/** Currencies of rows of these days; by the index, from one to the next. */
+/** Currencies of rows of these days. */
 export async function selectCurrencies(
   on: Queryable,
   { from, to, merchantId }: { from: string; to: string; merchantId: number | null },
@@ -39,12 +40,7 @@ export async function selectCurrencies(
   const rows = await many<{ currency: string }>(
     on,
     'settlement.currencies',
-    `with recursive each as (
-       (select currency from money_ledger order by currency limit 1)
-       union all
-       select (select l.currency from money_ledger l where l.currency > e.currency order by l.currency limit 1)
-       from each e where e.currency is not null
-     )
+    `with ${eachCurrency()}
      select e.currency from each e where e.currency is not null and exists (
        select from money_ledger l where l.currency = e.currency and l.day between $1::date and $2::date
          and l.merchant_id is not null and ($3::int is null or l.merchant_id = $3))
@@ -191,7 +187,7 @@ export async function selectRowsRead(on: Queryable, jobId: string): Promise<numb
 export function selectLines(
   on: Queryable,
   jobId: string,
-  { after, limit }: { after: { merchant: string; day: string } | null; limit: number },
+  { after, limit }: { after: Pick<SettlementLine, 'merchant' | 'day'> | undefined; limit: number },
 ): Promise<SettlementLine[]> {
   return many<SettlementLine & Record<string, unknown>>(
     on,

@@ -3,6 +3,7 @@ import { AppError } from '../../platform/errors';
 import { knownMerchantId } from '../catalog/edit-merchants';
 import { createJob, readJob } from '../jobs/jobs';
 import type { JobView } from '../jobs/types';
+import { onlyCurrency } from '../money/only-currency';
 import {
   countOpenRuns,
   insertRun,
@@ -41,7 +42,7 @@ export async function requestSettlement(
     throw new AppError('DAY_NOT_ENDED', `${to} has not ended yet where ${merchants.join(', ')} is.`, {
       merchants,
     });
-  const currency = request.currency ?? (await onlyCurrency(db, { from, to, merchantId }));
+  const currency = request.currency ?? (await currencyOf(db, { from, to, merchantId }));
   const scope: RunScope = { from, to, merchantId, currency };
   return db.retrying(async (tx) => {
     await lockRuns(tx);
@@ -71,7 +72,7 @@ export async function requestSettlement(
 }
 
 /** Null: there is no money. */
-async function onlyCurrency(
+async function currencyOf(
   on: Queryable,
   range: { from: string; to: string; merchantId: number | null },
 ): Promise<string | null> {
@@ -79,9 +80,5 @@ async function onlyCurrency(
   // What came late may be all that there is to tell.
   const found =
     ofDays.length > 0 ? ofDays : await selectCurrencies(on, { ...range, from: '-infinity', to: 'infinity' });
-  if (found.length > 1)
-    throw new AppError('CURRENCY_REQUIRED', `A file has one currency: name one of ${found.join(', ')}.`, {
-      currencies: found,
-    });
-  return found[0] ?? null;
+  return onlyCurrency('file', found) ?? null;
 }

@@ -95,3 +95,21 @@ export function pageIn<Row extends { id: string; createdAtMicros: string }, Item
   const { shown, next } = cutPage(found, limit, ({ createdAtMicros, id }) => ({ createdAtMicros, id }));
   return { items: shown.map(show), next };
 }
+
+/**
+ * All rows, page by page as they are taken; no page is empty.
+ *
+ * @param read the rows after one, or from the first on, at most `size`
+ */
+export async function* pagesOf<Row>(
+  size: number,
+  read: (after: Row | undefined) => Promise<Row[]>,
+): AsyncGenerator<Row[]> {
+  let after: Row | undefined;
+  for (;;) {
+    const page = await read(after);
+    if (page.length > 0) yield page;
+    if (page.length < size) return;
+    after = page.at(-1);
+  }
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { numberEvents } from '../../domain/event-log/sequencer';
-import { followSales, rebuildReports } from '../../domain/reports/follow';
+import { followSales, rebuildReports } from '../../domain/reports/sums';
 import { REPORTED_ORDER_EVENTS, type SalesReport } from '../../domain/reports/types';
 import type { Database } from '../../platform/database/database';
 import { RandomShop } from '../db/random-shop';

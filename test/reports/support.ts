@@ -1,5 +1,5 @@
 import { findInconsistencies } from '../../domain/assurance/run-check';
-import { followSales } from '../../domain/reports/follow';
+import { followSales } from '../../domain/reports/sums';
 import { dailyReport } from '../../domain/reports/sales';
 import type { SalesReport } from '../../domain/reports/types';
 import type { Database } from '../../platform/database/database';

@@ -1,8 +1,8 @@
 import { csvLine, csvLines, type CsvValue } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
-import { rejectPages } from '../../uploads/reject-pages';
+import { pagesOf } from '../../../platform/database/pages';
 import { readUpload } from '../../uploads/uploads';
-import { selectRejects } from './queries';
+import { selectRejects, type RejectRow } from './queries';
 import { rejectsHeader } from './rules';
 
 const PAGE = 2_000;
@@ -16,7 +16,8 @@ export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenera
   const isSet = mode === 'set';
   const hasLots = lotLines > 0;
   yield csvLine(rejectsHeader({ isSet, hasLots }));
-  for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
+  const read = (after?: RejectRow) => selectRejects(on, jobId, after?.line ?? 0, PAGE);
+  for await (const page of pagesOf(PAGE, read)) {
     yield csvLines(
       page.map(
         ({ line, sku, location, lot, expiresOn, quantity, code, reason, asOf, reference, rowReason }) => [

@@ -1,5 +1,6 @@
 import { csvLine } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
+import { pagesOf } from '../../../platform/database/pages';
 import { exact } from '../../../platform/exact';
 import { checkAsOf } from '../../stock/availability/availability';
 import { findCategoryId } from '../../catalog/categories';
@@ -96,23 +97,19 @@ export async function valuationCsv(
 ): Promise<AsyncGenerator<string>> {
   if (request.asOf !== undefined) await checkAsOf(on, request.asOf);
   const scope = await scopeOf(on, request);
-  return pagesOf(on, request.method, scope);
+  return csvOf(on, request.method, scope);
 }
 
-async function* pagesOf(on: Queryable, method: ValuationMethod, scope: Scope): AsyncGenerator<string> {
+async function* csvOf(on: Queryable, method: ValuationMethod, scope: Scope): AsyncGenerator<string> {
   yield csvLine(['sku', 'quantity', 'currency', 'value_minor', 'uncosted', 'unit_cost_minor']);
-  let after = '';
-  for (;;) {
-    const page = await selectValuedProducts(on, method, scope, { after, limit: CSV_PAGE, offset: 0 });
+  const read = (after?: ValuedProductRow) =>
+    selectValuedProducts(on, method, scope, { after: after?.sku ?? '', limit: CSV_PAGE, offset: 0 });
+  for await (const page of pagesOf(CSV_PAGE, read))
     yield page
       .map(({ sku, quantity, currency, valueMinor, uncosted, unitCostMinor }) =>
         csvLine([sku, quantity, currency, valueMinor, uncosted, unitCostMinor]),
       )
       .join('');
-    const last = page.at(-1);
-    if (!last || page.length < CSV_PAGE) return;
-    after = last.sku;
-  }
 }
 
 async function scopeOf(on: Queryable, { location, category, asOf }: ValuationRequest): Promise<Scope> {

@@ -1,5 +1,5 @@
 import { findInconsistencies } from '../../domain/assurance/run-check';
-import { followSales, rebuildReports } from '../../domain/reports/follow';
+import { followSales, rebuildReports } from '../../domain/reports/sums';
 import type { Database } from '../../platform/database/database';
 import { openOrderShop, orderOf, type OrderShop } from '../db/support';
 import { numberAll, withOpenTransaction, withQueriesSeen } from '../events/support';

@@ -1,5 +1,5 @@
 import { execute, one, type Queryable, type Transaction } from '../../platform/database/database';
-import { moneyOf, ordersOf, salesOf, SOURCES } from './sums-sql';
+import { IS_KEPT, moneyOf, ordersOf, PLACE, salesOf, SOURCES } from './sums-sql';
 
 /** One follower at a time; false: another one has its turn. Held until the transaction ends. */
 export async function tryFollowerLock(tx: Transaction): Promise<boolean> {
@@ -30,10 +30,8 @@ export function selectFollowerState(on: Queryable): Promise<FollowerState> {
     on,
     'reports.state',
     `select exists (select from report_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
-       h.next_position > c.position + 1 and n.first_position is distinct from c.position + 1 as "isLost"
-     from report_cursor c cross join event_head h
-     left join lateral (
-       select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`,
+       not ${IS_KEPT} as "isLost"
+     from ${PLACE}`,
   );
 }
 

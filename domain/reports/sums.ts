@@ -8,9 +8,9 @@ import {
   lockFollower,
   selectFollowerState,
   tryFollowerLock,
-} from './follow-queries';
+} from './sums-queries';
 
-export { isBuilding as areReportsBuilding } from './follow-queries';
+export { isBuilding as areReportsBuilding } from './sums-queries';
 
 export interface FollowOptions {
   /** Batches of the stream that a turn adds at most; each has up to some thousand events. */
