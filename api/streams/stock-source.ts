@@ -28,8 +28,9 @@ export function stockSource(
       const stock = await stockReader.readJson(sku);
       if (stock === null) return null;
       const data = isWhole ? stock : availabilityJson(stock);
-      const isNew = told !== withoutTime(data);
-      told = withoutTime(data);
+      const found = withoutTime(data);
+      const isNew = told !== found;
+      told = found;
       if (isNew) changedAt = Date.now();
       const position = isWhole ? ofEvents : changedAt;
       return {
