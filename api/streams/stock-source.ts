@@ -1,7 +1,7 @@
 import { availabilityJson } from '../../domain/stock/availability/stock-json';
 import type { StockReader } from '../../domain/stock/availability/stock-reader';
 import { stockKey, type EventKeys } from './event-keys';
-import type { Followed } from './follow';
+import type { Followed } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 /**
