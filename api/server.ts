@@ -6,9 +6,7 @@ import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
-import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { openFileStore } from '../integrations/file-store/open';
-import { acceptedTokens } from '../integrations/gateways';
 import { createWebhookSecrets } from '../domain/webhooks/secrets';
 import { payloadKeysOf, type Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -25,51 +23,7 @@ import { createAccessLog } from './http/access-log';
 import { createApp } from './http/app';
 import { guardConnections } from './http/connections';
 import { serveUpgrades } from './http/upgrades';
-import type { Route } from './http/route';
-import { administrationRoutes } from './routes/administration';
-import { adminOrderRoutes } from './routes/admin-orders';
-import { auditRoutes } from './routes/audit';
-import { apiKeyRoutes } from './routes/api-keys';
-import { alertRoutes } from './routes/alerts';
-import { safetyStockRoutes } from './routes/safety-stock';
-import { paymentRoutes } from './routes/payments';
-import { productImportRoutes } from './routes/product-imports';
-import { productInventoryRoutes } from './routes/product-inventory';
-import { refundRoutes } from './routes/refunds';
-import { reviewRoutes } from './routes/reviews';
-import { captureRoutes } from './routes/captures';
-import { batchRoutes } from './routes/batch';
-import { carrierRoutes } from './routes/carriers';
-import { catalogueRoutes } from './routes/catalogue';
-import { merchantRoutes } from './routes/merchants';
-import { codecRoutes } from './routes/codec';
-import { consistencyRoutes } from './routes/consistency';
-import { reportRoutes } from './routes/reports';
-import { payoutRoutes } from './routes/payouts';
-import { reconciliationRoutes } from './routes/reconciliation';
-import { settlementRoutes } from './routes/settlement';
-import { erasureRoutes } from './routes/erasure';
-import { eventRoutes } from './routes/events';
-import { feedRoutes } from './routes/feeds';
-import { gatewayRoutes } from './routes/gateways';
-import { inventoryRoutes } from './routes/inventory';
-import { jobRoutes } from './routes/jobs';
-import { liveRoutes } from './routes/live';
-import { ledgerRoutes } from './routes/ledger';
-import { metricsRoutes } from './routes/metrics';
-import { notificationRoutes } from './routes/notifications';
-import { operationRoutes } from './routes/operations';
-import { orderEvents } from './routes/order-events';
-import { orderActions, orderReads } from './routes/orders';
-import { reservationRoutes } from './routes/reservations';
-import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
-import { sandboxReportRoutes } from './routes/sandbox-report';
-import { signInRoutes } from './routes/sign-in';
-import { transferRoutes } from './routes/transfers';
-import { userRoutes } from './routes/users';
-import { webhookRoutes } from './routes/webhooks';
-import { warehouseStateRoutes } from './routes/warehouse-state';
-import { warehousingRoutes } from './routes/warehousing';
+import { apiRoutes } from './routes/api-routes';
 import { createAccounts } from './services/accounts';
 import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
@@ -78,7 +32,6 @@ import { createApiMetrics } from './services/metrics';
 import { createLive } from './services/live';
 import { createOrderOutcomes } from './services/order-outcomes';
 import { createReservationService } from './services/reservation-service';
-import { createUploadIntake } from './use-cases/upload-intake';
 import { createChangeFeed } from './streams/change-feed';
 import { createEngine } from './temporal/engine';
 
@@ -211,63 +164,6 @@ function openReports({ settings, databaseUrl, observability, log }: ObservedOpti
     tracer: observability.tracer,
     log,
   });
-}
-
-/** Every route of the API. */
-export function apiRoutes(context: ApiContext): Route[] {
-  const routes = mainRoutes(context);
-  return [...routes, ...productInventoryRoutes(routes)];
-}
-
-function mainRoutes(context: ApiContext): Route[] {
-  const uploads = createUploadIntake(context);
-  return [
-    ...orderActions(context, acceptedTokens(context.settings)),
-    ...orderReads(context),
-    ...orderEvents(context),
-    ...adminOrderRoutes(context, acceptedTokens(context.settings)),
-    ...administrationRoutes(context),
-    ...catalogueRoutes(context),
-    ...merchantRoutes(context),
-    ...warehouseStateRoutes(context),
-    ...paymentRoutes(context),
-    ...refundRoutes(context),
-    ...reviewRoutes(context),
-    ...captureRoutes(context),
-    // Before what takes a SKU in the same place.
-    ...alertRoutes(context),
-    ...safetyStockRoutes(context),
-    ...metricsRoutes(context),
-    ...warehousingRoutes(context),
-    ...batchRoutes(context),
-    ...ledgerRoutes(context),
-    ...transferRoutes(context),
-    ...inventoryRoutes(context),
-    ...reservationRoutes(context),
-    ...carrierRoutes(context),
-    ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
-    ...sandboxChallengeRoutes(context),
-    ...sandboxReportRoutes(context),
-    ...feedRoutes(context, uploads),
-    ...productImportRoutes(context, uploads),
-    ...consistencyRoutes(context),
-    ...reportRoutes(context),
-    ...settlementRoutes(context),
-    ...payoutRoutes(context),
-    ...reconciliationRoutes(context, uploads),
-    ...jobRoutes(context),
-    ...liveRoutes(context),
-    ...apiKeyRoutes(context),
-    ...auditRoutes(context),
-    ...eventRoutes(context),
-    ...webhookRoutes(context),
-    ...notificationRoutes(context),
-    ...signInRoutes(context),
-    ...userRoutes(context),
-    ...erasureRoutes(context),
-    ...codecRoutes(context),
-    ...operationRoutes(context),
-  ];
 }
 
 function createContext(

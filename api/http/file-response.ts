@@ -7,7 +7,7 @@ export interface FileResponse {
   mediaType: string;
   /** By which the client saves it. */
   name: string;
-  pieces: AsyncIterable<Buffer | string>;
+  pieces: AsyncIterable<Buffer | string> | Iterable<Buffer | string>;
 }
 
 /**

@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import { viewerOf } from '../../domain/identity/rules';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
-import type { JobFile, JobView } from '../../domain/jobs/types';
+import type { JobFile } from '../../domain/jobs/types';
 import { JOBS, OWN_JOB } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound, asNotFound } from '../http/problems';
-import { ok } from '../http/response';
+import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams, newestCursor, pageQuery, uuid } from '../schemas/common';
-import { jobBody } from '../schemas/jobs';
-import { job, jobCancel, jobPage, jobStatus, jobType } from '../schemas/jobs';
+import { job, jobBody, jobCancel, jobPage, jobStatus, jobType } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
 import { jobSource } from '../streams/job-source';
 import { lastEventId } from '../streams/last-event-id';
@@ -33,12 +32,6 @@ const MEDIA_TYPES: Record<JobFile, string> = { csv: 'text/csv', sql: 'applicatio
 
 export function jobRoutes(context: ApiContext): Route[] {
   const { db, reports } = context;
-
-  async function existing(id: string): Promise<JobView> {
-    const found = await readJob(db, id);
-    if (!found) throw notFound(NO_JOB);
-    return found;
-  }
 
   return [
     route(
@@ -67,7 +60,10 @@ export function jobRoutes(context: ApiContext): Route[] {
         params: idParams,
         responses: { 200: { description: 'The job', schema: job } },
       },
-      async ({ params }) => ok(jobBody(await existing(params.id))),
+      async ({ params }) => {
+        const found = await readJob(db, params.id);
+        return okOrNotFound(found && jobBody(found), NO_JOB);
+      },
     ),
     route(
       {

@@ -1,3 +1,4 @@
+import type { Response } from 'express';
 import { z } from 'zod';
 import { costReport } from '../../domain/reports/cost';
 import { costCsv, salesCsv } from '../../domain/reports/csv';
@@ -153,16 +154,7 @@ export function reportRoutes(context: ApiContext): Route[] {
   ];
 }
 
-async function sendCsv(
-  res: Parameters<typeof sendFile>[0],
-  signal: AbortSignal,
-  name: string,
-  text: string,
-): Promise<void> {
-  const file = { mediaType: 'text/csv; charset=utf-8', name: `${name}.csv`, pieces: piecesOf(text) };
+async function sendCsv(res: Response, signal: AbortSignal, name: string, text: string): Promise<void> {
+  const file = { mediaType: 'text/csv; charset=utf-8', name: `${name}.csv`, pieces: [text] };
   await sendFile(res, file, signal);
-}
-
-async function* piecesOf(text: string): AsyncGenerator<string> {
-  yield await Promise.resolve(text);
 }

@@ -121,12 +121,16 @@ export const skuParams = z.object({ sku });
 /** A point in time in a query. */
 export const timeQuery = givenTime.transform((text) => new Date(text));
 
-const number = z.string().regex(/^\d{1,9}$/, 'must be a whole number');
+/** In a query. */
+export const wholeNumber = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a whole number')
+  .transform(Number);
 
 /** Every list takes these, and a cursor of its own. */
 export const pageQuery = {
-  limit: number.transform(Number).pipe(z.int().min(1).max(100)).default(20),
-  offset: number.transform(Number).pipe(z.int().min(0).max(100_000)).default(0),
+  limit: wholeNumber.pipe(z.int().min(1).max(100)).default(20),
+  offset: wholeNumber.pipe(z.int().min(0).max(100_000)).default(0),
 };
 
 export function pageOf(name: string, item: z.ZodType) {

@@ -14,14 +14,10 @@ import {
   pageOf,
   time,
   uuid,
+  wholeNumber,
 } from './common';
 
-const number = (max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.int().max(max));
+const number = (max: number) => wholeNumber.pipe(z.int().max(max));
 
 export const reconciliationQuery = z
   .strictObject({

@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/telemetry/log';
 import { expectSignedInStill, type AccessControl } from '../http/access';
 import { invalid, problem, toProblem } from '../http/problems';
 import { clientMessage, type ClientMessage, type ServerMessage } from '../schemas/sockets';
-import { follow, type FollowedMessage, type FollowedPage } from '../streams/follow';
+import { follow, type FollowedMessage, type FollowedPage } from '../streams/follow-by-position';
 import { readFirst, topicName, topicNamed, type Topic, type Topics } from '../streams/topics';
 import { createOutgoing } from './outgoing';
 import { createTokenBucket } from './token-bucket';

@@ -4,7 +4,7 @@ import { EVERYTHING } from '../../domain/events/visibility';
 import type { Queryable } from '../../platform/database/database';
 import { ALERTS_KEY, type EventKeys } from './event-keys';
 import { asMessage } from './event-source';
-import type { Followed } from './follow';
+import type { Followed } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 const TYPES = typesNamed('alert.*');

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { listWaiting } from '../../domain/administration/attention';
 import type { Queryable } from '../../platform/database/database';
 import { ATTENTION_KEY, type EventKeys } from './event-keys';
-import type { Followed } from './follow';
+import type { Followed } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 const ITEMS = 100;

@@ -3,7 +3,7 @@ import { readEvents } from '../../domain/events/read';
 import type { StreamEvent, Visibility } from '../../domain/events/types';
 import type { Queryable } from '../../platform/database/database';
 import type { ChangeFeed } from './change-feed';
-import type { Followed, FollowedMessage, FollowedPage } from './follow';
+import type { Followed, FollowedMessage, FollowedPage } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 const PAGE = 500;

@@ -4,7 +4,7 @@ import type { JobView } from '../../domain/jobs/types';
 import type { Queryable } from '../../platform/database/database';
 import { jobBody } from '../schemas/jobs';
 import type { ChangeFeed } from './change-feed';
-import type { Followed, FollowedMessage } from './follow';
+import type { Followed, FollowedMessage } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 /**

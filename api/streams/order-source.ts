@@ -3,7 +3,7 @@ import { readEventsOfOrders, type EventsOfOrder } from '../../domain/orders/view
 import type { Queryable } from '../../platform/database/database';
 import { createSharedReads } from '../../platform/shared-reads';
 import type { ChangeFeed } from './change-feed';
-import type { Followed, FollowedMessage } from './follow';
+import type { Followed, FollowedMessage } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 const PAGE = 100;

@@ -6,7 +6,7 @@ import { isAppError } from '../../platform/errors';
 import type { Settings } from '../../platform/config';
 import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
-import { follow, type Followed, type FollowedMessage, type FollowedPage } from './follow';
+import { follow, type Followed, type FollowedMessage, type FollowedPage } from './follow-by-position';
 import type { StreamSlots } from './stream-slots';
 
 /** What EventSource waits before it connects again. */

@@ -1,7 +1,7 @@
 import { availabilityJson } from '../../domain/stock/availability/stock-json';
 import type { StockReader } from '../../domain/stock/availability/stock-reader';
 import { stockKey, type EventKeys } from './event-keys';
-import type { Followed } from './follow';
+import type { Followed } from './follow-by-position';
 import { pollMsOf } from './poll';
 
 /**
@@ -28,8 +28,9 @@ export function stockSource(
       const stock = await stockReader.readJson(sku);
       if (stock === null) return null;
       const data = isWhole ? stock : availabilityJson(stock);
-      const isNew = told !== withoutTime(data);
-      told = withoutTime(data);
+      const found = withoutTime(data);
+      const isNew = told !== found;
+      told = found;
       if (isNew) changedAt = Date.now();
       const position = isWhole ? ofEvents : changedAt;
       return {

@@ -20,7 +20,7 @@ import { alertSource } from './alert-source';
 import { attentionSource, type AttentionReader } from './attention-source';
 import type { ChangeFeed } from './change-feed';
 import type { EventKeys } from './event-keys';
-import type { Followed, FollowedPage } from './follow';
+import type { Followed, FollowedPage } from './follow-by-position';
 import { jobSource } from './job-source';
 import { orderSource, type OrderEventReader } from './order-source';
 import { stockSource } from './stock-source';

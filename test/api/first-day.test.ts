@@ -6,6 +6,7 @@ import { newId } from '../../platform/ids';
 import { tokenIn } from '../identity/people';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
+import { listen } from './listen';
 import { asPerson, logIn, sessionOf, signUp, type Session } from './people-api';
 import { openStackApi, type StackApi } from './stack-api';
 
@@ -37,24 +38,16 @@ function mailTo(email: string): Promise<{ text: string }> {
 
 /** Reads an order's live events as somebody until one of a type has come. */
 async function watch({ accessToken }: Session, orderId: string, until: string): Promise<string[]> {
-  const ending = new AbortController();
-  const response = await fetch(`${test_.stack.url}/orders/${orderId}/events`, {
-    headers: { authorization: `Bearer ${accessToken}`, accept: 'text/event-stream' },
-    signal: ending.signal,
-  });
-  expect(response.status).toBe(200);
-  let text = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
-    const types = [...text.matchAll(/^data: (\{.*\})$/gm)].map(
+  const api = { url: test_.stack.url.replace('/api/v1', '') };
+  const stream = await listen({ api }, `/orders/${orderId}/events`, { accessToken });
+  expect(stream.status).toBe(200);
+  const types = () =>
+    [...stream.text().matchAll(/^data: (\{.*\})$/gm)].map(
       ([, data = '{}']) => (JSON.parse(data) as { type: string }).type,
     );
-    if (!types.includes(until)) continue;
-    ending.abort();
-    return types;
-  }
-  throw new Error(`the stream ended without ${until}: ${text}`);
+  await waitFor(() => types().includes(until));
+  stream.leave();
+  return types();
 }
 
 it('a customer registers, confirms their address, signs in, orders, pays and watches; an operator finds what needs a person, acts, and is in the audit log', async () => {

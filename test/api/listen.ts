@@ -1,5 +1,4 @@
 import { ADMIN_KEY } from '../support/access-keys';
-import type { TestApi } from './support';
 
 /** A stream of server-sent events, as far as it has come. */
 export interface Stream {
@@ -13,14 +12,21 @@ export interface Stream {
 
 /** @param path under `/api/v1` */
 export async function listen(
-  { api }: Pick<TestApi, 'api'>,
+  { api }: { api: { url: string } },
   path: string,
-  { lastEventId, key = ADMIN_KEY }: { lastEventId?: number | string | undefined; key?: string } = {},
+  options: {
+    lastEventId?: number | string | undefined;
+    /** That of an admin unless given. */
+    key?: string;
+    /** Of a person, instead of a key. */
+    accessToken?: string;
+  } = {},
 ): Promise<Stream> {
+  const { lastEventId, key = ADMIN_KEY, accessToken } = options;
   const leaving = new AbortController();
   const response = await fetch(`${api.url}/api/v1${path}`, {
     headers: {
-      'x-api-key': key,
+      ...(accessToken === undefined ? { 'x-api-key': key } : { authorization: `Bearer ${accessToken}` }),
       accept: 'text/event-stream',
       ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
     },

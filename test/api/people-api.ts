@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { newEmail, PASSWORD } from '../identity/people';
-import type { Reply, TestApi } from './support';
+import { openTestApi, type Reply, type TestApi } from './support';
 
 /** What signing in gives. */
 export interface Session {
@@ -46,4 +47,36 @@ export function asPerson(
     body,
     headers: { authorization: `Bearer ${accessToken}`, ...headers },
   });
+}
+
+/** What the APIs of `peopleApis` sign with. */
+export const SIGNING_SECRET = randomBytes(32);
+
+/** Two API processes on one database for the tests of a file about people, and what these ask of them: of the first unless told otherwise. */
+export function peopleApis() {
+  let one: TestApi;
+  let two: TestApi;
+  beforeAll(async () => {
+    const env = { SIGNING_KEYS_SECRET: SIGNING_SECRET.toString('base64') };
+    one = await openTestApi({ env });
+    two = await openTestApi({ env: { ...env, LIMIT_REGISTRATIONS: '0' }, shop: one });
+  });
+  afterAll(async () => {
+    await two.close();
+    await one.close();
+  });
+  beforeEach(() => one.db.pool.query('delete from sign_in_attempts'));
+  return {
+    get one() {
+      return one;
+    },
+    get two() {
+      return two;
+    },
+    post: (path: string, body: unknown, api = one) => api.call('POST', path, { key: null, body }),
+    as: (accessToken: string, method: string, path: string, body?: unknown, api = one) =>
+      asPerson(api, { accessToken }, method, path, { body }),
+    addPerson: () => signUp(one),
+    setRole: (id: string, role: string) => one.call('PUT', `/users/${id}`, { body: { role } }),
+  };
 }

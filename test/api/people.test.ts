@@ -1,32 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { deliver, newEmail, PASSWORD, tokenIn } from '../identity/people';
 import { addStock } from '../support/fixtures';
-import { asPerson, logIn, sessionOf, signUp } from './people-api';
-import { openTestApi, type TestApi } from './support';
+import { logIn, peopleApis, sessionOf, SIGNING_SECRET } from './people-api';
+import { openTestApi } from './support';
 
-const SECRET = randomBytes(32);
 const NEW_PASSWORD = 'another password altogether';
 
-let one: TestApi;
-/** Another API process on the same database. */
-let two: TestApi;
-
-beforeAll(async () => {
-  const env = { SIGNING_KEYS_SECRET: SECRET.toString('base64') };
-  one = await openTestApi({ env });
-  two = await openTestApi({ env: { ...env, LIMIT_REGISTRATIONS: '0' }, shop: one });
-});
-afterAll(async () => {
-  await two.close();
-  await one.close();
-});
-beforeEach(() => one.db.pool.query('delete from sign_in_attempts'));
-
-const post = (path: string, body: unknown, api = one) => api.call('POST', path, { key: null, body });
-const as = (accessToken: string, method: string, path: string, body?: unknown, api = one) =>
-  asPerson(api, { accessToken }, method, path, { body });
-const addPerson = () => signUp(one);
-const setRole = (id: string, role: string) => one.call('PUT', `/users/${id}`, { body: { role } });
+const apis = peopleApis();
+const { post, as, addPerson, setRole } = apis;
 
 test('somebody registers, confirms their address, signs in, reads and changes themselves, and signs out', async () => {
   const { email, id, accessToken, refreshToken, expiresIn } = await addPerson();
@@ -35,7 +15,7 @@ test('somebody registers, confirms their address, signs in, reads and changes th
     status: 200,
     body: { id, email, name: 'Ada', role: 'customer', status: 'active', emailConfirmed: false },
   });
-  const mail = (await deliver(one.db)).find(({ to }) => to === email);
+  const mail = (await deliver(apis.one.db)).find(({ to }) => to === email);
   const token = tokenIn(mail!);
   expect(await post('/auth/confirm-email', { token })).toMatchObject({
     status: 403,
@@ -78,7 +58,7 @@ test('nobody sees or changes another customer, who does not exist for them', asy
       expect((await as(ada.accessToken, method, `/users/${id}`, body)).status).toBe(404);
   }
   expect((await as(ada.accessToken, 'GET', `/users/${ada.id.toUpperCase()}`)).status).toBe(200);
-  expect((await one.call('GET', `/users/${ada.id}`, { key: null })).status).toBe(401);
+  expect((await apis.one.call('GET', `/users/${ada.id}`, { key: null })).status).toBe(401);
 });
 
 test('nobody gives themselves a role; operators read everybody and change nobody', async () => {
@@ -90,7 +70,7 @@ test('nobody gives themselves a role; operators read everybody and change nobody
   expect((await setRole(ada.id, 'operator')).status).toBe(200);
   // The token says what was when it was made; the session has ended.
   expect((await post('/auth/refresh', { refreshToken: ada.refreshToken })).status).toBe(401);
-  const operator = sessionOf(await logIn(one, ada.email));
+  const operator = sessionOf(await logIn(apis.one, ada.email));
   expect(operator.user.role).toBe('operator');
   expect((await as(operator.accessToken, 'GET', `/users/${bob.id}`)).status).toBe(200);
   for (const body of [
@@ -104,11 +84,11 @@ test('nobody gives themselves a role; operators read everybody and change nobody
 test('somebody who was disabled does not sign in, and the only admin is not disabled', async () => {
   const ada = await addPerson();
   await setRole(ada.id, 'admin');
-  const reply = await one.call('PUT', `/users/${ada.id}`, { body: { status: 'disabled' } });
+  const reply = await apis.one.call('PUT', `/users/${ada.id}`, { body: { status: 'disabled' } });
   expect(reply).toMatchObject({ status: 409, body: { code: 'LAST_ADMIN' } });
   const bob = await addPerson();
-  expect((await one.call('PUT', `/users/${bob.id}`, { body: { status: 'disabled' } })).status).toBe(200);
-  expect((await logIn(one, bob.email)).body.code).toBe('SIGN_IN_FAILED');
+  expect((await apis.one.call('PUT', `/users/${bob.id}`, { body: { status: 'disabled' } })).status).toBe(200);
+  expect((await logIn(apis.one, bob.email)).body.code).toBe('SIGN_IN_FAILED');
 });
 
 test('an admin who was demoted or disabled gives no rights with the token from before', async () => {
@@ -117,10 +97,10 @@ test('an admin who was demoted or disabled gives no rights with the token from b
   for (const change of [{ role: 'customer' }, { status: 'disabled' }]) {
     const eve = await addPerson();
     await setRole(eve.id, 'admin');
-    const { accessToken } = sessionOf(await logIn(one, eve.email));
+    const { accessToken } = sessionOf(await logIn(apis.one, eve.email));
     const newKey = { service: `eve-${eve.id}`, role: 'admin' };
     expect((await as(accessToken, 'PUT', `/users/${left.id}`, { name: 'Ada' })).status).toBe(200);
-    expect((await one.call('PUT', `/users/${eve.id}`, { body: change })).status).toBe(200);
+    expect((await apis.one.call('PUT', `/users/${eve.id}`, { body: change })).status).toBe(200);
     for (const [method, path, body] of [
       ['PUT', `/users/${eve.id}`, { role: 'admin', status: 'active' }],
       ['PUT', `/users/${left.id}`, { status: 'disabled' }],
@@ -140,16 +120,17 @@ test('a changed password ends all sessions; the present one is asked for', async
   expect((await change('wrong password')).body.code).toBe('PASSWORD_NOT_RIGHT');
   expect((await change(PASSWORD)).status).toBe(200);
   expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
-  expect([(await logIn(one, email)).status, (await logIn(one, email, NEW_PASSWORD)).status]).toEqual([
-    401, 200,
-  ]);
+  expect([
+    (await logIn(apis.one, email)).status,
+    (await logIn(apis.one, email, NEW_PASSWORD)).status,
+  ]).toEqual([401, 200]);
 });
 
 test('a new password by mail, and to sign out everywhere', async () => {
   const { email } = await addPerson();
-  await deliver(one.db);
+  await deliver(apis.one.db);
   await post('/auth/password-reset', { email });
-  const token = tokenIn((await deliver(one.db))[0]!);
+  const token = tokenIn((await deliver(apis.one.db))[0]!);
   expect(await post('/auth/password-reset/confirm', { token, password: NEW_PASSWORD })).toMatchObject({
     status: 204,
   });
@@ -158,19 +139,23 @@ test('a new password by mail, and to sign out everywhere', async () => {
     body: { code: 'MAIL_TOKEN_INVALID' },
   });
   const sessions = [
-    sessionOf(await logIn(one, email, NEW_PASSWORD)),
-    sessionOf(await logIn(one, email, NEW_PASSWORD)),
+    sessionOf(await logIn(apis.one, email, NEW_PASSWORD)),
+    sessionOf(await logIn(apis.one, email, NEW_PASSWORD)),
   ];
   expect((await as(sessions[0]!.accessToken, 'POST', '/auth/logout-all')).status).toBe(204);
   for (const { refreshToken } of sessions)
     expect((await post('/auth/refresh', { refreshToken })).status).toBe(401);
-  expect((await one.call('POST', '/auth/logout-all', { key: null })).status).toBe(401);
+  expect((await apis.one.call('POST', '/auth/logout-all', { key: null })).status).toBe(401);
 });
 
 describe('what somebody does again and again to their own account', () => {
   const recorded = async (id: string, action: string) =>
-    (await one.db.pool.query('select from audit_log where subject_id = $1 and action = $2', [id, action]))
-      .rows.length;
+    (
+      await apis.one.db.pool.query('select from audit_log where subject_id = $1 and action = $2', [
+        id,
+        action,
+      ])
+    ).rows.length;
 
   it('is recorded once where sessions were ended and none is left', async () => {
     const { accessToken, id } = await addPerson();
@@ -180,17 +165,17 @@ describe('what somebody does again and again to their own account', () => {
 
   it('is a new name once a minute, on whatever process; the same name again is no change', async () => {
     const { accessToken, id } = await addPerson();
-    const rename = (name: string, api = one) => as(accessToken, 'PUT', `/users/${id}`, { name }, api);
+    const rename = (name: string, api = apis.one) => as(accessToken, 'PUT', `/users/${id}`, { name }, api);
     expect((await rename('Grace')).status).toBe(200);
-    expect((await rename('Grace', two)).status).toBe(200);
-    const refused = await rename('Ada', two);
+    expect((await rename('Grace', apis.two)).status).toBe(200);
+    const refused = await rename('Ada', apis.two);
     expect(refused).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({ body: { name: 'Grace' } });
     expect(await recorded(id, 'user.renamed')).toBe(1);
     // An admin is not held.
-    expect((await one.call('PUT', `/users/${id}`, { body: { name: 'Eve' } })).status).toBe(200);
-    await one.db.pool.query(
+    expect((await apis.one.call('PUT', `/users/${id}`, { body: { name: 'Eve' } })).status).toBe(200);
+    await apis.one.db.pool.query(
       `update user_profiles set renamed_at = clock_timestamp() - interval '61 seconds' where user_id = $1`,
       [id],
     );
@@ -200,8 +185,8 @@ describe('what somebody does again and again to their own account', () => {
 
   it('has a limit of its own: one customer changes so much a minute, others and services are not held', async () => {
     const narrow = await openTestApi({
-      env: { SIGNING_KEYS_SECRET: SECRET.toString('base64'), LIMIT_CUSTOMER_WRITES: '2' },
-      shop: one,
+      env: { SIGNING_KEYS_SECRET: SIGNING_SECRET.toString('base64'), LIMIT_CUSTOMER_WRITES: '2' },
+      shop: apis.one,
     });
     try {
       const [ada, bob] = [await addPerson(), await addPerson()];
@@ -219,7 +204,7 @@ describe('what somebody does again and again to their own account', () => {
 });
 
 test('a signed-in customer orders for themselves only, and sees their orders only', async () => {
-  await addStock(one.db, 'A', 'AMS', 10);
+  await addStock(apis.one.db, 'A', 'AMS', 10);
   const [ada, bob] = [await addPerson(), await addPerson()];
   for (const { accessToken } of [ada, bob])
     expect(await as(accessToken, 'GET', '/orders')).toMatchObject({ status: 200, body: { items: [] } });
@@ -251,14 +236,14 @@ test.each([
 test('a service registers many customers from one address', async () => {
   const statuses = new Set<number>();
   for (let n = 0; n < 25; n++) {
-    const reply = await one.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } });
+    const reply = await apis.one.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } });
     statuses.add(reply.status);
   }
   expect(statuses).toEqual(new Set([202]));
 });
 
 test('a service registers so many a minute and no more: nobody sends mails to whom they like by it', async () => {
-  const narrow = await openTestApi({ env: { LIMIT_REGISTRATIONS: '3' }, shop: one });
+  const narrow = await openTestApi({ env: { LIMIT_REGISTRATIONS: '3' }, shop: apis.one });
   try {
     const statuses: number[] = [];
     for (let n = 0; n < 4; n++) {
@@ -278,20 +263,20 @@ test('somebody changes their address: the new one counts once it is confirmed', 
     as(token, 'PUT', `/users/${id}`, { email: { address: wanted, password } });
   expect(await ask('wrong password')).toMatchObject({ status: 422, body: { code: 'PASSWORD_NOT_RIGHT' } });
   expect(
-    (await one.call('PUT', `/users/${id}`, { body: { email: { address: wanted, password: PASSWORD } } }))
+    (await apis.one.call('PUT', `/users/${id}`, { body: { email: { address: wanted, password: PASSWORD } } }))
       .status,
   ).toBe(403);
   expect(await ask(PASSWORD)).toMatchObject({ status: 200, body: { email, pendingEmail: wanted } });
-  expect((await logIn(one, wanted)).status).toBe(401);
-  const mail = (await deliver(one.db)).find(({ to }) => to === wanted);
+  expect((await logIn(apis.one, wanted)).status).toBe(401);
+  const mail = (await deliver(apis.one.db)).find(({ to }) => to === wanted);
   expect(await post('/auth/confirm-email', { token: tokenIn(mail!), password: PASSWORD })).toMatchObject({
     status: 204,
   });
   expect(await as(accessToken, 'GET', `/users/${id}`)).toMatchObject({
     body: { email: wanted, pendingEmail: null, emailConfirmed: true },
   });
-  expect([(await logIn(one, email)).status, (await logIn(one, wanted)).status]).toEqual([401, 200]);
-  expect((await deliver(one.db)).map(({ to, subject }) => [to, subject])).toContainEqual([
+  expect([(await logIn(apis.one, email)).status, (await logIn(apis.one, wanted)).status]).toEqual([401, 200]);
+  expect((await deliver(apis.one.db)).map(({ to, subject }) => [to, subject])).toContainEqual([
     email,
     'Your e-mail address was changed',
   ]);

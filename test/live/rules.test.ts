@@ -1,6 +1,6 @@
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { createTokenBucket } from '../../api/sockets/token-bucket';
-import { follow, type Followed, type FollowedPage } from '../../api/streams/follow';
+import { follow, type Followed, type FollowedPage } from '../../api/streams/follow-by-position';
 import { parseTopic, topicName } from '../../api/streams/topics';
 import { createStreamSlots } from '../../api/streams/stream-slots';
 import { createWatchers } from '../../api/streams/watchers';
