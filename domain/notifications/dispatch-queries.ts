@@ -122,7 +122,6 @@ export function endMail(tx: Transaction, id: string, status: MailEnd): Promise<n
 
 export interface SentMail {
   userId: string;
-  kind: NotifiedMailKind;
   addressHash: Buffer | null;
 }
 
@@ -130,7 +129,7 @@ export function lockSent(tx: Transaction, id: string): Promise<SentMail | undefi
   return maybeOne<SentMail & Record<string, unknown>>(
     tx,
     'mails.lock_sent',
-    `select user_id as "userId", kind, address_hash as "addressHash" from mails
+    `select user_id as "userId", address_hash as "addressHash" from mails
      where id = $1 and status in ('sent', 'bounced') for no key update`,
     [id],
   );

@@ -58,6 +58,8 @@ test('what was sold is reconciled with the file of the gateway, and a difference
       payment,
     });
     expect([status, body.code]).toEqual([201, undefined]);
+    // Its money is taken after it was placed.
+    await waitFor(async () => (await shop.status(body.id)) === 'fulfilled');
   }
   const report = await shop.call('GET', `/sandbox/balance-transactions.csv?${days()}`);
   expect(report.status).toBe(200);
