@@ -10,6 +10,7 @@ import {
   shareUpload,
   splitUpload,
 } from '../../uploads/uploads';
+import { forgetRows } from '../../uploads/forget';
 import { STOCK_MODES, type UploadState } from '../../uploads/types';
 import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
@@ -104,11 +105,7 @@ const UNRESOLVED = [
 ] as const satisfies readonly RejectCode[];
 const REASONS = Object.fromEntries(UNRESOLVED.map((code) => [code, reasonOf(code)]));
 
-const DELETED_AT_ONCE = 100_000;
-
 /** Forgets the rows of a feed that is done with; its rejects stay. */
-export async function forgetStaged(db: Database, feedId: number): Promise<void> {
-  for (const remove of [deleteStaged, deleteChanges]) {
-    while ((await remove(db, feedId, DELETED_AT_ONCE)) > 0);
-  }
+export function forgetStaged(db: Database, feedId: number): Promise<void> {
+  return forgetRows(db, feedId, [deleteStaged, deleteChanges]);
 }
