@@ -251,23 +251,23 @@ const NO_SUCH: Readonly<Record<Owned, string>> = {
 
 /** @throws AppError `NOT_FOUND` where the thing that the address names is not the caller's, or there is none */
 async function expectOwned(
-  { isOwned }: AccessControl,
+  control: AccessControl,
   access: Access,
   principal: Principal,
   req: Request,
 ): Promise<void> {
-  if (access.rule !== 'roles' || access.owned === undefined) return;
   const id = String(req.params['id'] ?? req.params['jobId']).toLowerCase();
   // What is no id at all is left to the route.
-  if (validate(id)) await expectOwn({ isOwned }, access.owned, id, principal);
+  if (validate(id)) await expectOwn(control, access, id, principal);
 }
 
-/** @throws AppError `NOT_FOUND` where a thing is not the caller's, or there is none */
+/** @throws AppError `NOT_FOUND` where this rule is for what is theirs, and the thing is not, or there is none */
 export async function expectOwn(
   { isOwned }: Pick<AccessControl, 'isOwned'>,
-  owned: Owned,
+  access: Access,
   id: string,
   principal: Principal,
 ): Promise<void> {
-  if (!(await isOwned(owned, id, principal))) throw notFound(NO_SUCH[owned]);
+  if (access.rule !== 'roles' || access.owned === undefined) return;
+  if (!(await isOwned(access.owned, id, principal))) throw notFound(NO_SUCH[access.owned]);
 }

@@ -199,19 +199,18 @@ export function openSession(
     { page, isLive, told }: { page: FollowedPage; isLive: boolean; told: Told },
   ): Promise<void> {
     const now = performance.now();
-    const isQuiet = page.messages.length === 0;
-    if (!isQuiet) {
-      await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
-      if (isLive)
-        for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
-    } else if (page.after !== told.position && now - told.at > TELL_POSITION_MS)
+    const isNews = page.messages.length > 0;
+    const isPositionDue = page.after !== told.position && now - told.at > TELL_POSITION_MS;
+    told.position = page.after;
+    if (!isNews && !isPositionDue) return;
+    told.at = now;
+    if (!isNews) {
       await tell({ type: 'position', topic, position: page.after });
-    else {
-      told.position = page.after;
       return;
     }
-    told.position = page.after;
-    told.at = now;
+    await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
+    if (isLive)
+      for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
   }
 
   async function checkSignIn(): Promise<void> {

@@ -92,8 +92,7 @@ export function createTopics(parts: TopicParts): Topics {
     async expectMayFollow({ kind, id }, principal) {
       const access = ACCESS[kind];
       expectAccess(access, principal);
-      if (id !== null && access.rule === 'roles' && access.owned !== undefined)
-        await expectOwn(parts.access, access.owned, id, principal);
+      if (id !== null) await expectOwn(parts.access, access, id, principal);
     },
     open(topic, principal) {
       switch (topic.kind) {
