@@ -122,8 +122,19 @@ export async function selectCurrency(on: Queryable, jobId: string): Promise<stri
 }
 
 /**
- * Fixes what a run sees: the ledger up to an entry, without what is still being written below it. The caller has the lock of runs, so that
- * each cut has all that the one before has.
+ * Runs fix what they see one after the other, so that each cut has all that the one before has. Held until the transaction ends; whoever
+ * asks for a run does not wait for it.
+ */
+export function lockCuts(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'settlement.lock_cuts',
+    `select pg_advisory_xact_lock(hashtext('holdfast.settlement_cut'))`,
+  );
+}
+
+/**
+ * Fixes what a run sees: the ledger up to an entry, without what is still being written below it. The caller has the lock of cuts.
  *
  * @param cut.isWhole nothing is being written below it
  */

@@ -13,8 +13,8 @@ import {
   deleteParts,
   deleteSums,
   existsLater,
+  lockCuts,
   lockEnds,
-  lockRuns,
   selectBackend,
   selectRowsRead,
   selectRunForUpdate,
@@ -42,7 +42,7 @@ const LONG = { outsidePool: true } as const;
 export async function beginSettlement(db: Database, jobId: string, parts: number): Promise<number[] | null> {
   if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
   await db.retrying(async (tx) => {
-    await lockRuns(tx);
+    await lockCuts(tx);
     const run = await selectRunForUpdate(tx, jobId);
     if (run.cut === null) await updateCut(tx, jobId, await cutOf(tx));
     if (run.base === null) await beginSums(tx, jobId, { ...run, parts });

@@ -80,9 +80,15 @@ test('one that is cancelled ends its statement where that is forced, has no file
   const holder = new Client({ connectionString: stack.databaseUrl });
   await holder.connect();
   try {
-    // Whoever adds a line waits for it.
-    await holder.query('begin');
-    await holder.query('lock table settlement_sums in share mode');
+    // Whoever adds a line waits for the holder; whoever begins does not.
+    await holder.query('select pg_advisory_lock(1)');
+    await holder.query(
+      `create function wait_for_the_holder() returns trigger language plpgsql as
+       $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$`,
+    );
+    await holder.query(
+      'create trigger wait_for_the_holder before insert on settlement_sums for each statement execute function wait_for_the_holder()',
+    );
     const { job } = await start({ ...DAYS, merchant: 'acme' });
     const { job: other } = await start({ ...DAYS, merchant: 'house', supplement: true });
     expect(await start({ ...DAYS, to: '2026-06-29' })).toMatchObject({
@@ -91,8 +97,8 @@ test('one that is cancelled ends its statement where that is forced, has no file
     });
     const waiting = async () => {
       const { rows } = await stack.db.pool.query<{ count: number }>(
-        `select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and query like '%settlement_sums%'
-         and datname = current_database()`,
+        `select count(*)::int as count from pg_stat_activity
+         where wait_event_type = 'Lock' and wait_event = 'advisory' and datname = current_database()`,
       );
       return (rows[0]?.count ?? 0) > 0;
     };
@@ -101,7 +107,6 @@ test('one that is cancelled ends its statement where that is forced, has no file
     expect((await call('POST', `/jobs/${job.jobId}/cancel`, { body: { force: true } })).status).toBe(202);
     expect((await call('POST', `/jobs/${other.jobId}/cancel`, { body: { force: true } })).status).toBe(202);
     expect((await call('POST', `/jobs/${job.jobId}/cancel`, { body: { forced: true } })).status).toBe(422);
-    await holder.query('rollback');
     for (const { jobId } of [job, other]) {
       expect(await ended(jobId)).toMatchObject({ status: 'cancelled', downloadUrl: null });
       expect((await call('GET', `/downloads/${jobId}.csv`)).status).toBe(404);
@@ -112,6 +117,8 @@ test('one that is cancelled ends its statement where that is forced, has no file
     );
     expect(rows).toEqual([{ runs: 2 }]);
   } finally {
+    await holder.query('select pg_advisory_unlock(1)');
+    await holder.query('drop function if exists wait_for_the_holder cascade');
     await holder.end();
   }
 });
