@@ -10,6 +10,7 @@ import { removeOldAttempts } from '../domain/identity/throttle/retention';
 import { removeOldMailRecords, removeOldNotifications } from '../domain/notifications/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
+import { removeOldReportFiles } from '../domain/reports/retention';
 import { removeOldSettlementFiles } from '../domain/settlement/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
 import { removeOldAlerts } from '../domain/stock/alerts/retention';
@@ -43,6 +44,7 @@ const REMOVERS = {
   mails: removeOldMailRecords,
   events: removeOldEvents,
   settlementFiles: removeOldSettlementFiles,
+  reportFiles: removeOldReportFiles,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

@@ -121,6 +121,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
   'report_builds.source': { all: REPORT_SOURCES },
+  'report_sums_builds.source': { all: REPORT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
