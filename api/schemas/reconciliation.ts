@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DIFFERENCE_CLASSES, DIFFERENCE_STATUSES, ROW_KINDS } from '../../domain/reconciliation/types';
-import { DECIMAL_MARKS, REPORT_MODES } from '../../domain/uploads/types';
+import { DECIMAL_MARKS, STATEMENT_MODES } from '../../domain/uploads/types';
 import { givenCurrency } from './catalogue';
 import {
   count,
@@ -21,7 +21,7 @@ const number = (max: number) => wholeNumber.pipe(z.int().max(max));
 
 export const reconciliationQuery = z
   .strictObject({
-    report: z.enum(REPORT_MODES).meta({
+    report: z.enum(STATEMENT_MODES).meta({
       description: '`gateway`: transactions of a payment gateway; `bank`: the statement of an account',
     }),
     from: date.meta({ description: 'The first day, in UTC. What is missing is told of these days' }),

@@ -2,7 +2,7 @@ import { fieldsOf } from '../uploads/rules';
 import type { RowKind } from './types';
 
 /** Columns of a file. `amount`, `fee` and `net` are in major units where the file is CSV, and in minor ones where it is JSON lines. */
-export const REPORT_FIELDS = [
+export const STATEMENT_FIELDS = [
   'id',
   'kind',
   'source',
@@ -16,9 +16,9 @@ export const REPORT_FIELDS = [
   'date',
   'dateUtc',
 ] as const;
-export type ReportField = (typeof REPORT_FIELDS)[number];
+export type StatementField = (typeof STATEMENT_FIELDS)[number];
 
-const ALIASES: Readonly<Record<ReportField, readonly string[]>> = {
+const ALIASES: Readonly<Record<StatementField, readonly string[]>> = {
   id: ['balancetransactionid', 'balancetransaction', 'transactionid'],
   kind: ['reportingcategory', 'type', 'category'],
   source: ['sourceid', 'reference', 'ref', 'endtoendid'],
@@ -34,7 +34,7 @@ const ALIASES: Readonly<Record<ReportField, readonly string[]>> = {
 };
 
 /** The field that the name of a column means; undefined: none. */
-export const fieldOf = fieldsOf<ReportField>(ALIASES);
+export const fieldOf = fieldsOf<StatementField>(ALIASES);
 
 /** What a gateway's categories and types are in the ledger, as Stripe names them. */
 const KINDS: Readonly<Record<string, RowKind>> = {

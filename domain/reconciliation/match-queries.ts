@@ -151,7 +151,7 @@ const DECIDED_BEFORE = `d.class = f.class and d.status <> 'open' and d.kind is n
 export function insertDifferences(
   tx: Transaction,
   { feedId, jobId }: { feedId: number; jobId: string },
-  { report, from, to, toleranceDays, fee }: ReconciliationRequest,
+  { mode, from, to, toleranceDays, fee }: ReconciliationRequest,
 ): Promise<number> {
   return execute(
     tx,
@@ -176,7 +176,7 @@ export function insertDifferences(
       from,
       to,
       toleranceDays,
-      report === 'bank',
+      mode === 'bank',
       fee?.rateBasisPoints ?? null,
       fee?.fixedMinor ?? null,
       jobId,

@@ -2,8 +2,8 @@ import { isCurrency, minorDigits } from '../catalog/currencies';
 import { readJsonNumber, readNumber } from '../uploads/number';
 import { cleanText, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
 import type { DecimalMark } from '../uploads/types';
-import { kindOf, type ReportField } from './fields';
-import type { ReportMode, ReportReject, ReportRow } from './types';
+import { kindOf, type StatementField } from './fields';
+import type { StatementMode, StatementReject, StatementRow } from './types';
 
 /** A value of a row: a text, or a number of JSON as it stands there. */
 export interface Cell {
@@ -13,11 +13,11 @@ export interface Cell {
 
 export interface GivenRow {
   line: number;
-  cells: ReadonlyMap<ReportField, Cell>;
+  cells: ReadonlyMap<StatementField, Cell>;
 }
 
 export interface CellOptions {
-  report: ReportMode;
+  mode: StatementMode;
   /** Amounts are in minor units. */
   isMinor: boolean;
   decimal: DecimalMark;
@@ -49,7 +49,7 @@ export function reject(
   code: RejectCode,
   { line, cells }: GivenRow,
   reason: string = REASONS[code],
-): ReportReject {
+): StatementReject {
   return { line, code, reason, ref: cleanText(referenceIn(cells), MAX_REFERENCE) };
 }
 
@@ -63,7 +63,7 @@ class Unreadable extends Error {
 }
 
 /** What a row says, or why that cannot be understood. */
-export function checkRow(row: GivenRow, options: CellOptions): ReportRow | ReportReject {
+export function checkRow(row: GivenRow, options: CellOptions): StatementRow | StatementReject {
   try {
     return readRow(row, options);
   } catch (error) {
@@ -72,10 +72,10 @@ export function checkRow(row: GivenRow, options: CellOptions): ReportRow | Repor
   }
 }
 
-function readRow({ line, cells }: GivenRow, options: CellOptions): ReportRow {
-  const text = (field: ReportField) => cells.get(field)?.text ?? '';
+function readRow({ line, cells }: GivenRow, options: CellOptions): StatementRow {
+  const text = (field: StatementField) => cells.get(field)?.text ?? '';
   const currency = currencyIn(text('currency'), options.currency);
-  const amount = (field: ReportField, isMinor: boolean) => {
+  const amount = (field: StatementField, isMinor: boolean) => {
     const cell = cells.get(field);
     return cell === undefined || cell.text === ''
       ? null
@@ -84,7 +84,7 @@ function readRow({ line, cells }: GivenRow, options: CellOptions): ReportRow {
   const minor = amount('amountMinor', true) ?? amount('amount', options.isMinor);
   if (minor === null) throw new Unreadable('AMOUNT_MISSING');
   const day = dayIn(text('dateUtc') || text('date'));
-  const isOfGateway = options.report === 'gateway';
+  const isOfGateway = options.mode === 'gateway';
   if (isOfGateway && text('kind') === '') throw new Unreadable('KIND_MISSING');
   const kind = isOfGateway ? kindOf(text('kind'), minor) : 'payout';
   return {
@@ -132,7 +132,7 @@ function minorIn({ kind, text }: Cell, digits: number, { decimal }: CellOptions)
 }
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
-/** As reports write times in UTC, without saying so. */
+/** As statements write times in UTC, without saying so. */
 const PLAIN_TIME = /^(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
 const ZONED_TIME = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 const SECONDS = /^\d{9,10}$/;

@@ -4,8 +4,8 @@ import { beginJob, completeJob, isCancelRequested, readJob, reportProgress } fro
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
-import { REPORT_MODES } from '../uploads/types';
-import { forgetMatched, forgetReport } from './forget';
+import { STATEMENT_MODES } from '../uploads/types';
+import { forgetMatched, forgetStatement } from './forget';
 import { countByClass, insertDifferences } from './match-queries';
 import { readRequest } from './request';
 import { analyzeStaged, countRejects, insertLedgerEntries, insertTransferEntries } from './staged-queries';
@@ -26,10 +26,10 @@ export async function collectEntries(db: Database, jobId: string): Promise<boole
   const { lines } = await readUpload(db, jobId);
   await reportProgress(db, jobId, { processed: 0, total: lines });
   const rejected = await db.retrying(async (tx) => {
-    const upload = await lockUpload(tx, jobId, REPORT_MODES);
+    const upload = await lockUpload(tx, jobId, STATEMENT_MODES);
     if (upload.stage === 'resolved') return upload.rejected;
     await liftStatementLimits(tx);
-    await (request.report === 'gateway'
+    await (request.mode === 'gateway'
       ? insertLedgerEntries(tx, upload.id, request)
       : insertTransferEntries(tx, upload.id, request));
     await analyzeStaged(tx);
@@ -50,7 +50,7 @@ export async function collectEntries(db: Database, jobId: string): Promise<boole
 export async function compareEntries(db: Database, jobId: string): Promise<JobView> {
   const request = await readRequest(db, jobId);
   return db.retrying(async (tx) => {
-    const upload = await lockUpload(tx, jobId, REPORT_MODES);
+    const upload = await lockUpload(tx, jobId, STATEMENT_MODES);
     const job = await readJob(tx, jobId);
     if (job && jobHasEnded(job.status)) return job;
     await liftStatementLimits(tx);
@@ -75,5 +75,5 @@ export async function compareEntries(db: Database, jobId: string): Promise<JobVi
 export async function forgetCompared(db: Database, jobId: string): Promise<void> {
   const { id, mode } = await readUpload(db, jobId);
   const job = await readJob(db, jobId);
-  await (mode === 'gateway' && job?.status === 'completed' ? forgetMatched : forgetReport)(db, id);
+  await (mode === 'gateway' && job?.status === 'completed' ? forgetMatched : forgetStatement)(db, id);
 }

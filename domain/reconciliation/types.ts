@@ -1,7 +1,7 @@
-import type { DecimalMark, REPORT_MODES, UploadCharset, UploadFormat } from '../uploads/types';
+import type { DecimalMark, STATEMENT_MODES, UploadCharset, UploadFormat } from '../uploads/types';
 
-/** What is uploaded: the transactions of a gateway, or the statement of a bank account. */
-export type ReportMode = (typeof REPORT_MODES)[number];
+/** Whose statement is uploaded: that of a payment gateway, which lists its transactions, or that of a bank account. */
+export type StatementMode = (typeof STATEMENT_MODES)[number];
 
 /** What moves money in both: these the money ledger knows by the same names. */
 export const MATCHED_KINDS = [
@@ -41,7 +41,7 @@ export type DifferenceStatus = (typeof DIFFERENCE_STATUSES)[number];
 
 /** What somebody asks for, as the input of the job has it. */
 export interface ReconciliationRequest {
-  report: ReportMode;
+  mode: StatementMode;
   /** Days in UTC, both included, `YYYY-MM-DD`: of these, what is missing is told. */
   from: string;
   to: string;
@@ -60,7 +60,7 @@ export interface ReconciliationRequest {
 }
 
 /** How a file is to be read. */
-export interface ReportFormat {
+export interface StatementFormat {
   format: UploadFormat;
   charset?: UploadCharset | undefined;
   /** What stands before decimals. */
@@ -70,7 +70,7 @@ export interface ReportFormat {
 }
 
 /** A row as it was read. Money in minor units. */
-export interface ReportRow {
+export interface StatementRow {
   line: number;
   kind: RowKind;
   ref: string | null;
@@ -84,7 +84,7 @@ export interface ReportRow {
 }
 
 /** A row that could not be understood, and why. */
-export interface ReportReject {
+export interface StatementReject {
   line: number;
   code: string;
   reason: string;

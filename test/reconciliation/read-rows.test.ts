@@ -1,5 +1,5 @@
-import { readReport } from '../../domain/reconciliation/read-rows';
-import type { ReportFormat, ReportMode, ReportReject, ReportRow } from '../../domain/reconciliation/types';
+import { readStatement } from '../../domain/reconciliation/read-rows';
+import type { StatementFormat, StatementMode, StatementReject, StatementRow } from '../../domain/reconciliation/types';
 
 async function* bytes(text: string): AsyncGenerator<Buffer> {
   await Promise.resolve();
@@ -8,11 +8,11 @@ async function* bytes(text: string): AsyncGenerator<Buffer> {
 
 async function rowsOf(
   text: string,
-  options: Partial<ReportFormat> & { report?: ReportMode } = {},
-): Promise<(ReportRow | ReportReject)[]> {
-  const rows: (ReportRow | ReportReject)[] = [];
-  const format = { report: 'gateway', format: 'csv', decimal: '.', ...options } as const;
-  for await (const some of readReport(bytes(text), format)) rows.push(...some);
+  options: Partial<StatementFormat> & { mode?: StatementMode } = {},
+): Promise<(StatementRow | StatementReject)[]> {
+  const rows: (StatementRow | StatementReject)[] = [];
+  const format = { mode: 'gateway', format: 'csv', decimal: '.', ...options } as const;
+  for await (const some of readStatement(bytes(text), format)) rows.push(...some);
   return rows;
 }
 
@@ -102,7 +102,7 @@ test('what an amount is in follows from its currency', async () => {
 test('a bank’s statement has a reference, an amount and a date', async () => {
   const text =
     'Booking date;Reference;Amount;Text\n2026-07-02;po_1;1.234,50;STRIPE\n2026-07-03;;-7,00;RENT\n';
-  expect(await rowsOf(text, { report: 'bank', decimal: ',', currency: 'EUR' })).toMatchObject([
+  expect(await rowsOf(text, { mode: 'bank', decimal: ',', currency: 'EUR' })).toMatchObject([
     { kind: 'payout', ref: 'po_1', minor: 123_450n, currency: 'EUR', day: '2026-07-02' },
     { kind: 'payout', ref: null, minor: -700n },
   ]);
