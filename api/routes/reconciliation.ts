@@ -74,7 +74,7 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
     },
     async (call) => {
       const { query } = call;
-      const { report: mode, from, to, of = null, decimal, currency } = query;
+      const { report: mode, from, to, of = null, decimal, dateOrder, currency } = query;
       const { feeBasisPoints, feeFixedMinor } = query;
       const request: ReconciliationRequest = {
         mode,
@@ -94,13 +94,13 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
       return uploads.take(call, {
         name: 'reconciliation',
         scope: SCOPE,
-        request: { ...inputOf(request), decimal, currency },
+        request: { ...inputOf(request), decimal, currency, dateOrder },
         stage: ({ jobId, source, format, charset }) =>
           stageStatement(db, {
             jobId,
             actor: call.caller,
             request,
-            format: { format, charset, decimal, currency },
+            format: { format, charset, decimal, currency, dateOrder },
             source,
           }),
       });

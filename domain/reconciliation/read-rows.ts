@@ -5,6 +5,7 @@ import { jsonMembers } from '../uploads/json-members';
 import { readLines } from '../uploads/lines';
 import { readHeader } from '../uploads/rules';
 import { readText } from '../uploads/text';
+import { isSummed } from './bank-rows';
 import { fieldOf, STATEMENT_FIELDS, type StatementField } from './fields';
 import { checkRow, reject, type Cell, type CellOptions } from './rules';
 import type { StatementFormat, StatementMode, StatementReject, StatementRow } from './types';
@@ -22,10 +23,10 @@ const MAX_NAMED = 20;
  */
 export function readStatement(
   source: AsyncIterable<Buffer>,
-  { mode, format, charset, decimal, currency }: StatementFormat & { mode: StatementMode },
+  { mode, format, charset, decimal, currency, dateOrder }: StatementFormat & { mode: StatementMode },
 ): AsyncGenerator<Read[]> {
   const text = readText(source, charset);
-  const options: CellOptions = { mode, isMinor: format === 'ndjson', decimal, currency };
+  const options: CellOptions = { mode, isMinor: format === 'ndjson', decimal, currency, dateOrder };
   return format === 'csv'
     ? readCsvRows(text, { empty, readerOf: (names, delimiter) => csvReader(names, delimiter, options) })
     : readJsonRows(text, options);
@@ -43,7 +44,13 @@ function csvReader(names: readonly string[], delimiter: string, options: CellOpt
     const index = columns[field];
     return index === undefined ? [] : [[field, index] as const];
   });
-  const excess = excessOf(names, delimiter, [columns.amount, columns.fee, columns.net]);
+  const excess = excessOf(names, delimiter, [
+    columns.amount,
+    columns.fee,
+    columns.net,
+    columns.debit,
+    columns.credit,
+  ]);
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line, cells: new Map() });
@@ -56,6 +63,7 @@ function csvReader(names: readonly string[], delimiter: string, options: CellOpt
     );
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', { line, cells }, why);
+    if (options.mode === 'bank' && fields.some(isSummed)) return reject('SUMMED', { line, cells });
     return checkRow({ line, cells }, options);
   };
 }
@@ -98,11 +106,13 @@ function demandColumns(
   { mode, currency }: CellOptions,
 ): void {
   const missing = [
-    ...(has('amount') || has('amountMinor') ? [] : ['amount']),
+    ...(has('amount') || has('amountMinor') || (mode === 'bank' && (has('debit') || has('credit')))
+      ? []
+      : ['amount']),
     ...(has('date') || has('dateUtc') ? [] : ['date']),
     ...(has('currency') || currency !== undefined ? [] : ['currency']),
-    ...(mode === 'bank' || has('kind') ? [] : ['kind']),
-    ...(mode === 'bank' || has('source') || has('intent') ? [] : ['source']),
+    ...(mode === 'bank' || has('kind') || has('category') ? [] : ['kind']),
+    ...(mode === 'bank' || has('source') || has('intent') || has('payout') ? [] : ['source']),
   ];
   if (missing.length === 0) return;
   const found = names.slice(0, MAX_NAMED).map((name) => name.slice(0, 50));
