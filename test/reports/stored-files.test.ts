@@ -59,7 +59,7 @@ test('a file is in the store, as the job tells it, and not in the database', asy
   expect(file).toMatch(/^by,key,currency,/);
   expect(result).toMatchObject({
     bytes: Buffer.byteLength(file),
-    sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown,
   });
   expect(await readFile(fileURLToPath(String(result?.['location'])), 'utf8')).toBe(file);
   expect([await statuses(), await kept()]).toEqual([['stored'], []]);
@@ -82,7 +82,7 @@ test('of a file in another store the download says where it is', async () => {
   for (const other of [null, broken({ url: 's3://another' })])
     await expect(fileOf(jobId, other)).rejects.toMatchObject({
       code: 'FILE_STORE_UNAVAILABLE',
-      message: expect.stringContaining(String(result?.['location'])),
+      message: expect.stringContaining(String(result?.['location'])) as unknown,
     });
 });
 
