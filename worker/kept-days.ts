@@ -25,6 +25,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     webhookDeliveries: settings.EVENT_RETENTION_DAYS,
     settlementFiles: settings.SETTLEMENT_FILE_RETENTION_DAYS,
     notifications: settings.NOTIFICATION_RETENTION_DAYS,
+    contacts: settings.CONTACT_RETENTION_DAYS,
     ...EXPIRED,
   };
 }
