@@ -7,7 +7,11 @@ import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldAccountMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
 import { removeOldAttempts } from '../domain/identity/throttle/retention';
-import { removeOldMailRecords, removeOldNotifications } from '../domain/notifications/retention';
+import {
+  removeOldContacts,
+  removeOldMailRecords,
+  removeOldNotifications,
+} from '../domain/notifications/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
 import { removeOldReportFiles } from '../domain/reports/retention';
@@ -42,6 +46,7 @@ const REMOVERS = {
   webhookDeliveries: removeOldDeliveries,
   notifications: removeOldNotifications,
   mails: removeOldMailRecords,
+  contacts: removeOldContacts,
   events: removeOldEvents,
   settlementFiles: removeOldSettlementFiles,
   reportFiles: removeOldReportFiles,

@@ -190,6 +190,7 @@ export const settingsSchema = z.object({
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
   EVENT_RETENTION_DAYS: keptDays.default(28),
   NOTIFICATION_RETENTION_DAYS: keptDays.default(90),
+  CONTACT_RETENTION_DAYS: keptDays.default(365),
   EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),

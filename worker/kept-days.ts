@@ -26,6 +26,7 @@ export function keptDaysOf(settings: Settings): KeptDays {
     settlementFiles: settings.SETTLEMENT_FILE_RETENTION_DAYS,
     reportFiles: longer(settings.REPORT_FILE_RETENTION_DAYS, keys),
     notifications: settings.NOTIFICATION_RETENTION_DAYS,
+    contacts: settings.CONTACT_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

@@ -146,6 +146,7 @@ export const PROBLEMS = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'This media type is not supported' },
   VALIDATION_FAILED: { status: 422, title: 'The request breaks a rule' },
+  CONTACT_NOT_TAKEN: { status: 422, title: 'The customer is written to at the address of their account' },
   EVENTS_AHEAD: { status: 422, title: 'There is no such position yet' },
   UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
   MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { unnumberedSeconds } from '../../domain/event-log/sequencer';
-import { mailsDueSeconds, mailsFailingSeconds } from '../../domain/notifications/dispatch';
+import { countMailsWaiting, mailsDueSeconds, mailsFailingSeconds } from '../../domain/notifications/dispatch';
 import { notificationsBehindSeconds } from '../../domain/notifications/plan';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
@@ -150,6 +150,17 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       help: 'For how long a mail has failed that is still tried; 0: none has.',
     },
     briefly(() => mailsFailingSeconds(db)),
+  );
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_mails_waiting',
+      help: 'Mails that are due, and those that have failed and wait for their next try.',
+      labelNames: ['state'],
+    },
+    briefly(async () =>
+      Object.entries(await countMailsWaiting(db)).map(([state, value]) => ({ labels: { state }, value })),
+    ),
   );
   addCountedNumber(
     registry,

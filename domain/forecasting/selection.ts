@@ -11,7 +11,7 @@ import {
 } from './types';
 
 /** A model takes the place of the default only where its error is below this part of the default's: one origin is little evidence. */
-const MARGIN = 0.75;
+const MARGIN = 0.4;
 /** Quantiles whose loss is compared: the middle, and what stock is kept for. */
 const QUANTILES = [0.5, 0.75, 0.95] as const;
 /** Fewest values that a model is fitted to when it is compared or calibrated. */

@@ -29,6 +29,7 @@ export const all = (days: number): KeptDays => ({
   reportFiles: days,
   notifications: days,
   mails: days,
+  contacts: days,
 });
 
 /** What tests of the retention do. `shop` is asked when they do it. */

@@ -24,9 +24,10 @@ async function forced<T>(table: string, step: (force: AbortSignal) => Promise<T>
     const running = step(force.signal);
     await waitFor(async () => {
       const { rowCount } = await holder.query(
-        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        'select from pg_locks where not granted and relation = $1::regclass',
+        [table],
       );
-      return (rowCount ?? 0) > 0;
+      return rowCount === 1;
     });
     force.abort();
     return await running;
@@ -37,7 +38,9 @@ async function forced<T>(table: string, step: (force: AbortSignal) => Promise<T>
 
 test('the statement that runs is ended where that is forced, and nothing of it stays', async () => {
   const jobId = await upload(shop.db, FILE);
-  expect(await forced('reconciliation_entries', (force) => collectEntries(shop.db, jobId, force))).toBe(false);
+  expect(await forced('reconciliation_entries', (force) => collectEntries(shop.db, jobId, force))).toBe(
+    false,
+  );
   expect(await collectEntries(shop.db, jobId)).toBe(true);
   expect(
     await forced('reconciliation_differences', (force) => compareEntries(shop.db, jobId, force)),

@@ -97,7 +97,15 @@ const OWNERSHIP: Ownership = {
       'report_sums_builds',
       'report_sums_cursor',
     ],
-    'domain/notifications': ['mails', 'notification_head', 'notification_preferences', 'notifications'],
+    'domain/notifications': [
+      'contact_tokens',
+      'mail_suppressions',
+      'mails',
+      'notification_head',
+      'notification_preferences',
+      'notifications',
+      'order_contacts',
+    ],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [

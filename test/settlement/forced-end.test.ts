@@ -26,7 +26,7 @@ test('a statement that runs is ended where that is forced', async () => {
     const summed = sumPart({ db: shop.db, batch: 10, ...signals }, { jobId, part: parts[0] ?? 0 });
     await waitFor(async () => {
       const { rowCount } = await holder.query(
-        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        `select from pg_locks where not granted and relation = 'settlement_sums'::regclass`,
       );
       return (rowCount ?? 0) > 0;
     });
