@@ -16,6 +16,7 @@ import { readSettings, type Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { EmbeddedPostgres } from '../../platform/embedded/postgres';
 import type { Observability } from '../../platform/observability';
+import type { Logger } from '../../platform/telemetry/log';
 import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
@@ -52,6 +53,8 @@ export interface StackOptions {
   integrations?: (made: Integrations) => Integrations;
   /** Measures and traces everything that runs. The caller closes it. */
   observability?: Observability;
+  /** The test's own unless given. */
+  log?: Logger;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -78,7 +81,7 @@ const NEVER_SECONDS = 946_080_000;
 let runtimeInstalled = false;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const log = testLogger();
+  const log = options.log ?? testLogger();
   if (!runtimeInstalled) installTemporalRuntime(log);
   runtimeInstalled = true;
   const database = await createTestDatabase(options.postgres);
