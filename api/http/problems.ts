@@ -279,12 +279,16 @@ export function invalid(errors: readonly FieldError[]): AppError {
   return problem('VALIDATION_FAILED', detail, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
-/** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */
-export function asInvalidTime(error: unknown): never {
-  throw isAppError(error, 'ASOF_IN_FUTURE')
-    ? invalid([{ path: 'asOf', message: 'must not be in the future' }])
-    : error;
+/** For the `catch` of what is about a time in the past, which the request has at `path`: one that has not come yet is invalid. */
+export function asInvalidTimeAt(path: string): (error: unknown) => never {
+  return (error) => {
+    throw isAppError(error, 'ASOF_IN_FUTURE')
+      ? invalid([{ path, message: 'must not be in the future' }])
+      : error;
+  };
 }
+
+export const asInvalidTime = asInvalidTimeAt('asOf');
 
 /** Seconds for `Retry-After`, or undefined where trying again is of no use. A document's own `retryAfter` goes first. */
 export function retryAfter({ code, retryAfter: told }: Problem): number | undefined {
