@@ -14,6 +14,7 @@ import { carrierRoutes } from './carriers';
 import { catalogueRoutes } from './catalogue';
 import { codecRoutes } from './codec';
 import { consistencyRoutes } from './consistency';
+import { contactRoutes } from './contacts';
 import { erasureRoutes } from './erasure';
 import { eventRoutes } from './events';
 import { feedRoutes } from './feeds';
@@ -97,6 +98,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...eventRoutes(context),
     ...webhookRoutes(context),
     ...notificationRoutes(context),
+    ...contactRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

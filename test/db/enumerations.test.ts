@@ -19,6 +19,7 @@ import {
   MAIL_STATUSES,
   NOTIFICATION_KINDS,
   NOTIFIED_MAIL_KINDS,
+  SUPPRESSION_CAUSES,
 } from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
@@ -98,6 +99,8 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'account_mails.kind': { all: MAIL_KINDS },
   'user_profiles.locale': { all: LOCALES },
   'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'order_contacts.locale': { all: LOCALES },
+  'mail_suppressions.cause': { all: SUPPRESSION_CAUSES },
   'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
   'notifications.kind': { all: NOTIFICATION_KINDS },
   'notification_preferences.kind': { all: NOTIFICATION_KINDS },
@@ -121,6 +124,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
   'report_builds.source': { all: REPORT_SOURCES },
+  'report_sums_builds.source': { all: REPORT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
