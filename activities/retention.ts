@@ -14,6 +14,7 @@ import {
 } from '../domain/notifications/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
+import { removeOldReportFiles } from '../domain/reports/retention';
 import { removeOldSettlementFiles } from '../domain/settlement/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
 import { removeOldAlerts } from '../domain/stock/alerts/retention';
@@ -48,6 +49,7 @@ const REMOVERS = {
   contacts: removeOldContacts,
   events: removeOldEvents,
   settlementFiles: removeOldSettlementFiles,
+  reportFiles: removeOldReportFiles,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

@@ -5,6 +5,7 @@ import { benchBatch } from './batch';
 import { benchCost } from './cost';
 import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
+import { benchForecast } from './forecast';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReconciliation } from './reconciliation';
@@ -13,6 +14,7 @@ import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
+import { benchTrace } from './trace';
 import { benchVerify } from './verify';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -30,7 +32,9 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   settlement: benchSettlement,
   reports: benchReports,
   sockets: benchSockets,
+  trace: benchTrace,
   reconciliation: benchReconciliation,
+  forecast: benchForecast,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

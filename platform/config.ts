@@ -172,6 +172,7 @@ export const settingsSchema = z.object({
   S3_SECRET_ACCESS_KEY: text,
   S3_SECRET_ACCESS_KEY_FILE: text,
   SETTLEMENT_FILE_RETENTION_DAYS: keptDays.default(0),
+  REPORT_FILE_RETENTION_DAYS: keptDays.default(400),
   FEED_BATCH_ROWS: positive.max(200_000).default(20_000),
   FEED_LANES: positive.max(16).default(2),
   FEED_SLOW_BATCH_MS: positive.default(2_000),

@@ -192,6 +192,7 @@ export const PROBLEMS = {
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
   OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
+  FILE_STORE_UNAVAILABLE: { status: 503, title: 'The file cannot be read from its store', retryAfter: 10 },
   REPORTS_BUILDING: { status: 503, title: 'Reports are being prepared', retryAfter: 10 },
   JOB_QUEUE_FULL: { status: 503, title: 'Too many jobs are open', retryAfter: 10 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },
@@ -268,11 +269,14 @@ export function overloaded(detail: string, retryAfterSeconds: number): AppError 
   return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
 }
 
-/** `VALIDATION_FAILED` with what is wrong where. */
+/** What one response names at most: a body of a megabyte could break a hundred thousand rules. */
+const MAX_ERRORS = 1_000;
+
+/** `VALIDATION_FAILED` with what is wrong where: the first `MAX_ERRORS`. */
 export function invalid(errors: readonly FieldError[]): AppError {
   const [first] = errors;
   const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
-  return problem('VALIDATION_FAILED', detail, { errors });
+  return problem('VALIDATION_FAILED', detail, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
 /** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */

@@ -133,6 +133,7 @@ function download({ db, reports, files, log }: ApiContext, file: JobFile, summar
       summary,
       params: z.object({ jobId: uuid }),
       responses: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
+      problems: ['FILE_STORE_UNAVAILABLE'],
     },
     async ({ params: { jobId }, res, signal }) => {
       const found = await readJob(db, jobId);

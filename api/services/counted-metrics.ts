@@ -6,6 +6,7 @@ import { countMailsWaiting, mailsDueSeconds, mailsFailingSeconds } from '../../d
 import { notificationsBehindSeconds } from '../../domain/notifications/plan';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
+import { reportsBehindSeconds } from '../../domain/reports/sums';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import { webhooksDueSeconds } from '../../domain/webhooks/dispatch';
 import type { Database } from '../../platform/database/database';
@@ -168,5 +169,13 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       help: 'For how long an event has had a position of which nobody was told yet, or found to be nobody to tell; 0: there is none.',
     },
     briefly(() => notificationsBehindSeconds(db)),
+  );
+  addCountedNumber(
+    registry,
+    {
+      name: 'holdfast_reports_behind_oldest_seconds',
+      help: 'For how long an event has had a position and is not in the sums of reports, or since these began anew; 0: they have all.',
+    },
+    briefly(() => reportsBehindSeconds(db)),
   );
 }

@@ -26,6 +26,7 @@ export const all = (days: number): KeptDays => ({
   events: days,
   webhookDeliveries: days,
   settlementFiles: days,
+  reportFiles: days,
   notifications: days,
   mails: days,
   contacts: days,

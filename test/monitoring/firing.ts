@@ -199,6 +199,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastEventsBehind: byAge('holdfast_events_unnumbered_oldest_seconds', 60),
+  HoldfastReportsBehind: byAge('holdfast_reports_behind_oldest_seconds', 900),
   HoldfastMailsBehind: byAge('holdfast_mail_oldest_seconds', 600),
   HoldfastMailsFail: {
     fires: [
