@@ -5,6 +5,7 @@ import { benchBatch } from './batch';
 import { benchCost } from './cost';
 import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
+import { benchForecast } from './forecast';
 import { benchOrders } from './orders';
 import { benchRecall } from './recall';
 import { benchReconciliation } from './reconciliation';
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sockets: benchSockets,
   trace: benchTrace,
   reconciliation: benchReconciliation,
+  forecast: benchForecast,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

@@ -115,7 +115,7 @@ export function createActivities(context: ActivityContext): {
         batch: settings.JOB_BATCH_SIZE,
         store: context.files,
       }),
-      ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
+      ...createReportActivities({ db, store: context.files, zones: settings.REPORT_ZONES }),
       ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
