@@ -57,6 +57,8 @@ export interface WorkerDeps {
   integrations?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
   workerOptions?: Partial<WorkerOptions>;
+  /** For tests: the file of the threads that forecast. */
+  forecastThread?: string;
 }
 
 export interface RunningWorker {
@@ -126,6 +128,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS, unpaidLimits });
   const activities = createActivities({
     ...context,
+    forecastThread: deps.forecastThread,
     reserver,
     amender,
     onWebhookTried: addWebhookMetrics(deps.metrics),

@@ -193,6 +193,7 @@ export const PROBLEMS = {
   OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
   FILE_STORE_UNAVAILABLE: { status: 503, title: 'The file cannot be read from its store', retryAfter: 10 },
+  FORECAST_NOT_MADE: { status: 404, title: 'There is no forecast of it yet' },
   REPORTS_BUILDING: { status: 503, title: 'Reports are being prepared', retryAfter: 10 },
   JOB_QUEUE_FULL: { status: 503, title: 'Too many jobs are open', retryAfter: 10 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },

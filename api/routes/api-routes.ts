@@ -35,6 +35,7 @@ import { productImportRoutes } from './product-imports';
 import { productInventoryRoutes } from './product-inventory';
 import { reconciliationRoutes } from './reconciliation';
 import { refundRoutes } from './refunds';
+import { forecastRoutes } from './forecasts';
 import { reportRoutes } from './reports';
 import { reservationRoutes } from './reservations';
 import { reviewRoutes } from './reviews';
@@ -88,6 +89,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...reportRoutes(context),
+    ...forecastRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
     ...reconciliationRoutes(context, uploads),

@@ -119,6 +119,8 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /merchants/{id}/fee-rules': STAFF,
   'POST /jobs/settlement': STAFF,
   'POST /jobs/report': STAFF,
+  'POST /jobs/forecast': STAFF,
+  'GET /forecasts/{sku}': STAFF,
   'POST /jobs/reconciliation': STAFF,
   'GET /reconciliations/{id}/differences': STAFF,
   'POST /reconciliations/{id}/differences/{n}/accept': STAFF,

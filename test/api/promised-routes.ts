@@ -51,6 +51,8 @@ export const PROMISED: Record<string, string> = {
   'DELETE /api/v1/users/{id}': '200 202',
   'POST /api/v1/jobs/settlement': '202',
   'POST /api/v1/jobs/report': '202',
+  'POST /api/v1/jobs/forecast': '202',
+  'GET /api/v1/forecasts/{sku}': '200',
   'POST /api/v1/jobs/reconciliation': '202',
   'GET /api/v1/reconciliations/{id}/differences': '200',
   'POST /api/v1/reconciliations/{id}/differences/{n}/accept': '200',

@@ -89,6 +89,13 @@ const OWNERSHIP: Ownership = {
       'money_seals',
       'money_verified',
     ],
+    'domain/forecasting': [
+      'forecast_accuracy',
+      'forecast_categories',
+      'forecast_errors',
+      'forecast_runs',
+      'forecasts',
+    ],
     'domain/reports': [
       'report_files',
       'report_order_counts',
