@@ -34,6 +34,7 @@ import { productImportRoutes } from './product-imports';
 import { productInventoryRoutes } from './product-inventory';
 import { reconciliationRoutes } from './reconciliation';
 import { refundRoutes } from './refunds';
+import { analyticsRoutes } from './analytics';
 import { reportRoutes } from './reports';
 import { reservationRoutes } from './reservations';
 import { reviewRoutes } from './reviews';
@@ -87,6 +88,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...reportRoutes(context),
+    ...analyticsRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
     ...reconciliationRoutes(context, uploads),

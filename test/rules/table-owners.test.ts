@@ -83,6 +83,16 @@ const OWNERSHIP: Ownership = {
       'money_seals',
       'money_verified',
     ],
+    'domain/analytics': [
+      'analytics_builds',
+      'analytics_category_days',
+      'analytics_category_hours',
+      'analytics_category_months',
+      'analytics_cursor',
+      'analytics_product_days',
+      'analytics_products',
+      'analytics_recategorised',
+    ],
     'domain/reports': [
       'report_builds',
       'report_cursor',
@@ -109,6 +119,16 @@ const OWNERSHIP: Ownership = {
     // So is the safety stock, so that reserving reads and locks nothing else.
     'domain/stock/safety-stock/queries.ts': ['stock'],
     // History that is made up, for those who try the product: it stands for what all rooms would have written.
+    'domain/demo/history-queries.ts': [
+      'categories',
+      'inventory_transactions',
+      'ledger_keys',
+      'product_cost_steps',
+      'product_costs',
+      'products',
+      'stock',
+      'warehouses',
+    ],
     'domain/demo/transactions-queries.ts': [
       'fee_rules',
       'inventory_transactions',

@@ -1,5 +1,6 @@
 import { moneyOf, ordersOf, quarterOf, salesOf, UNSUMMED } from '../../reports/sums-sql';
 import type { SqlCheck } from '../types';
+import { wrongSums, type ComparedSums } from './wrong-sums';
 
 /** What was dropped of the ledger is in the sums still; an incremental run looks at what happened since the last one. */
 const SINCE = '(select at from since)';
@@ -8,22 +9,9 @@ const SOURCE = { from: SINCE };
 const SOURCE_UNSUMMED = { from: SINCE, ids: 'wanted' };
 const SUMMED = `bucket >= ${SINCE}`;
 
-/**
- * SQL of sums that are not what their source has, less what is not in them yet: `key` names one, of which `sums` are added.
- *
- * @param sources SQL of the sums of all of the source, and of what of it is not in them yet
- */
-function wrong(
-  table: string,
-  { key, sums, sources }: { key: string; sums: readonly string[]; sources: readonly [string, string] },
-): string {
-  const [all, unsummed] = sources;
-  const negative = sums.map((sum) => `-${sum}`).join(', ');
-  return `select ${key}, ${sums.map((sum) => `sum(${sum}) as ${sum}`).join(', ')} from (
-      select ${key}, ${sums.join(', ')} from (${all}) a
-      union all select ${key}, ${negative} from (${unsummed}) u
-      union all select ${key}, ${negative} from ${table} where ${SUMMED}) d
-    group by ${key} having ${sums.map((sum) => `sum(${sum}) <> 0`).join(' or ')}`;
+/** SQL of sums of a table of reports that are not what their source has. */
+function wrong(table: string, compared: Omit<ComparedSums, 'kept'>): string {
+  return wrongSums({ ...compared, kept: `select * from ${table} where ${SUMMED}` });
 }
 
 export const REPORT_CHECKS: readonly SqlCheck[] = [
