@@ -30,6 +30,7 @@ const ROOMS = [
   'webhooks',
   'reports',
   'analytics',
+  'forecasting',
   'notifications',
   'ordering',
   'assurance',

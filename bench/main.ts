@@ -13,6 +13,7 @@ import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
+import { benchTrace } from './trace';
 import { benchVerify } from './verify';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   settlement: benchSettlement,
   reports: benchReports,
   sockets: benchSockets,
+  trace: benchTrace,
   reconciliation: benchReconciliation,
 };
 

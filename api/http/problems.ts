@@ -269,11 +269,14 @@ export function overloaded(detail: string, retryAfterSeconds: number): AppError 
   return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
 }
 
-/** `VALIDATION_FAILED` with what is wrong where. */
+/** What one response names at most: a body of a megabyte could break a hundred thousand rules. */
+const MAX_ERRORS = 1_000;
+
+/** `VALIDATION_FAILED` with what is wrong where: the first `MAX_ERRORS`. */
 export function invalid(errors: readonly FieldError[]): AppError {
   const [first] = errors;
   const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
-  return problem('VALIDATION_FAILED', detail, { errors });
+  return problem('VALIDATION_FAILED', detail, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
 /** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */

@@ -40,7 +40,7 @@ import { reservationRoutes } from './reservations';
 import { reviewRoutes } from './reviews';
 import { safetyStockRoutes } from './safety-stock';
 import { sandboxChallengeRoutes } from './sandbox-challenges';
-import { sandboxReportRoutes } from './sandbox-report';
+import { sandboxBalanceTransactionRoutes } from './sandbox-balance-transactions';
 import { settlementRoutes } from './settlement';
 import { signInRoutes } from './sign-in';
 import { transferRoutes } from './transfers';
@@ -83,7 +83,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
-    ...sandboxReportRoutes(context),
+    ...sandboxBalanceTransactionRoutes(context),
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),

@@ -121,6 +121,7 @@ export function insertRefundFailed(tx: Transaction, refundId: string): Promise<n
  * what is left of it. The caller has the payment's lock.
  *
  * @param takenMinor what the bank has taken; 0: nothing, or it came back
+ * @param effectiveAt later than now: now
  */
 export function insertDispute(
   tx: Transaction,
@@ -133,7 +134,7 @@ export function insertDispute(
        select max(l.turn) as turn, coalesce(sum(case l.kind when 'dispute' then l.amount_minor else -l.amount_minor end), 0) as minor
        from money_ledger l where l.source_id = $1
      ), source as (
-       select d.id as source_id, d.payment_id, p.order_id, d.currency, $3::timestamptz as effective_at, k.turn as known_turn, k.minor as known,
+       select d.id as source_id, d.payment_id, p.order_id, d.currency, least($3::timestamptz, clock_timestamp()) as effective_at, k.turn as known_turn, k.minor as known,
          case when k.minor > 0 then k.turn else coalesce(k.turn, -1) + 1 end as turn
        from disputes d join payments p on p.id = d.payment_id cross join known k where d.id = $1 and k.minor <> $2::bigint
      ), ${postedSql('l.source_id = s.source_id')}, weight as (

@@ -35,6 +35,11 @@ audited('people', async (test, expectRecorded) => {
   );
   await expectRecorded(
     'PUT /users/{id}',
+    { log: 'user.language_changed' },
+    { params: { id }, body: { locale: 'de' } },
+  );
+  await expectRecorded(
+    'PUT /users/{id}',
     { log: 'user.rights_changed' },
     { params: { id }, body: { status: 'disabled' } },
   );

@@ -100,6 +100,3 @@ test.each(['report_builds', 'analytics_builds'])(
     expect(await fold()).toMatchObject({ folded: [name] });
   },
 );
-  await shop.db.pool.query('delete from report_builds');
-  expect(await fold()).toMatchObject({ folded: [name] });
-});

@@ -57,7 +57,7 @@ import { ACCOUNTS, KINDS_WITHOUT_PAYMENT, MONEY_KINDS } from '../../domain/money
 import {
   DIFFERENCE_CLASSES,
   DIFFERENCE_STATUSES,
-  MATCHED_KINDS,
+  ENTRY_KINDS,
   ROW_KINDS,
 } from '../../domain/reconciliation/types';
 import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
@@ -133,7 +133,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
   'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
   'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
-  'reconciliation_entries.kind': { all: MATCHED_KINDS },
+  'reconciliation_entries.kind': { all: ENTRY_KINDS },
   'reconciliation_rows.kind': { all: ROW_KINDS },
   'payouts.status': {
     all: PAYOUT_STATUSES,

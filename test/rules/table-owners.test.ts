@@ -46,7 +46,13 @@ const OWNERSHIP: Ownership = {
     'domain/money': ['fee_rules', 'money_ledger'],
     'domain/settlement': ['settlement_days', 'settlement_parts', 'settlement_runs', 'settlement_sums'],
     'domain/payouts': ['payouts'],
-    'domain/reconciliation': ['reconciliation_differences', 'reconciliation_entries', 'reconciliation_rows'],
+    'domain/reconciliation': [
+      'reconciliation_differences',
+      'reconciliation_entries',
+      'reconciliation_left',
+      'reconciliation_pairs',
+      'reconciliation_rows',
+    ],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'money_backfill', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': [
