@@ -77,13 +77,12 @@ const { join, where, figures } = SOLD_OR_RETURNED;
  * the product was sold, or has its price.
  */
 export function selectGoods(on: Queryable, of: ScopeKind, values: readonly string[]): Promise<GoodsRow[]> {
-  const { wanted, ...narrowed } = scoped(of);
   return many<GoodsRow & Record<string, unknown>>(
     on,
     `reports.goods_of_${of}`,
-    `with ${wanted}, moved as materialized (
+    `with ${scoped(of).wanted}, moved as materialized (
        select t.id, t.at, t.kind, t.product_id, t.warehouse_id, t.order_id, t.on_hand_delta
-       from ${rowsOf('ledger', narrowed)} where (${where}) or (${LEFT})
+       from ${rowsOf('ledger', scoped(of))} where (${where}) or (${LEFT})
      ), sold as materialized (
        -- One that never had a cost has none.
        select t.id, t.at, t.product_id, -t.on_hand_delta as units from moved t
@@ -136,12 +135,11 @@ export function selectMoneyEntries(
   of: ScopeKind,
   values: readonly string[],
 ): Promise<MoneyEntryRow[]> {
-  const { wanted, ...narrowed } = scoped(of);
   return many<MoneyEntryRow & Record<string, unknown>>(
     on,
     `reports.money_of_${of}`,
-    `with ${wanted}, chosen as materialized (
-       select t.id, t.payment_id from ${rowsOf('money', narrowed)} where ${OF_PAYMENT}
+    `with ${scoped(of).wanted}, chosen as materialized (
+       select t.id, t.payment_id from ${rowsOf('money', scoped(of))} where ${OF_PAYMENT}
      )
      select t.payment_id as "paymentId", c.id is not null as "isWanted", ${utcMicros(quarterOf('t.effective_at'))} as bucket, t.kind,
        t.merchant_id as "merchantId", t.currency, t.amount_minor::text as "amountMinor", t.source_id as "sourceId", t.turn,

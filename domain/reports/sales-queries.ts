@@ -172,10 +172,7 @@ function valuesOf({ spans, facts }: PeriodSums, dimensions: readonly Dimension[]
  * Sums of a period by product, category, warehouse and merchant: each grouping has all of it. Of each currency the products with the highest
  * sales, so many, and what is of no product.
  */
-export function selectGroupFigures(
-  on: Queryable,
-  { products, ...sums }: PeriodSums & { products: number },
-): Promise<FiguresRow[]> {
+export function selectGroupFigures(on: Queryable, sums: PeriodSums, products: number): Promise<FiguresRow[]> {
   return many<FiguresRow & Record<string, unknown>>(
     on,
     'reports.figures_by_group',
@@ -228,13 +225,12 @@ export interface OrdersRow {
 }
 
 export function selectOrders(on: Queryable, unit: SlotUnit, period: Period): Promise<OrdersRow[]> {
-  const { wanted, ...narrowed } = scoped('unsummed');
   return many<OrdersRow & Record<string, unknown>>(
     on,
     `reports.orders_by_${unit}`,
-    `with ${wanted}, fact as (
+    `with ${scoped('unsummed').wanted}, fact as (
        select * from report_order_counts where ${SUMMED_IN_PERIOD}
-       union all ${ordersOf(narrowed)}
+       union all ${ordersOf(scoped('unsummed'))}
      )
      select ${utcMicros(SLOT[unit].start('slot', '$3'))} as slot, type, count::text
      from (select ${SLOT[unit].of('bucket', '$3')} as slot, type, sum(count) as count from fact group by 1, 2) f order by f.slot, type`,

@@ -84,7 +84,7 @@ async function report(
     const [slots, bySlot, groups, orders] = await Promise.all([
       selectSlots(tx, unit, within),
       selectSlotFigures(tx, unit, { ...within, facts: sums.facts }),
-      selectGroupFigures(tx, { ...sums, products: shown + 1 }),
+      selectGroupFigures(tx, sums, shown + 1),
       selectOrders(tx, unit, within),
     ]);
     return { days, slots, bySlot, groups, orders };

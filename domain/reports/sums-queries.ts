@@ -110,10 +110,12 @@ export async function addFacts(tx: Transaction, facts: readonly Fact[]): Promise
 
 /** Adds what a scope has of histories of orders to the counts. */
 export async function addOrders(tx: Transaction, of: ScopeKind, values: readonly string[]): Promise<void> {
-  const { wanted, ...narrowed } = scoped(of);
-  await execute(tx, `reports.add_orders_of_${of}`, `with ${wanted} ${insertCounts(ordersOf(narrowed))}`, [
-    ...values,
-  ]);
+  await execute(
+    tx,
+    `reports.add_orders_of_${of}`,
+    `with ${scoped(of).wanted} ${insertCounts(ordersOf(scoped(of)))}`,
+    [...values],
+  );
 }
 
 /** Adds what histories have that was written before their rows had ids. */
