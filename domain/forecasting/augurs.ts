@@ -13,8 +13,10 @@ function wasmOf(name: 'ets' | 'mstl'): Uint8Array {
   return readFileSync(join(dirname(load.resolve(`@bsull/augurs/${name}`)), `${name}_bg.wasm`));
 }
 
+/* eslint-disable no-restricted-syntax -- code that is loaded, not state: it is the same for whoever uses it */
 let etsModule: typeof EtsModule | undefined;
 let mstlModule: typeof MstlModule | undefined;
+/* eslint-enable no-restricted-syntax */
 
 function loadedEts(): typeof EtsModule {
   if (etsModule) return etsModule;
