@@ -6,7 +6,7 @@ import type { ProductImportOptions } from './products';
 
 const URL_HELP = 'address of the API (default: HOLDFAST_URL, or a running `holdfast up`)';
 
-/** `holdfast feed …`, `holdfast products …` and `holdfast jobs …`: they talk to an API. */
+/** `holdfast feed …`, `holdfast products …`, `holdfast jobs …` and `holdfast forecast`: they talk to an API. */
 export function addJobCommands(program: Command, output: Output, finish: (code: number) => void): void {
   const feed = program.command('feed').description('inventory feeds');
   feed
@@ -85,7 +85,20 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
       finish(await cancelJob(readCommandSettings({}, 'warn'), { jobId, url }, output));
     });
 
-  for (const command of [...feed.commands, ...products.commands, ...jobs.commands]) {
+  const forecast = program
+    .command('forecast')
+    .description('what is expected to be ordered of a product, by day')
+    .argument('<sku>', 'the product')
+    .option('--days <days>', 'days that are shown, 1 to 90', '28')
+    .option('--location <code>', 'of orders of which this location is first choice; default: all')
+    .option('--url <url>', URL_HELP)
+    .action(async (sku: string, options: { days: string; location?: string; url?: string }) => {
+      const { showForecast } = await import('./forecast.js');
+      const { days, location, url } = options;
+      finish(await showForecast(readCommandSettings({}, 'warn'), { sku, days, location, url }, output));
+    });
+
+  for (const command of [forecast, ...feed.commands, ...products.commands, ...jobs.commands]) {
     command.exitOverride().configureHelp({ sortOptions: true });
   }
 }

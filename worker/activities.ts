@@ -1,5 +1,6 @@
 import { createConsistencyActivities } from '../activities/consistency';
 import { createFeedActivities } from '../activities/feeds';
+import { createForecastActivities } from '../activities/forecasts';
 import { createFulfilmentActivities } from '../activities/fulfilment';
 import { createMailActivities } from '../activities/mails';
 import { createMaintenanceActivities } from '../activities/maintenance';
@@ -38,6 +39,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
   onWebhookTried: (outcome: TryOutcome) => void;
   /** Counts what became of a try to send a mail. */
   onMailTried: (outcome: MailOutcome) => void;
+  /** The file of the threads that forecast; absent: the product's. */
+  forecastThread?: string | undefined;
   log: Logger;
 }
 
@@ -114,6 +117,11 @@ export function createActivities(context: ActivityContext): {
         parts: settings.JOB_WORKERS,
         batch: settings.JOB_BATCH_SIZE,
         store: context.files,
+      }),
+      ...createForecastActivities({
+        db,
+        strategy: settings.SOURCING_STRATEGY,
+        threadScript: context.forecastThread,
       }),
       ...createReportActivities({ db, store: context.files, zones: settings.REPORT_ZONES }),
       ...createReconciliationActivities({ db }),

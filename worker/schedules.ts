@@ -63,6 +63,12 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
     catchupWindow: '1 hour',
     summary: 'Asks for files of reports of days and months that have ended, where REPORT_ZONES says so',
   },
+  'nightly-forecast': {
+    workflowType: 'scheduledForecast',
+    spec: () => ({ calendars: [{ hour: 2, minute: 23, comment: 'daily' }] }),
+    catchupWindow: '2 days',
+    summary: 'Asks for forecasts of all products',
+  },
   'ledger-partitions': {
     workflowType: 'ledgerMaintenance',
     spec: () => ({ calendars: [{ hour: 3, minute: 17, comment: 'daily' }] }),

@@ -3,6 +3,7 @@ export { consistencyCheck, scheduledConsistency } from './jobs/consistency';
 export { shipmentDispatcher } from './orders/dispatcher';
 export { reservationExpiry } from './stock/reservation-expiry';
 export { feedImport } from './jobs/feed-import';
+export { forecast, scheduledForecast } from './jobs/forecast';
 export { ledgerMaintenance, ledgerSeal, stockUpkeep } from './jobs/maintenance';
 export { reconcile } from './jobs/reconcile';
 export { report, scheduledReports } from './jobs/report';

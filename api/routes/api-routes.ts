@@ -35,6 +35,8 @@ import { productImportRoutes } from './product-imports';
 import { productInventoryRoutes } from './product-inventory';
 import { reconciliationRoutes } from './reconciliation';
 import { refundRoutes } from './refunds';
+import { analyticsRoutes } from './analytics';
+import { forecastRoutes } from './forecasts';
 import { reportRoutes } from './reports';
 import { reservationRoutes } from './reservations';
 import { reviewRoutes } from './reviews';
@@ -88,6 +90,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...reportRoutes(context),
+    ...forecastRoutes(context),
+    ...analyticsRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
     ...reconciliationRoutes(context, uploads),

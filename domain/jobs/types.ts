@@ -15,6 +15,7 @@ export const JOBS = {
   },
   settlement: { workflow: 'settlement', summary: 'Makes a settlement file' },
   report: { workflow: 'report', summary: 'Makes the file of a report' },
+  forecast: { workflow: 'forecast', summary: 'Forecasts the demand of all products' },
 } as const satisfies Record<string, { workflow: string; summary: string }>;
 
 export type JobType = keyof typeof JOBS;

@@ -341,6 +341,7 @@ audited('jobs', async (test, expectRecorded) => {
     { log: 'job.started' },
     { body: { report: 'daily', date: '2026-06-01' } },
   );
+  await expectRecorded('POST /jobs/forecast', { log: 'job.started' }, { body: {} });
   await upload('POST /jobs/reconciliation', STATEMENT, RECONCILED);
   await upload('POST /jobs/products', 'sku,name,price,currency\nNEW-1,New,1.00,USD\n');
   expect(started.status).toBe(202);

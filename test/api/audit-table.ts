@@ -104,6 +104,7 @@ export const AUDITED = {
     'POST /jobs/feed',
     'POST /jobs/products',
     'POST /jobs/report',
+    'POST /jobs/forecast',
     'POST /jobs/reconciliation',
     'POST /jobs/settlement',
     'POST /jobs/{id}/cancel',

@@ -95,9 +95,7 @@ describe('selection', () => {
     expect(['sba', 'croston', 'aggregated', 'tsb']).toContain(model);
     expect(sum(forecast.point)).toBeGreaterThan(45);
     const ended = [...steady.slice(0, 60), ...Array.from({ length: 60 }, () => 0)];
-    expect(['tsb', 'aggregated']).toContain(
-      selectIntermittent({ values: ended, horizon: 30, origin: 90 }),
-    );
+    expect(['tsb', 'aggregated']).toContain(selectIntermittent({ values: ended, horizon: 30, origin: 90 }));
   });
 });
 

@@ -113,6 +113,9 @@ export const PATHS = [
   'report-made',
   'report-refused',
   'reports-scheduled',
+  'forecast-made',
+  'forecast-cancelled',
+  'forecast-scheduled',
   'reconciliation-done',
   'reconciliation-cancelled',
 ] as const;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { withStock } from './stock';
 import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
@@ -176,6 +177,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         log,
         metrics,
         ...(observability && { observability }),
+        forecastThread: join(__dirname, 'typescript-thread.cjs'),
         integrations: openIntegrations(metrics),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),

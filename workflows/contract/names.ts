@@ -19,6 +19,8 @@ export const WORKFLOW_TYPES = {
   report: 'report',
   scheduledReports: 'scheduledReports',
   reconciliation: 'reconciliation',
+  forecast: 'forecast',
+  scheduledForecast: 'scheduledForecast',
 } as const;
 
 export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
