@@ -41,7 +41,7 @@ export async function benchReports(): Promise<void> {
     const day = { date, tz: TZ, products: 100 };
     const { from, to } = await dailyReport(db, day);
     const { rows } = await db.pool.query<{ orders: number; sums: number }>(
-      `select (select count(*)::int from orders) as orders, (select count(*)::int from report_products) as sums`,
+      `select (select count(*)::int from orders) as orders, (select count(*)::int from report_sums) as sums`,
     );
     report({
       bench: 'reports',

@@ -6,11 +6,14 @@
 -- version before wrote it, or nothing was sold. What is reserved, has left and was ordered changes later, so that nothing else says it.
 alter table money_ledger add column units jsonb;
 
--- By the quarter of an hour, warehouse and merchant. Null warehouse, null merchant: of none.
-create table report_quarters (
+-- Sums of a time: `all`, by quarter of an hour; and by product, warehouse and merchant for buckets of a quarter of an hour, of three hours and
+-- of a day (UTC): a period is read by the longest that are within it.
+create table report_sums (
+  dimension      text not null check (dimension in ('all', 'merchant', 'product', 'warehouse')),
+  minutes        int not null check (minutes > 0),
   bucket         timestamptz not null,
-  warehouse_id   int,
-  merchant_id    int,
+  -- Null: what is of none, and all.
+  id             int,
   currency       char(3) not null,
   units          bigint not null,
   sales_minor    bigint not null,
@@ -24,28 +27,7 @@ create table report_quarters (
   costed_units   bigint not null,
   cost_minor     bigint not null,
   uncosted_units bigint not null,
-  constraint report_quarters_key unique nulls not distinct (bucket, warehouse_id, merchant_id, currency)
-) with (fillfactor = 70);
-
--- The same by product, for buckets of a quarter of an hour, of three hours and of a day (UTC): a period is read by the longest that are
--- within it. Null product: money of none.
-create table report_products (
-  minutes        int not null check (minutes > 0),
-  bucket         timestamptz not null,
-  product_id     int,
-  currency       char(3) not null,
-  units          bigint not null,
-  sales_minor    bigint not null,
-  returned_units bigint not null,
-  returned_minor bigint not null,
-  captured_minor bigint not null,
-  refunded_minor bigint not null,
-  disputed_minor bigint not null,
-  fee_minor      bigint not null,
-  costed_units   bigint not null,
-  cost_minor     bigint not null,
-  uncosted_units bigint not null,
-  constraint report_products_key unique nulls not distinct (minutes, bucket, product_id, currency)
+  constraint report_sums_key unique nulls not distinct (dimension, minutes, bucket, id, currency)
 ) with (fillfactor = 70);
 
 -- How often something happened to orders, by its type in their history.

@@ -4,7 +4,7 @@ import { exact, type Exact } from '../../platform/exact';
 import { checkAsOf } from '../stock/availability/availability';
 import { monthAfter } from './rules';
 import { openSnapshot, selectCosts, type CostRow } from './sales-queries';
-import { periodOf, productSumsOf, reportsBuilding } from './sales';
+import { periodOf, sumsOf, reportsBuilding } from './sales';
 
 /** What goods cost that left for customers in a month. */
 export interface CostReport {
@@ -54,7 +54,7 @@ export async function costReport(
     await openSnapshot(tx);
     const now = await periodOf(tx, days);
     if (!now.isReady) throw reportsBuilding();
-    const rows = await selectCosts(tx, await productSumsOf(tx, now));
+    const rows = await selectCosts(tx, await sumsOf(tx, now));
     return { period: month, tz, from, to: now.isOver ? to : now.asOf, final, ...told(rows) };
   });
 }

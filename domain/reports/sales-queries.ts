@@ -3,7 +3,16 @@ import { BYTEWISE, utcMicros } from '../../platform/database/pages';
 import type { Fact } from './facts';
 import { scoped } from './facts-queries';
 import type { SpanRange } from './spans';
-import { eachFigure, IS_KEPT, ordersOf, PLACE } from './sums-sql';
+import {
+  ALL_BY_QUARTER,
+  eachFigure,
+  factsOf,
+  ID_OF_FACT,
+  IS_KEPT,
+  ordersOf,
+  PLACE,
+  type Dimension,
+} from './sums-sql';
 
 /** All statements of this transaction see what was committed at one moment. */
 export function openSnapshot(tx: Transaction): Promise<number> {
@@ -110,14 +119,8 @@ const TOLD = `units::text, sales_minor::text as "salesMinor", returned_units::te
   captured_minor::text as "capturedMinor", refunded_minor::text as "refundedMinor", disputed_minor::text as "disputedMinor",
   fee_minor::text as "feeMinor", cost_minor::text as "costMinor", uncosted_units::text as "uncostedUnits"`;
 
-/** SQL of facts that are not in the sums, of the parameter. */
-const factsOf = (parameter: string) => `select bucket, product_id, warehouse_id, merchant_id, currency,
-    ${eachFigure((figure) => `coalesce(${figure}, 0) as ${figure}`)}
-  from jsonb_to_recordset(${parameter}::jsonb) as f (bucket timestamptz, product_id int, warehouse_id int, merchant_id int, currency text,
-    ${eachFigure((figure) => `${figure} bigint`)})`;
-
-/** Sums of a period by slot, warehouse and merchant: each grouping has all of it. `facts`: what the sums lack. */
-export function selectFigures(
+/** Sums of a period by slot. `facts`: what the sums lack. */
+export function selectSlotFigures(
   on: Queryable,
   unit: SlotUnit,
   { facts, ...period }: Period & { facts: readonly Fact[] },
@@ -125,68 +128,59 @@ export function selectFigures(
   return many<FiguresRow & Record<string, unknown>>(
     on,
     `reports.figures_by_${unit}`,
-    `with bucketed as materialized (
-       select bucket, warehouse_id, merchant_id, currency, ${SUMS} from (
-         select bucket, warehouse_id, merchant_id, currency, ${FIGURES} from report_quarters where ${SUMMED_IN_PERIOD}
-         union all
-         select bucket, warehouse_id, merchant_id, currency, ${FIGURES} from (${factsOf('$3')}) u) f
-       group by 1, 2, 3, 4
-     ), slotted as (
+    `select 'slot' as "of", ${utcMicros(SLOT[unit].start('slot', '$4'))} as key, currency, ${TOLD} from (
        select ${SLOT[unit].of('bucket', '$4')} as slot, currency, ${SUMS} from (
-         select bucket, currency, ${SUMS} from bucketed group by 1, 2) b group by 1, 2
-     )
-     select "of", key, currency, ${TOLD} from (
-       select 'slot' as "of", ${utcMicros(SLOT[unit].start('slot', '$4'))} as key, currency, ${FIGURES} from slotted
-       union all
-       select 'warehouse', w.code, g.currency, ${FIGURES}
-       from (select warehouse_id, currency, ${SUMS} from bucketed group by 1, 2) g left join warehouses w on w.id = g.warehouse_id
-       union all
-       select 'merchant', m.code, g.currency, ${FIGURES}
-       from (select merchant_id, currency, ${SUMS} from bucketed group by 1, 2) g left join merchants m on m.id = g.merchant_id
-     ) r order by "of", currency, key ${BYTEWISE} nulls last`,
+         select bucket, currency, ${FIGURES} from report_sums where ${ALL_BY_QUARTER} and ${SUMMED_IN_PERIOD}
+         union all
+         select bucket, currency, ${FIGURES} from (${factsOf('$3')}) u) f
+       group by 1, 2) g
+     order by slot, currency`,
     [period.from, period.to, JSON.stringify(facts), ...zoneOf(unit, period)],
   );
 }
 
 /** The buckets that a period consists of, and what the sums lack of it. */
-interface ProductSums {
+interface PeriodSums {
   spans: readonly SpanRange[];
   facts: readonly Fact[];
 }
 
-/** SQL of sums by product and currency, of the parameters of `productValues`. */
-const BY_PRODUCT = `select product_id, currency, ${SUMS} from (
-    select product_id, currency, ${FIGURES} from unnest($1::int[], $2::float8[], $3::float8[]) s (minutes, since, until)
+/** SQL of sums by dimension, what they are of, and currency, of the parameters of `valuesOf`. */
+const GROUPED = `select dimension, id, currency, ${SUMS} from (
+    select r.dimension, r.id, r.currency, ${eachFigure((figure) => `r.${figure}`)}
+    from unnest($1::int[], $2::float8[], $3::float8[]) s (minutes, since, until) cross join unnest($5::text[]) d (dimension)
     cross join lateral (
-      select * from report_products r
-      where r.minutes = s.minutes and r.bucket >= to_timestamp(s.since) and r.bucket < to_timestamp(s.until) offset 0) r
+      select * from report_sums r
+      where r.dimension = d.dimension and r.minutes = s.minutes and r.bucket >= to_timestamp(s.since) and r.bucket < to_timestamp(s.until)
+      offset 0) r
     union all
-    select product_id, currency, ${FIGURES} from (${factsOf('$4')}) u) f
-  group by 1, 2`;
+    select d.dimension, ${ID_OF_FACT}, f.currency, ${eachFigure((figure) => `f.${figure}`)}
+    from (${factsOf('$4')}) f cross join unnest($5::text[]) d (dimension)) u
+  group by 1, 2, 3`;
 
-function productValues({ spans, facts }: ProductSums): unknown[] {
+function valuesOf({ spans, facts }: PeriodSums, dimensions: readonly Dimension[]): unknown[] {
   return [
     spans.map(({ minutes }) => minutes),
     spans.map(({ from }) => from / 1_000),
     spans.map(({ to }) => to / 1_000),
     JSON.stringify(facts),
+    dimensions,
   ];
 }
 
 /**
- * Sums of a period by product, and by category: each grouping has all of it. Of each currency the products with the highest sales, so many,
- * and what is of no product.
+ * Sums of a period by product, category, warehouse and merchant: each grouping has all of it. Of each currency the products with the highest
+ * sales, so many, and what is of no product.
  */
-export function selectProducts(
+export function selectGroupFigures(
   on: Queryable,
-  { products, ...sums }: ProductSums & { products: number },
+  { products, ...sums }: PeriodSums & { products: number },
 ): Promise<FiguresRow[]> {
   return many<FiguresRow & Record<string, unknown>>(
     on,
-    'reports.figures_by_product',
-    `with sold as materialized (
-       select p.sku, p.category_id, g.* from (
-         ${BY_PRODUCT}) g left join products p on p.id = g.product_id
+    'reports.figures_by_group',
+    `with grouped as materialized (${GROUPED}), sold as materialized (
+       select p.sku, p.category_id, g.* from grouped g left join products p on p.id = g.id where g.dimension = 'product'
      ), ranked as (
        select *, row_number() over (partition by currency, sku is null order by sales_minor desc, captured_minor desc, sku ${BYTEWISE}) as place
        from sold
@@ -195,9 +189,13 @@ export function selectProducts(
        select 'category' as "of", c.code as key, g.currency, 0::bigint as place, ${FIGURES}
        from (select category_id, currency, ${SUMS} from sold group by 1, 2) g left join categories c on c.id = g.category_id
        union all
-       select 'product', sku, currency, place, ${FIGURES} from ranked where place <= $5 or sku is null
+       select 'warehouse', w.code, g.currency, 0, ${FIGURES} from grouped g left join warehouses w on w.id = g.id where g.dimension = 'warehouse'
+       union all
+       select 'merchant', m.code, g.currency, 0, ${FIGURES} from grouped g left join merchants m on m.id = g.id where g.dimension = 'merchant'
+       union all
+       select 'product', sku, currency, place, ${FIGURES} from ranked where place <= $6 or sku is null
      ) r order by "of", currency, place, key ${BYTEWISE} nulls last`,
-    [...productValues(sums), products],
+    [...valuesOf(sums, ['merchant', 'product', 'warehouse']), products],
   );
 }
 
@@ -211,14 +209,14 @@ export interface CostRow {
 }
 
 /** What goods cost that left in a period, by the bytes of the SKU. */
-export function selectCosts(on: Queryable, sums: ProductSums): Promise<CostRow[]> {
+export function selectCosts(on: Queryable, sums: PeriodSums): Promise<CostRow[]> {
   return many<CostRow & Record<string, unknown>>(
     on,
     'reports.costs_by_product',
     `select p.sku, g.currency, costed_units::text as "costedUnits", cost_minor::text as "costMinor", uncosted_units::text as "uncostedUnits"
-     from (${BY_PRODUCT}) g join products p on p.id = g.product_id
+     from (${GROUPED}) g join products p on p.id = g.id
      where costed_units <> 0 or uncosted_units <> 0 order by p.sku ${BYTEWISE}, g.currency`,
-    productValues(sums),
+    valuesOf(sums, ['product']),
   );
 }
 

@@ -7,10 +7,10 @@ import { readFacts, type Fact } from './facts';
 import { dayAfter, monthAfter } from './rules';
 import {
   openSnapshot,
-  selectFigures,
   selectOrders,
   selectPeriod,
-  selectProducts,
+  selectGroupFigures,
+  selectSlotFigures,
   selectSlots,
   type FiguresRow,
   type OrdersRow,
@@ -80,20 +80,20 @@ async function report(
     const { isReady, ...days } = await periodOf(tx, { first, after, tz });
     if (!isReady) throw reportsBuilding();
     const within = { from: days.from, to: days.to, tz };
-    const sums = await productSumsOf(tx, days);
-    const [slots, figures, found, orders] = await Promise.all([
+    const sums = await sumsOf(tx, days);
+    const [slots, bySlot, groups, orders] = await Promise.all([
       selectSlots(tx, unit, within),
-      selectFigures(tx, unit, { ...within, facts: sums.facts }),
-      selectProducts(tx, { ...sums, products: shown + 1 }),
+      selectSlotFigures(tx, unit, { ...within, facts: sums.facts }),
+      selectGroupFigures(tx, { ...sums, products: shown + 1 }),
       selectOrders(tx, unit, within),
     ]);
-    return { days, slots, figures, products: found, orders };
+    return { days, slots, bySlot, groups, orders };
   });
   return { period, tz, ...read.days, ...composed(read, shown) };
 }
 
 /** The buckets that a period consists of, and what the sums lack of it. */
-export async function productSumsOf(
+export async function sumsOf(
   on: Queryable,
   { from, to }: { from: string; to: string },
 ): Promise<{ spans: SpanRange[]; facts: Fact[] }> {
@@ -137,37 +137,37 @@ export function unknownZone(tz: string): AppError {
 
 interface Rows {
   slots: readonly { at: string; local: string }[];
-  figures: readonly FiguresRow[];
-  products: readonly FiguresRow[];
+  bySlot: readonly FiguresRow[];
+  groups: readonly FiguresRow[];
   orders: readonly OrdersRow[];
 }
 
 function composed(
-  { slots, figures, products, orders }: Rows,
+  { slots, bySlot, groups, orders }: Rows,
   shown: number,
 ): Omit<SalesReport, 'period' | 'tz' | 'from' | 'to' | 'asOf' | 'isOver'> {
-  const of = (rows: readonly FiguresRow[], what: FiguresRow['of']) => rows.filter((row) => row.of === what);
-  const bySlot = groupBy(of(figures, 'slot'), ({ key }) => key);
+  const of = (what: FiguresRow['of']) => groups.filter((row) => row.of === what);
+  const figuresBySlot = groupBy(bySlot, ({ key }) => key);
   const ordersBySlot = groupBy(orders, ({ slot }) => slot);
-  const listed = [...groupBy(of(products, 'product'), ({ currency }) => currency).values()].map((rows) => ({
+  const listed = [...groupBy(of('product'), ({ currency }) => currency).values()].map((rows) => ({
     named: rows.filter(({ key }) => key !== null),
     ofNone: rows.filter(({ key }) => key === null),
   }));
   return {
     orders: countsOf(orders),
-    totals: totalsOf(of(figures, 'slot')),
+    totals: totalsOf(bySlot),
     slots: slots.map((slot) => ({
       ...slot,
       orders: countsOf(ordersBySlot.get(slot.at) ?? []),
-      figures: (bySlot.get(slot.at) ?? []).map((row) => figuresOf([row])),
+      figures: (figuresBySlot.get(slot.at) ?? []).map((row) => figuresOf([row])),
     })),
     products: listed.flatMap(({ named, ofNone }) =>
       [...named.slice(0, shown), ...ofNone].map((row) => ({ sku: row.key, ...figuresOf([row]) })),
     ),
     hasMoreProducts: listed.some(({ named }) => named.length > shown),
-    categories: of(products, 'category').map((row) => ({ category: row.key, ...figuresOf([row]) })),
-    warehouses: of(figures, 'warehouse').map((row) => ({ warehouse: row.key, ...figuresOf([row]) })),
-    merchants: of(figures, 'merchant').map((row) => ({ merchant: row.key, ...figuresOf([row]) })),
+    categories: of('category').map((row) => ({ category: row.key, ...figuresOf([row]) })),
+    warehouses: of('warehouse').map((row) => ({ warehouse: row.key, ...figuresOf([row]) })),
+    merchants: of('merchant').map((row) => ({ merchant: row.key, ...figuresOf([row]) })),
   };
 }
 

@@ -2,7 +2,17 @@ import { execute, maybeOne, one, type Queryable, type Transaction } from '../../
 import type { Fact } from './facts';
 import { scoped, type Scope } from './facts-queries';
 import { SPAN_MINUTES } from './spans';
-import { bucketOf, eachFigure, IS_KEPT, ordersOf, PLACE, SOURCES } from './sums-sql';
+import {
+  bucketOf,
+  DIMENSIONS,
+  eachFigure,
+  factsOf,
+  ID_OF_FACT,
+  IS_KEPT,
+  ordersOf,
+  PLACE,
+  SOURCES,
+} from './sums-sql';
 import type { REPORT_SOURCES } from './types';
 
 /** One follower at a time; false: another one has its turn. Held until the transaction ends. */
@@ -83,30 +93,18 @@ export function moveCursor(tx: Transaction, position: string): Promise<number> {
   return execute(tx, 'reports.move_cursor', 'update report_sums_cursor set position = $1', [position]);
 }
 
-const FACTS = `fact as materialized (
-    select f.bucket, f.product_id, f.warehouse_id, f.merchant_id, f.currency, ${eachFigure((figure) => `coalesce(f.${figure}, 0) as ${figure}`)}
-    from jsonb_to_recordset($1::jsonb) as f (bucket timestamptz, product_id int, warehouse_id int, merchant_id int, currency text,
-      ${eachFigure((figure) => `${figure} bigint`)})
-  )`;
-const COLUMNS = eachFigure((figure) => figure);
-const SUMMED = eachFigure((figure) => `sum(${figure})::bigint`);
-const ADDED = eachFigure((figure) => `${figure} = r.${figure} + excluded.${figure}`);
-
-/** Adds facts to the sums, in one statement. */
+/** Adds facts to the sums of each dimension and length of buckets, in one statement. */
 export async function addFacts(tx: Transaction, facts: readonly Fact[]): Promise<void> {
   await execute(
     tx,
     'reports.add_facts',
-    `with ${FACTS}, by_quarter as (
-       insert into report_quarters as r (bucket, warehouse_id, merchant_id, currency, ${COLUMNS})
-       select bucket, warehouse_id, merchant_id, currency, ${SUMMED} from fact group by 1, 2, 3, 4
-       on conflict on constraint report_quarters_key do update set ${ADDED}
-     )
-     insert into report_products as r (minutes, bucket, product_id, currency, ${COLUMNS})
-     select m.minutes, ${bucketOf('f.bucket', 'm.minutes')}, f.product_id, f.currency, ${SUMMED}
-     from fact f cross join unnest($2::int[]) m (minutes) group by 1, 2, 3, 4
-     on conflict on constraint report_products_key do update set ${ADDED}`,
-    [JSON.stringify(facts), SPAN_MINUTES],
+    `insert into report_sums as r (dimension, minutes, bucket, id, currency, ${eachFigure((figure) => figure)})
+     select d.dimension, m.minutes, ${bucketOf('f.bucket', 'm.minutes')}, ${ID_OF_FACT}, f.currency, ${eachFigure((figure) => `sum(f.${figure})::bigint`)}
+     from (${factsOf('$1')}) f cross join unnest($2::int[]) m (minutes) cross join unnest($3::text[]) d (dimension)
+     where d.dimension <> 'all' or m.minutes = (select min(minutes) from unnest($2::int[]) l (minutes))
+     group by 1, 2, 3, 4, 5
+     on conflict on constraint report_sums_key do update set ${eachFigure((figure) => `${figure} = r.${figure} + excluded.${figure}`)}`,
+    [JSON.stringify(facts), SPAN_MINUTES, DIMENSIONS],
   );
 }
 
@@ -171,10 +169,8 @@ const WITHOUT_MONEY = 'captured_minor = 0, refunded_minor = 0, disputed_minor = 
 
 /** Removes the sums, but what is nowhere else. */
 export async function deleteSums(tx: Transaction): Promise<void> {
-  await execute(tx, 'reports.delete_quarters', `delete from report_quarters where not (${IS_NOWHERE_ELSE})`);
-  await execute(tx, 'reports.delete_products', `delete from report_products where not (${IS_NOWHERE_ELSE})`);
-  await execute(tx, 'reports.clear_quarters', `update report_quarters set ${WITHOUT_MONEY}`);
-  await execute(tx, 'reports.clear_products', `update report_products set ${WITHOUT_MONEY}`);
+  await execute(tx, 'reports.delete_sums', `delete from report_sums where not (${IS_NOWHERE_ELSE})`);
+  await execute(tx, 'reports.clear_money', `update report_sums set ${WITHOUT_MONEY}`);
   await execute(tx, 'reports.delete_counts', 'delete from report_order_counts');
 }
 

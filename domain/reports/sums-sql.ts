@@ -37,6 +37,24 @@ export const FIGURE_COLUMNS = [
 ] as const;
 export type FigureColumn = (typeof FIGURE_COLUMNS)[number];
 
+/** By what sums are kept. `all` is kept by the shortest bucket only. */
+export const DIMENSIONS = ['all', 'merchant', 'product', 'warehouse'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** SQL of what a fact `f` is of, in the dimension `d`. */
+export const ID_OF_FACT =
+  "case d.dimension when 'product' then f.product_id when 'warehouse' then f.warehouse_id when 'merchant' then f.merchant_id end";
+
+/** SQL condition on rows of `report_sums`: sums of all by quarter of an hour. */
+export const ALL_BY_QUARTER = `dimension = 'all' and minutes = ${SHORTEST}`;
+
+/** SQL of facts that are not in the sums, of a parameter. */
+export function factsOf(parameter: string): string {
+  return `select bucket, product_id, warehouse_id, merchant_id, currency, ${eachFigure((figure) => `coalesce(${figure}, 0) as ${figure}`)}
+    from jsonb_to_recordset(${parameter}::jsonb) as f (bucket timestamptz, product_id int, warehouse_id int, merchant_id int, currency text,
+      ${eachFigure((figure) => `${figure} bigint`)})`;
+}
+
 /** SQL of a list of something about each figure. */
 export const eachFigure = (of: (figure: FigureColumn) => string) => FIGURE_COLUMNS.map(of).join(', ');
 

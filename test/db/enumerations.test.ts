@@ -6,6 +6,7 @@ import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types';
 import { EVENT_SOURCES } from '../../domain/event-log/types';
 import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
+import { DIMENSIONS } from '../../domain/reports/sums-sql';
 import { FORECAST_KINDS, KEPT_MODELS } from '../../domain/forecasting/types';
 import { ANALYTICS_SOURCES } from '../../domain/analytics/types';
 import { REPORT_SOURCES } from '../../domain/reports/types';
@@ -127,6 +128,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_sources.source': { all: EVENT_SOURCES },
   'report_builds.source': { all: REPORT_SOURCES },
   'report_sums_builds.source': { all: REPORT_SOURCES },
+  'report_sums.dimension': { all: DIMENSIONS },
   'forecasts.kind': { all: FORECAST_KINDS },
   'forecasts.model': { all: KEPT_MODELS },
   'forecast_errors.kind': { all: FORECAST_KINDS },

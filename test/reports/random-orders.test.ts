@@ -187,7 +187,7 @@ async function run(rounds: readonly { steps: readonly Step[]; upkeep: Upkeep }[]
     await followAll(db);
     await compare();
     const { rows } = await db.pool.query<{ units: number }>(
-      'select sum(units)::int as units from report_quarters',
+      `select sum(units)::int as units from report_sums where dimension = 'all'`,
     );
     const { sales } = await rawOf(db, { from: '-infinity', to: 'infinity' });
     // All of it is in the sums by now.

@@ -26,7 +26,7 @@ async function captured(): Promise<unknown> {
 
 async function summed(): Promise<{ captured: number; placed: number }> {
   const { rows } = await db.pool.query<{ captured: number; placed: number }>(
-    `select (select coalesce(sum(captured_minor), 0)::int from report_quarters) as captured,
+    `select (select coalesce(sum(captured_minor), 0)::int from report_sums where dimension = 'all') as captured,
        (select coalesce(sum(count), 0)::int from report_order_counts where type = 'order_placed') as placed`,
   );
   return rows[0] ?? { captured: -1, placed: -1 };
@@ -167,11 +167,13 @@ test('the check names a sum that is not what its source has, and making them ane
   await followAll(db);
   const find = () => findInconsistencies({ db }, { check: 'report_sums', mode: 'full', graceSeconds: 0 });
   expect(await find()).toEqual([]);
-  await db.pool.query('update report_quarters set captured_minor = captured_minor + 1');
+  await db.pool.query(
+    `update report_sums set captured_minor = captured_minor + 1 where dimension = 'merchant' and minutes = 15`,
+  );
   const found = await find();
   expect(found.map(({ subject }) => subject.replace(/:[^:]*:\d\dZ$/, ''))).toEqual([
     'money:house:USD',
-    ...['products:1440:USD', 'products:15:USD', 'products:180:USD'],
+    'parts:merchant:15:USD',
   ]);
   expect(found[0]).toMatchObject({ details: { captured_minor: -1 } });
   await rebuildReports(db);

@@ -99,8 +99,7 @@ const OWNERSHIP: Ownership = {
     'domain/reports': [
       'report_files',
       'report_order_counts',
-      'report_products',
-      'report_quarters',
+      'report_sums',
       'report_sums_builds',
       'report_sums_cursor',
     ],

@@ -1,6 +1,8 @@
 import { SPAN_MINUTES } from '../../reports/spans';
 import {
+  ALL_BY_QUARTER,
   bucketOf,
+  DIMENSIONS,
   eachFigure,
   FIGURE_COLUMNS,
   LEFT,
@@ -11,6 +13,7 @@ import {
   rowsOf,
   SOLD_OR_RETURNED,
   UNSUMMED,
+  type Dimension,
   type Narrowed,
 } from '../../reports/sums-sql';
 import type { SqlCheck } from '../types';
@@ -64,14 +67,27 @@ function wrong({
 
 const DAY = String(SPAN_MINUTES.at(-1));
 
-/** SQL of buckets of which the products do not have together what the quarters of an hour have. */
-const UNEQUAL = `select minutes, bucket, currency, ${eachFigure((figure) => `sum(${figure}) as ${figure}`)} from (
-      select m.minutes, ${bucketOf('q.bucket', 'm.minutes')} as bucket, q.currency, ${eachFigure((figure) => `q.${figure}`)}
-      from report_quarters q cross join (values ${SPAN_MINUTES.map((minutes) => `(${minutes})`).join(', ')}) m (minutes)
+/** SQL of the sums by quarter of an hour of what is of a dimension. `columns`: of the sums. */
+const byQuarter = (dimension: Dimension, as: string, columns: string) =>
+  `(select bucket, id as ${as}, ${columns} from report_sums where dimension = '${dimension}' and minutes = ${SPAN_MINUTES[0]})`;
+
+const values = (each: readonly (string | number)[]) =>
+  `(values ${each.map((value) => `(${value})`).join(', ')})`;
+const PARTS = DIMENSIONS.filter((dimension) => dimension !== 'all').map((dimension) => `'${dimension}'`);
+
+/** SQL of buckets whose parts do not have together what all have. */
+const UNEQUAL = `select dimension, minutes, bucket, currency, ${eachFigure((figure) => `sum(${figure}) as ${figure}`)} from (
+      select d.dimension, m.minutes, ${bucketOf('q.bucket', 'm.minutes')} as bucket, q.currency, ${eachFigure((figure) => `q.${figure}`)}
+      from (select * from report_sums where ${ALL_BY_QUARTER}) q
+      cross join ${values(SPAN_MINUTES)} m (minutes) cross join ${values(PARTS)} d (dimension)
       where q.bucket >= ${bucketOf(SINCE, DAY)}
       union all
-      select minutes, bucket, currency, ${eachFigure((figure) => `-${figure}`)} from report_products where bucket >= ${bucketOf(SINCE, DAY)}) d
-    group by 1, 2, 3 having ${FIGURE_COLUMNS.map((figure) => `sum(${figure}) <> 0`).join(' or ')}`;
+      select dimension, minutes, bucket, currency, ${eachFigure((figure) => `-${figure}`)}
+      from report_sums where dimension <> 'all' and bucket >= ${bucketOf(SINCE, DAY)}) d
+    group by 1, 2, 3, 4 having ${FIGURE_COLUMNS.map((figure) => `sum(${figure}) <> 0`).join(' or ')}`;
+
+const SALES_COLUMNS = Object.keys(SOLD_OR_RETURNED.figures);
+const MONEY_COLUMNS = Object.keys(MONEY_FIGURES);
 
 export const REPORT_CHECKS: readonly SqlCheck[] = [
   {
@@ -79,7 +95,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
     title: 'Sums of reports are what ledgers and histories of orders have',
     severity: 'error',
     finding:
-      'A quarter of an hour of report_quarters (sales: warehouse, currency; left: warehouse; money: merchant, currency) or report_order_counts (orders: type), and how much the source has more than the sum; or a bucket of so many minutes of report_products (products: minutes, currency), and how much report_quarters has more',
+      'A quarter of an hour of report_sums (sales: warehouse, currency; left: warehouse; money: merchant, currency) or report_order_counts (orders: type), and how much the source has more than the sum; or a bucket of so many minutes of report_sums (parts: dimension, minutes, currency), and how much more all have',
     repair: 'For a person: holdfast reports rebuild has all sums made anew.',
     statement: ({ since }) => ({
       name: 'consistency.report_sums',
@@ -87,20 +103,19 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
           select greatest(case when $1::timestamptz is null then '-infinity'::timestamptz else ${quarterOf('$1::timestamptz')} end,
             (select max(upper_bound) from ledger_folds)) as at
         ), sales as (${wrong({
-          summed: 'report_quarters',
+          summed: byQuarter('warehouse', 'warehouse_id', ['currency', ...SALES_COLUMNS].join(', ')),
           key: 'bucket, warehouse_id, currency',
-          sums: Object.keys(SOLD_OR_RETURNED.figures),
+          sums: SALES_COLUMNS,
           source: salesOf,
         })}), gone as (${wrong({
-          summed:
-            '(select bucket, warehouse_id, costed_units + uncosted_units as left_units from report_quarters)',
+          summed: byQuarter('warehouse', 'warehouse_id', 'costed_units + uncosted_units as left_units'),
           key: 'bucket, warehouse_id',
           sums: ['left_units'],
           source: leftOf,
         })}), money as (${wrong({
-          summed: 'report_quarters',
+          summed: byQuarter('merchant', 'merchant_id', ['currency', ...MONEY_COLUMNS].join(', ')),
           key: 'bucket, merchant_id, currency',
-          sums: Object.keys(MONEY_FIGURES),
+          sums: MONEY_COLUMNS,
           source: moneyOf,
         })}), happened as (${wrong({
           summed: 'report_order_counts',
@@ -118,7 +133,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
           union all
           select 'orders:' || s.type, s.bucket, to_jsonb(s) from happened s
           union all
-          select 'products:' || s.minutes || ':' || trim(s.currency), s.bucket, to_jsonb(s) from unequal s
+          select 'parts:' || s.dimension || ':' || s.minutes || ':' || trim(s.currency), s.bucket, to_jsonb(s) from unequal s
         )
         -- Until they are all made, they are less.
         select what || ':' || to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') as subject, missing as details
