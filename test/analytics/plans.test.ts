@@ -51,12 +51,12 @@ async function rowsRead(
   named: RegExp,
   work: (on: Database) => Promise<unknown>,
 ): Promise<Record<string, number>> {
-  const statements = await recordStatements(shop.db, async (on) => void (await work(on)));
+  const statements = await recordStatements(shop.db, work);
   const read: Record<string, number> = {};
   for (const { text, values, name } of statements.filter((statement) => named.test(statement.name))) {
     const { rows } = await shop.owner.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
       `explain (analyze, format json) ${text}`,
-      [...(values ?? [])],
+      [...values],
     );
     const root = rows[0]?.['QUERY PLAN'][0].Plan;
     expect([name, root]).not.toEqual([name, undefined]);
