@@ -133,7 +133,7 @@ module.exports = {
     only('activities-look-down', '^activities/', '^(integrations|api|worker|cli|bench|test)/'),
     only('api-never-runs-activities', '^api/', '^(activities|worker|cli|bench|test)/'),
     only('worker-knows-no-http', '^worker/', '^(api|cli|bench|test)/'),
-    only('only-tests-import-tests', '^(?!test/)', '^test/'),
+    only('only-tests-import-tests', '^(?!test/|jest\\.)', '^test/'),
     {
       name: 'workflow-code-by-path-only',
       severity: 'error',

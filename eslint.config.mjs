@@ -38,6 +38,21 @@ export default tseslint.config(
     },
   },
   {
+    // A process may run several of everything, and test files share the modules (test/support/runtime.cjs): state belongs to what is made, not to
+    // the module. The program's start is one a process.
+    files: ['{activities,api,cli,domain,integrations,platform,worker,workflows}/**/*.ts'],
+    ignores: ['cli/main.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(Program, ExportNamedDeclaration) > VariableDeclaration[kind!="const"]',
+          message: 'A module keeps no state.',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {

@@ -2,8 +2,7 @@
  * `npm run test:pgbouncer`: what of the API needs most of a connection, with a real PgBouncer in front of PostgreSQL: transactions of many
  * statements, set-based batches, keys, sagas, streams that hang on LISTEN, uploads by COPY, upkeep by functions of the owner.
  */
-const { projects, ...shared } = require('./jest.config.cjs');
-const servers = projects.find(({ displayName }) => displayName === 'servers');
+const { chosenTests } = require('./test/support/chosen-tests.cjs');
 
 const CHOSEN = [
   'test/api/batch.test.ts',
@@ -21,12 +20,7 @@ const CHOSEN = [
 
 /** @type {import('jest').Config} */
 module.exports = {
-  ...servers,
-  testTimeout: shared.testTimeout,
-  workerIdleMemoryLimit: shared.workerIdleMemoryLimit,
-  displayName: 'pgbouncer',
-  testMatch: CHOSEN.map((file) => `<rootDir>/${file}`),
-  testPathIgnorePatterns: [],
+  ...chosenTests('pgbouncer', CHOSEN),
   globalSetup: '<rootDir>/test/pgbouncer/global-setup.ts',
   globalTeardown: '<rootDir>/test/pgbouncer/global-teardown.ts',
 };

@@ -1,4 +1,5 @@
 import { abandonJob } from '../domain/jobs/jobs';
+import type { FileStore } from '../domain/files/types';
 import { makeReport, requestDueReports } from '../domain/reports/files';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
@@ -13,20 +14,23 @@ export interface ReportActivities {
   requestDueReports(): Promise<{ days: number }>;
 }
 
-const PERMANENT = new Set(['JOB_NOT_FOUND', 'UNKNOWN_ZONE', 'ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED']);
+const PERMANENT = new Set(['JOB_NOT_FOUND', 'UNKNOWN_ZONE', 'VALIDATION_FAILED']);
 
 /** @param deps.zones time zones whose days have files, as IANA names them */
 export function createReportActivities({
   db,
+  store,
   zones,
 }: {
   db: Database;
+  /** Where files are kept; null: in the database. */
+  store: FileStore | null;
   zones: readonly string[];
 }): ReportActivities {
   return withFailures<ReportActivities>(
     {
       async makeReport(jobId) {
-        return (await makeReport(db, jobId)).result;
+        return (await makeReport({ db, store }, jobId)).result;
       },
       async abandonReport({ jobId, error }) {
         await abandonJob(db, jobId, error ?? null);

@@ -7,9 +7,14 @@ import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldAccountMails } from '../domain/identity/accounts/retention';
 import { removeOldSessions } from '../domain/identity/sessions/retention';
 import { removeOldAttempts } from '../domain/identity/throttle/retention';
-import { removeOldMailRecords, removeOldNotifications } from '../domain/notifications/retention';
+import {
+  removeOldContacts,
+  removeOldMailRecords,
+  removeOldNotifications,
+} from '../domain/notifications/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
 import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
+import { removeOldReportFiles } from '../domain/reports/retention';
 import { removeOldSettlementFiles } from '../domain/settlement/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
 import { removeOldAlerts } from '../domain/stock/alerts/retention';
@@ -41,8 +46,10 @@ const REMOVERS = {
   webhookDeliveries: removeOldDeliveries,
   notifications: removeOldNotifications,
   mails: removeOldMailRecords,
+  contacts: removeOldContacts,
   events: removeOldEvents,
   settlementFiles: removeOldSettlementFiles,
+  reportFiles: removeOldReportFiles,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
 
 /** Of stock levels, then of products. */

@@ -7,8 +7,8 @@ import { applyNextBatch } from '../domain/stock/feeds/next-batch';
 import { forgetStaged, resolveFeed } from '../domain/stock/feeds/resolve';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import type { UploadEnding } from '../domain/uploads/finish';
-import { forgetReport } from '../domain/reconciliation/forget';
-import { isOfProducts, isOfReports } from '../domain/uploads/rules';
+import { forgetStatement } from '../domain/reconciliation/forget';
+import { isOfProducts, isOfStatements } from '../domain/uploads/rules';
 import type { UploadMode } from '../domain/uploads/types';
 import type { ForgetRows } from '../domain/uploads/receiving';
 import { readUpload } from '../domain/uploads/uploads';
@@ -56,6 +56,6 @@ export async function failUpload(
 
 /** Forgets what was staged of an upload that never becomes a job. */
 export function forgetting(mode: UploadMode): ForgetRows {
-  if (isOfReports(mode)) return forgetReport;
+  if (isOfStatements(mode)) return forgetStatement;
   return isOfProducts(mode) ? forgetUpload : forgetStaged;
 }

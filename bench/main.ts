@@ -14,6 +14,7 @@ import { benchReserve } from './reserve';
 import { benchSettlement } from './settlement';
 import { benchSockets } from './sockets';
 import { benchSourcing } from './sourcing';
+import { benchTrace } from './trace';
 import { benchVerify } from './verify';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   settlement: benchSettlement,
   reports: benchReports,
   sockets: benchSockets,
+  trace: benchTrace,
   reconciliation: benchReconciliation,
   forecast: benchForecast,
 };

@@ -1,5 +1,13 @@
 /** What `holdfast doctor` can check. */
-export const DOCTOR_CHECKS = ['settings', 'database', 'temporal', 'worker', 'api'] as const;
+export const DOCTOR_CHECKS = [
+  'settings',
+  'database',
+  'temporal',
+  'worker',
+  'api',
+  'reports',
+  'files',
+] as const;
 
 export type DoctorCheck = (typeof DOCTOR_CHECKS)[number];
 

@@ -4,6 +4,8 @@ import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
 import { DOCTOR_CHECKS, type DoctorOptions, type DoctorCheck, type Finding } from './doctor-checks';
+import { checkFiles } from './doctor-files';
+import { checkReports } from './doctor-reports';
 import { checkSettings } from './doctor-settings';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
@@ -18,9 +20,11 @@ const CHECKS: Readonly<
   temporal: checkTemporal,
   worker: checkWorkers,
   api: checkApi,
+  reports: checkReports,
+  files: checkFiles,
 };
 
-/** `holdfast doctor`: changes nothing. The exit code is 1 when something is wrong. */
+/** `holdfast doctor`: changes nothing; a file that it writes to the file store is removed. The exit code is 1 when something is wrong. */
 export async function runDoctor(settings: Settings, options: DoctorOptions, output: Output): Promise<number> {
   const wanted = options.checks.length > 0 ? options.checks : DOCTOR_CHECKS;
   output.line(`Holdfast ${VERSION}, Node ${process.versions.node}\n`);

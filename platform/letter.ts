@@ -8,7 +8,7 @@ export interface Letter {
   paragraphs: readonly string[];
   /** What is ordered, with what it costs. */
   table?: {
-    rows: readonly { label: string; value: string }[];
+    rows: readonly { label: string; value: string | null }[];
     total: { label: string; value: string } | null;
   };
   /** An address to go on at, or a token; last. */
@@ -27,7 +27,10 @@ export function asText({ greeting, paragraphs, table, link }: Letter): string {
   const lines = [greeting, '', ...paragraphs.flatMap((paragraph) => [paragraph, ''])];
   if (table) {
     const rows = [...table.rows, ...(table.total ? [table.total] : [])];
-    lines.push(...rows.map(({ label, value }) => `${oneLine(label)}: ${value}`), '');
+    lines.push(
+      ...rows.map(({ label, value }) => (value === null ? oneLine(label) : `${oneLine(label)}: ${value}`)),
+      '',
+    );
   }
   if (link) lines.push(`${link.label}: ${link.url}`, '');
   return lines.join('\n');
@@ -39,7 +42,7 @@ export function asHtml({ subject, greeting, paragraphs, table, link }: Letter, l
     (row) =>
       html`<tr>
         <td>${row.label}</td>
-        <td align="right">${row.value}</td>
+        <td align="right">${row.value ?? ''}</td>
       </tr>`,
   );
   const total = table?.total;

@@ -123,7 +123,7 @@ export function createActivities(context: ActivityContext): {
         strategy: settings.SOURCING_STRATEGY,
         threadScript: context.forecastThread,
       }),
-      ...createReportActivities({ db, zones: settings.REPORT_ZONES }),
+      ...createReportActivities({ db, store: context.files, zones: settings.REPORT_ZONES }),
       ...createReconciliationActivities({ db }),
       ...createReservationActivities({ db, stock }),
       ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),

@@ -24,7 +24,9 @@ export function keptDaysOf(settings: Settings): KeptDays {
     events: settings.EVENT_RETENTION_DAYS,
     webhookDeliveries: settings.EVENT_RETENTION_DAYS,
     settlementFiles: settings.SETTLEMENT_FILE_RETENTION_DAYS,
+    reportFiles: longer(settings.REPORT_FILE_RETENTION_DAYS, keys),
     notifications: settings.NOTIFICATION_RETENTION_DAYS,
+    contacts: settings.CONTACT_RETENTION_DAYS,
     ...EXPIRED,
   };
 }

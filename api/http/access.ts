@@ -48,6 +48,14 @@ export const OWN_USER: Access = { ...PEOPLE_ONLY, owned: 'user' };
 export const ORDERS: Access = { rule: 'roles', roles: PEOPLE, scopes: ['orders', 'orders:all'] };
 export const OWN_ORDER: Access = { ...ORDERS, owned: 'order' };
 
+/** Where the customer of an order is written to: of who ordered for them. Customers have the address of their account. */
+export const ORDER_CONTACT: Access = {
+  rule: 'roles',
+  roles: STAFF,
+  scopes: ['orders', 'orders:all'],
+  owned: 'order',
+};
+
 export const OWN_RESERVATIONS: Access = { rule: 'roles', roles: STAFF, scopes: ['reservations'] };
 export const OWN_RESERVATION: Access = { ...OWN_RESERVATIONS, owned: 'reservation' };
 /** Also those of orders. */

@@ -77,6 +77,9 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // One spelling for each address: a proxy that keeps /metrics to the inside compares it letter by letter.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   const { TRUSTED_PROXIES: proxies } = context.settings;
   app.set('trust proxy', proxies.length > 0 ? proxies : false);
   app.use(
@@ -151,7 +154,7 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
   return (path) => {
     const prefix = ROUTER_PREFIX.exec(path)?.[0];
     if (prefix === undefined) return { router: app, prefix: '' };
-    const found = routers.get(prefix) ?? { router: express.Router(), prefix };
+    const found = routers.get(prefix) ?? { router: express.Router({ caseSensitive: true }), prefix };
     if (!routers.has(prefix)) app.use(prefix, found.router);
     routers.set(prefix, found);
     return found;

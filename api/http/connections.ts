@@ -19,12 +19,16 @@ export type RefusedConnection = (typeof REFUSED_CONNECTIONS)[number];
 export interface ConnectionOptions {
   /** Sockets that are open at once. */
   maxConnections: number;
+  /** For tests: less than `UNTAKEN_MS`. */
+  untakenMs?: number;
   log: Logger;
   metrics: { refusedConnection(reason: RefusedConnection): void };
 }
 
 /** How long a client has to read why it was refused. */
 const READ_MS = 1_000;
+/** A client that takes nothing of its response for so long is gone, or wants to keep the connection and what is written to it. */
+const UNTAKEN_MS = 60_000;
 
 interface Refusal {
   reason: RefusedConnection;
@@ -60,9 +64,12 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 
 /**
  * Bounds the connections of a server, and answers what never becomes a request with a problem document: what is not HTTP, headers that
- * are too large or too slow. Each is counted, and logged once a minute.
+ * are too large or too slow. Each is counted, and logged once a minute. A connection whose client takes nothing of a response is cut.
  */
-export function guardConnections(server: Server, { maxConnections, log, metrics }: ConnectionOptions): void {
+export function guardConnections(
+  server: Server,
+  { maxConnections, untakenMs = UNTAKEN_MS, log, metrics }: ConnectionOptions,
+): void {
   const warn = createOccasionalLog(log);
   const answered = new WeakSet<Duplex>();
   const responses = new WeakMap<Duplex, ServerResponse>();
@@ -73,6 +80,13 @@ export function guardConnections(server: Server, { maxConnections, log, metrics 
     warn('too_many', { maxConnections }, 'a connection was refused: too many are open');
   });
   server.on('request', (req, res) => responses.set(req.socket, res));
+  server.timeout = untakenMs;
+  // Nothing came, and nothing of what was written went out, for `untakenMs`, or between two requests for `keepAliveTimeout`.
+  server.on('timeout', (socket: Duplex) => {
+    const response = responses.get(socket);
+    // A request that has not come yet has times of its own, and a response that is still made takes its time.
+    if (response?.writableFinished === true || socket.writableLength > 0) socket.destroy();
+  });
   // An expectation that is not known is ignored: Node would respond without a problem document.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

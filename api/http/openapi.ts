@@ -46,7 +46,10 @@ const problemSchema = z
     detail: z.string(),
     code: z.string().meta({ description: 'Stable; switch on this' }),
     instance: z.string().meta({ description: 'The request id' }),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'What is wrong where: the first 1,000' }),
     retryAfter: z.int().optional().meta({
       description:
         'With OVERLOADED and RATE_LIMITED: seconds until your turn to try again, as in Retry-After',

@@ -146,6 +146,7 @@ export const PROBLEMS = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'This media type is not supported' },
   VALIDATION_FAILED: { status: 422, title: 'The request breaks a rule' },
+  CONTACT_NOT_TAKEN: { status: 422, title: 'The customer is written to at the address of their account' },
   EVENTS_AHEAD: { status: 422, title: 'There is no such position yet' },
   UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
   MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },
@@ -192,6 +193,7 @@ export const PROBLEMS = {
   OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
   FORECAST_NOT_MADE: { status: 404, title: 'There is no forecast of it yet' },
+  FILE_STORE_UNAVAILABLE: { status: 503, title: 'The file cannot be read from its store', retryAfter: 10 },
   REPORTS_BUILDING: { status: 503, title: 'Reports are being prepared', retryAfter: 10 },
   JOB_QUEUE_FULL: { status: 503, title: 'Too many jobs are open', retryAfter: 10 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },
@@ -268,11 +270,14 @@ export function overloaded(detail: string, retryAfterSeconds: number): AppError 
   return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
 }
 
-/** `VALIDATION_FAILED` with what is wrong where. */
+/** What one response names at most: a body of a megabyte could break a hundred thousand rules. */
+const MAX_ERRORS = 1_000;
+
+/** `VALIDATION_FAILED` with what is wrong where: the first `MAX_ERRORS`. */
 export function invalid(errors: readonly FieldError[]): AppError {
   const [first] = errors;
   const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
-  return problem('VALIDATION_FAILED', detail, { errors });
+  return problem('VALIDATION_FAILED', detail, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
 /** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */

@@ -18,22 +18,28 @@ export interface UploadLimits {
  * The body of a request as it comes, unpacked, and no faster than it is taken. A reader that stops early leaves the
  * connection usable, so that a response can still be sent.
  *
+ * @param now milliseconds, of a clock that goes on steadily: by it the client's rate is measured
  * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TIMEOUT`, `UPLOAD_TOO_SLOW`, `PAYLOAD_TOO_LARGE`,
  *   `FEED_COMPRESSION_INVALID`
  */
 export function uploadOf(
   req: Pick<IncomingMessage, 'headers' | 'iterator'>,
   limits: UploadLimits,
+  now = () => performance.now(),
 ): AsyncIterable<Buffer> {
   const { maxBytes } = limits;
   const encoding = req.headers['content-encoding'] ?? 'identity';
-  const raw = inTime(req.iterator({ destroyOnReturn: false }), limits);
+  const raw = inTime(req.iterator({ destroyOnReturn: false }), limits, now);
   if (encoding === 'identity') return limited(raw, maxBytes);
   if (encoding === 'gzip' || encoding === 'x-gzip') return limited(unpacked(raw), maxBytes);
   throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the feed as it is, or with Content-Encoding: gzip.');
 }
 
-async function* inTime(source: AsyncIterator<unknown>, limits: UploadLimits): AsyncGenerator<Buffer> {
+async function* inTime(
+  source: AsyncIterator<unknown>,
+  limits: UploadLimits,
+  now: () => number,
+): AsyncGenerator<Buffer> {
   const { idleMs, minBytesPerSecond, rateMs } = limits;
   // Only the time in which the client is waited for: while rows are written it cannot send.
   let waitedMs = 0;
@@ -45,7 +51,7 @@ async function* inTime(source: AsyncIterator<unknown>, limits: UploadLimits): As
         reject(problem('REQUEST_TIMEOUT', `Nothing more of the body came for ${idleMs / 1_000} s.`));
       }, idleMs);
     });
-    const waitedFrom = performance.now();
+    const waitedFrom = now();
     const next = source.next();
     // After the timeout the outcome of this read is ignored.
     next.catch(() => undefined);
@@ -55,7 +61,7 @@ async function* inTime(source: AsyncIterator<unknown>, limits: UploadLimits): As
     if (result.done) return;
     // A request without an encoding yields buffers.
     const chunk = result.value as Buffer;
-    waitedMs += performance.now() - waitedFrom;
+    waitedMs += now() - waitedFrom;
     bytes += chunk.length;
     if (waitedMs >= rateMs) {
       if (bytes < (minBytesPerSecond * waitedMs) / 1_000) throw tooSlow(minBytesPerSecond);

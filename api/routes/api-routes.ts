@@ -14,6 +14,7 @@ import { carrierRoutes } from './carriers';
 import { catalogueRoutes } from './catalogue';
 import { codecRoutes } from './codec';
 import { consistencyRoutes } from './consistency';
+import { contactRoutes } from './contacts';
 import { erasureRoutes } from './erasure';
 import { eventRoutes } from './events';
 import { feedRoutes } from './feeds';
@@ -40,7 +41,7 @@ import { reservationRoutes } from './reservations';
 import { reviewRoutes } from './reviews';
 import { safetyStockRoutes } from './safety-stock';
 import { sandboxChallengeRoutes } from './sandbox-challenges';
-import { sandboxReportRoutes } from './sandbox-report';
+import { sandboxBalanceTransactionRoutes } from './sandbox-balance-transactions';
 import { settlementRoutes } from './settlement';
 import { signInRoutes } from './sign-in';
 import { transferRoutes } from './transfers';
@@ -83,7 +84,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
-    ...sandboxReportRoutes(context),
+    ...sandboxBalanceTransactionRoutes(context),
     ...feedRoutes(context, uploads),
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
@@ -99,6 +100,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...eventRoutes(context),
     ...webhookRoutes(context),
     ...notificationRoutes(context),
+    ...contactRoutes(context),
     ...signInRoutes(context),
     ...userRoutes(context),
     ...erasureRoutes(context),

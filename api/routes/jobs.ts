@@ -74,13 +74,13 @@ export function jobRoutes(context: ApiContext): Route[] {
         summary: 'A live stream of a job',
         description:
           'Server-sent events: `progress` with the whole job whenever it changes, then `completed`, `cancelled` or `failed`, ' +
-          'and the stream ends. `Last-Event-ID` leaves out what was seen. 204: it has ended and the client has seen that.',
+          'and the stream ends. `Last-Event-ID` leaves out what was seen; 422 `EVENTS_AHEAD`: there is none such yet. 204: it has ended and the client has seen that.',
         params: idParams,
         responses: {
           200: { description: 'The stream', content: { 'text/event-stream': z.string() } },
           204: { description: 'Nothing is left to stream' },
         },
-        problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
+        problems: ['VALIDATION_FAILED', 'EVENTS_AHEAD', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params, req, res }) => {
         const after = lastEventId(req.get('last-event-id'));
@@ -133,6 +133,7 @@ function download({ db, reports, files, log }: ApiContext, file: JobFile, summar
       summary,
       params: z.object({ jobId: uuid }),
       responses: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
+      problems: ['FILE_STORE_UNAVAILABLE'],
     },
     async ({ params: { jobId }, res, signal }) => {
       const found = await readJob(db, jobId);

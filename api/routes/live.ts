@@ -71,7 +71,7 @@ export function liveRoutes(context: ApiContext): Route[] {
         summary: 'One topic as server-sent events',
         description:
           'The same messages as by WebSocket: the id of each is its position, and `Last-Event-ID` resumes after it. 204: the thing has ended and everything was told. ' +
-          '410 `EVENTS_EXPIRED`: what came after this position is kept no more.',
+          '410 `EVENTS_EXPIRED`: what came after this position is kept no more. 422 `EVENTS_AHEAD`, with the `newest`: there is no such position yet.',
         query: topicQuery,
         responses: {
           200: { description: 'The stream', content: { 'text/event-stream': z.string() } },

@@ -27,7 +27,7 @@ export function orderEvents(context: ApiContext): Route[] {
         summary: 'The history of an order, or a live stream of it',
         description:
           'With `Accept: text/event-stream`: the history, then every event as it happens, until the order has ended. ' +
-          'To customers without what staff wrote, and who they are. The id of each message is its `seq`; `Last-Event-ID` resumes after it. 204: the order has ended and nothing is left.',
+          'To customers without what staff wrote, and who they are. The id of each message is its `seq`; `Last-Event-ID` resumes after it; 422 `EVENTS_AHEAD`: there is none such yet. 204: the order has ended and nothing is left.',
         params: idParams,
         query,
         responses: {
@@ -37,7 +37,7 @@ export function orderEvents(context: ApiContext): Route[] {
           },
           204: { description: 'Nothing is left to stream' },
         },
-        problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
+        problems: ['VALIDATION_FAILED', 'EVENTS_AHEAD', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params: { id }, query: { limit, offset, cursor }, principal, req, res }) => {
         const show = eventFor(principal);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { orderViewerOf } from '../../domain/identity/rules';
+import { expectNoAccount } from '../../domain/notifications/contacts';
 import { createOrderReader, listOrders } from '../../domain/ordering/views';
 import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { ORDERS, OWN_ORDER } from '../http/access';
@@ -56,7 +57,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'refused with BACKORDER_LIMIT: `scope` says whether the limit is that of a product (`sku`) or of the customer ' +
           '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would. Customers who have ' +
           'too many orders or units that are not paid for get UNPAID_LIMIT (`scope`: `orders` or `units`, `limit`, `unpaid`); ' +
-          '`backorderSeconds`, `capture` and `sourcing` are for services and operators.',
+          '`backorderSeconds`, `capture`, `contact` and `sourcing` are for services and operators. CONTACT_NOT_TAKEN: the customer has an account, and gets mails at its address.',
         keyed: true,
         body: newOrder,
         responses: {
@@ -68,6 +69,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'BACKORDER_LIMIT',
           'UNPAID_LIMIT',
           'MEMBERS_NOT_ALLOWED',
+          'CONTACT_NOT_TAKEN',
           'ORDER_FAILED',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
@@ -78,11 +80,12 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'ENGINE_UNAVAILABLE',
         ],
       },
-      (call) => {
+      async (call) => {
         expectKnownToken(knownTokens, call.body.payment?.token, 'payment.token');
         const { body, principal } = call;
         const customerId = customerOf(principal, body.customerId);
         const terms = termsOf(principal, body, context.settings);
+        if (terms.contact) await expectNoAccount(context.db, customerId);
         return placeOrder(context, { ...call, body: { ...terms, customerId } });
       },
     ),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { acceptDifference, bookDifference, listDifferences } from '../../domain/reconciliation/differences';
-import { expectGatewayRun } from '../../domain/reconciliation/request';
-import { stageReport } from '../../domain/reconciliation/stage';
+import { expectGatewayRun, inputOf } from '../../domain/reconciliation/request';
+import { stageStatement } from '../../domain/reconciliation/stage';
 import {
   DIFFERENCE_CLASSES,
   DIFFERENCE_STATUSES,
@@ -74,16 +74,16 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
     },
     async (call) => {
       const { query } = call;
-      const { report, from, to, of = null, decimal, currency } = query;
+      const { report: mode, from, to, of = null, decimal, dateOrder, currency } = query;
       const { feeBasisPoints, feeFixedMinor } = query;
       const request: ReconciliationRequest = {
-        report,
+        mode,
         from,
         to,
-        gateway: report === 'gateway' ? (query.gateway ?? settings.PAYMENT_GATEWAY) : null,
+        gateway: mode === 'gateway' ? (query.gateway ?? settings.PAYMENT_GATEWAY) : null,
         gatewayJobId: of,
-        accountCurrency: report === 'bank' ? (currency ?? null) : null,
-        toleranceDays: query.toleranceDays ?? TOLERANCE_DAYS[report],
+        accountCurrency: mode === 'bank' ? (currency ?? null) : null,
+        toleranceDays: query.toleranceDays ?? TOLERANCE_DAYS[mode],
         fee:
           feeBasisPoints === undefined && feeFixedMinor === undefined
             ? null
@@ -94,13 +94,13 @@ function starting({ db, settings }: ApiContext, uploads: UploadIntake): Route {
       return uploads.take(call, {
         name: 'reconciliation',
         scope: SCOPE,
-        request: { ...request, decimal, currency },
+        request: { ...inputOf(request), decimal, currency, dateOrder },
         stage: ({ jobId, source, format, charset }) =>
-          stageReport(db, {
+          stageStatement(db, {
             jobId,
             actor: call.caller,
             request,
-            format: { format, charset, decimal, currency },
+            format: { format, charset, decimal, currency, dateOrder },
             source,
           }),
       });

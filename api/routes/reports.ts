@@ -32,8 +32,7 @@ const COMMON = {
   limit: 'reports',
 } as const;
 
-const SALES_PROBLEMS = ['REPORTS_BUILDING', 'UNKNOWN_ZONE', 'VALIDATION_FAILED'] as const;
-const COST_PROBLEMS = ['ASOF_BEFORE_RETENTION', 'UNKNOWN_ZONE', 'VALIDATION_FAILED'] as const;
+const PROBLEMS = ['REPORTS_BUILDING', 'UNKNOWN_ZONE', 'VALIDATION_FAILED'] as const;
 
 const CSV = { 200: { description: 'The file', content: { 'text/csv': z.string() } } };
 
@@ -78,7 +77,7 @@ export function reportRoutes(context: ApiContext): Route[] {
           'By hour, product, category, warehouse and merchant, right to the last transaction. A sale is a unit that left with a parcel. Amounts of two currencies never add.',
         query: dailyQuery,
         responses: { 200: { description: 'The report', schema: salesReport } },
-        problems: SALES_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query }) => ok(await dailyReport(reports, query)),
     ),
@@ -89,7 +88,7 @@ export function reportRoutes(context: ApiContext): Route[] {
         summary: 'The same as a table, with all products',
         query: dailyCsvQuery,
         responses: CSV,
-        problems: SALES_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query, res, signal }) => {
         const report = await dailyReport(reports, { ...query, products: ALL });
@@ -105,7 +104,7 @@ export function reportRoutes(context: ApiContext): Route[] {
         description: 'As the daily report, by day.',
         query: monthlyQuery,
         responses: { 200: { description: 'The report', schema: salesReport } },
-        problems: SALES_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query }) => ok(await monthlyReport(reports, query)),
     ),
@@ -116,7 +115,7 @@ export function reportRoutes(context: ApiContext): Route[] {
         summary: 'The same as a table, with all products',
         query: monthlyCsvQuery,
         responses: CSV,
-        problems: SALES_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query, res, signal }) => {
         const report = await monthlyReport(reports, { ...query, products: ALL });
@@ -133,7 +132,7 @@ export function reportRoutes(context: ApiContext): Route[] {
           'Each unit at the weighted average of its product when it left. Of a month that is not over: up to now.',
         query: monthlyCsvQuery,
         responses: { 200: { description: 'The report', schema: costReportSchema } },
-        problems: COST_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query }) => ok(await costReport(reports, query)),
     ),
@@ -144,7 +143,7 @@ export function reportRoutes(context: ApiContext): Route[] {
         summary: 'The same as a table',
         query: monthlyCsvQuery,
         responses: CSV,
-        problems: COST_PROBLEMS,
+        problems: PROBLEMS,
       },
       async ({ query, res, signal }) => {
         await sendCsv(res, signal, `cost-of-goods-${query.month}`, costCsv(await costReport(reports, query)));

@@ -127,7 +127,7 @@ export function userRoutes({
         }
         if (role !== undefined || status !== undefined)
           await changeRights(db, id, { role, status, actor }).catch(asNotFound('UNKNOWN_USER', NO_USER));
-        if (locale !== undefined) await changeLocale(db, id, locale);
+        if (locale !== undefined) await changeLocale(db, { userId: id, locale, actor });
         if (name !== undefined) await rename(db, { userId: id, name, actor });
         return okOrNotFound(await readUser(db, id), NO_USER);
       },

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { CHANNELS, NOTIFICATION_KINDS, NOTIFIED_MAIL_KINDS } from '../../domain/notifications/types';
+import { LOCALES } from '../../domain/identity/accounts/types';
+import {
+  CHANNELS,
+  NOTIFICATION_KINDS,
+  NOTIFIED_MAIL_KINDS,
+  SUPPRESSION_CAUSES,
+} from '../../domain/notifications/types';
 import { UNREAD_COUNTED } from '../../domain/notifications/notifications';
 import { count, line, pageOf, time, uuid } from './common';
 
@@ -66,6 +72,24 @@ export const preferenceChanges = z
       }),
   })
   .meta({ id: 'NotificationPreferenceChanges', description: 'What is not named stays.' });
+
+export const orderContact = z
+  .object({
+    orderId: uuid,
+    email: z.string(),
+    language: z.enum(LOCALES),
+    suppressed: z
+      .object({ cause: z.enum(SUPPRESSION_CAUSES), since: time })
+      .nullable()
+      .meta({
+        description: 'Why no mails about orders go to this address: it takes none, or its owner wants none',
+      }),
+  })
+  .meta({ id: 'OrderContact' });
+
+export const unsubscription = z
+  .strictObject({ token: line(200).meta({ description: 'Of a mail about an order' }) })
+  .meta({ id: 'Unsubscription' });
 
 export const bounce = z
   .strictObject({

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { CAPTURE_MODES, FULFILMENTS, REVIEW_DECISIONS, REVIEW_STATUSES } from '../../domain/orders/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
+import { LOCALES } from '../../domain/identity/accounts/types';
 import { line, sku } from './common';
 import { paymentMethod } from './payments';
+import { email } from './people';
 
 const MAX_QUANTITY = 1_000_000;
 
@@ -42,12 +44,24 @@ export const items = z
 /** How long stock is held where the order does not say. */
 export const HOLD_SECONDS = 900;
 
+/** Where somebody without an account is written to. */
+export const contact = z
+  .strictObject({
+    email,
+    language: z.enum(LOCALES).default('en').meta({ description: 'Of the mails' }),
+  })
+  .meta({ id: 'Contact' });
+
 export const newOrder = z
   .strictObject({
     items,
     customerId: line(200)
       .optional()
       .meta({ examples: ['c-42'], description: 'Needed, but of customers, whose order is their own' }),
+    contact: contact.optional().meta({
+      description:
+        'Where the customer gets mails about the order, who has no account. Kept apart from the order: it is in no event, and no response of an order has it. Of services and operators',
+    }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     sourcing: z.enum(SOURCING_STRATEGIES).optional().meta({
       description:

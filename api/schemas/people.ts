@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LOCALES, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
 import { line, pageOf, time, uuid } from './common';
 
-const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
+export const email = z.email().max(254).meta({ description: 'Compared without regard to capitals' });
 const password = z.string().min(10).max(200);
 /** One that is tried may be of any length that a body has. */
 const triedPassword = z.string().min(1).max(1_000);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { DATE_ORDERS } from '../../domain/reconciliation/dates';
 import { DIFFERENCE_CLASSES, DIFFERENCE_STATUSES, ROW_KINDS } from '../../domain/reconciliation/types';
-import { DECIMAL_MARKS, REPORT_MODES } from '../../domain/uploads/types';
+import { DECIMAL_MARKS, STATEMENT_MODES } from '../../domain/uploads/types';
 import { givenCurrency } from './catalogue';
 import {
   count,
@@ -21,7 +22,7 @@ const number = (max: number) => wholeNumber.pipe(z.int().max(max));
 
 export const reconciliationQuery = z
   .strictObject({
-    report: z.enum(REPORT_MODES).meta({
+    report: z.enum(STATEMENT_MODES).meta({
       description: '`gateway`: transactions of a payment gateway; `bank`: the statement of an account',
     }),
     from: date.meta({ description: 'The first day, in UTC. What is missing is told of these days' }),
@@ -45,6 +46,10 @@ export const reconciliationQuery = z
         'Of rows that name none, ISO 4217; of a bank that of the account: only payouts in it are to be there',
     }),
     decimal: z.enum(DECIMAL_MARKS).default('.').meta({ description: 'What stands before decimals' }),
+    dateOrder: z.enum(DATE_ORDERS).optional().meta({
+      description:
+        'Of dates such as `06/05/2026`, whether the day or the month comes first; absent: those that can be read in two ways are not read',
+    }),
     dryRun: flag
       .prefault('false')
       .meta({ description: '`true`: differences are told, and cannot be accepted or booked' }),
@@ -81,6 +86,10 @@ export const difference = z
       .string()
       .nullable()
       .meta({ description: 'Why a row could not be read, or what may be why both differ' }),
+    earlierJobId: uuid.nullable().meta({
+      description: 'The decision about an earlier file that it goes on from: it is what is new since',
+    }),
+    earlierN: z.int().nullable(),
     status: z.enum(DIFFERENCE_STATUSES),
     reason: z.string().nullable(),
     decidedBy: z.string().nullable(),

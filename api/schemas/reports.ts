@@ -33,22 +33,25 @@ export const reportRequest = z
   ])
   .meta({ id: 'ReportRequest' });
 
-const salesFigures = {
+const uncosted = count.meta({ description: 'Units whose cost nobody knows: they are in no cost' });
+
+const figureMembers = {
+  currency,
   units: count.meta({ description: 'That left with parcels of orders' }),
   salesMinor: money.meta({ description: 'What they were sold for' }),
   returnedUnits: count.meta({ description: 'That came back' }),
   returnedMinor: money.meta({ description: 'What those were sold for' }),
-};
-
-const moneyFigures = {
   capturedMinor: money,
   refundedMinor: money.meta({ description: 'Less refunds that came back' }),
   disputedMinor: money.meta({ description: 'What disputes took, less what they gave back' }),
   netMinor: money.meta({ description: 'Captured, less refunded and disputed' }),
   feeMinor: money.meta({ description: 'What merchants were charged, less what was given back' }),
+  costMinor: money.meta({ description: 'What the goods cost that left' }),
+  uncosted,
+  marginMinor: money.meta({ description: 'Net, less that cost' }),
 };
 
-const figures = z.object({ currency, ...salesFigures, ...moneyFigures }).meta({ id: 'ReportFigures' });
+const figures = z.object(figureMembers).meta({ id: 'ReportFigures' });
 
 const orderCounts = z
   .object({
@@ -83,17 +86,21 @@ export const salesReport = z
       .meta({
         description: 'Hours of the day as time goes by, 23 or 25 where clocks change; or days of the month',
       }),
-    products: z.array(z.object({ sku, currency, ...salesFigures })),
+    products: z
+      .array(z.object({ sku: sku.nullable(), ...figureMembers }))
+      .meta({ description: 'Null: money of no product' }),
     hasMoreProducts: z.boolean(),
-    categories: z.array(z.object({ category: z.string().nullable(), currency, ...salesFigures })),
-    warehouses: z.array(z.object({ warehouse: z.string(), currency, ...salesFigures })),
+    categories: z
+      .array(z.object({ category: z.string().nullable(), ...figureMembers }))
+      .meta({ description: 'Null: products without a category, and money of no product' }),
+    warehouses: z
+      .array(z.object({ warehouse: z.string().nullable(), ...figureMembers }))
+      .meta({ description: 'Null: money of no warehouse' }),
     merchants: z
-      .array(z.object({ merchant: z.string().nullable(), currency, ...salesFigures, ...moneyFigures }))
+      .array(z.object({ merchant: z.string().nullable(), ...figureMembers }))
       .meta({ description: 'Null: money that belongs to no merchant' }),
   })
   .meta({ id: 'SalesReport' });
-
-const uncosted = count.meta({ description: 'Units whose cost nobody knows: they are in no cost' });
 
 export const costReport = z
   .object({

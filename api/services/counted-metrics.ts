@@ -2,10 +2,11 @@ import type { Registry } from 'prom-client';
 import { countJobs, readBacklog, type Backlog } from '../../domain/assurance/backlog';
 import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { unnumberedSeconds } from '../../domain/event-log/sequencer';
-import { mailsDueSeconds, mailsFailingSeconds } from '../../domain/notifications/dispatch';
+import { countMailsWaiting, mailsDueSeconds, mailsFailingSeconds } from '../../domain/notifications/dispatch';
 import { notificationsBehindSeconds } from '../../domain/notifications/plan';
 import { countAttention } from '../../domain/orders/attention';
 import { countOpenAlerts } from '../../domain/orders/open-alerts';
+import { reportsBehindSeconds } from '../../domain/reports/sums';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import { webhooksDueSeconds } from '../../domain/webhooks/dispatch';
 import type { Database } from '../../platform/database/database';
@@ -150,6 +151,17 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
     },
     briefly(() => mailsFailingSeconds(db)),
   );
+  addCountedGauge(
+    registry,
+    {
+      name: 'holdfast_mails_waiting',
+      help: 'Mails that are due, and those that have failed and wait for their next try.',
+      labelNames: ['state'],
+    },
+    briefly(async () =>
+      Object.entries(await countMailsWaiting(db)).map(([state, value]) => ({ labels: { state }, value })),
+    ),
+  );
   addCountedNumber(
     registry,
     {
@@ -157,5 +169,13 @@ export function addCountedMetrics(registry: Registry, db: Pick<Database, 'query'
       help: 'For how long an event has had a position of which nobody was told yet, or found to be nobody to tell; 0: there is none.',
     },
     briefly(() => notificationsBehindSeconds(db)),
+  );
+  addCountedNumber(
+    registry,
+    {
+      name: 'holdfast_reports_behind_oldest_seconds',
+      help: 'For how long an event has had a position and is not in the sums of reports, or since these began anew; 0: they have all.',
+    },
+    briefly(() => reportsBehindSeconds(db)),
   );
 }

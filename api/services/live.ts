@@ -56,6 +56,6 @@ export function createLive({
     orderEvents,
     topics,
     sockets: createSockets({ access, topics, metrics: metrics.webSockets, log, stopping }),
-    streamSlots: createStreamSlots({ perProcess: settings.STREAMS }),
+    streamSlots: createStreamSlots({ perProcess: settings.STREAMS, metrics: metrics.streamSlots }),
   };
 }

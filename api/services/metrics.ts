@@ -4,7 +4,8 @@ import type { Database } from '../../platform/database/database';
 import { addProcessMetrics, zeroed } from '../../platform/telemetry/metrics';
 import { REFUSED_CONNECTIONS, type RefusedConnection } from '../http/connections';
 import { PROBLEM_CODES, type ProblemCode } from '../http/problems';
-import { SOCKET_ENDS, type SocketMetrics } from '../sockets/types';
+import { SOCKET_ENDS, SOCKET_READS, type SocketMetrics } from '../sockets/types';
+import { SLOT_LIMITS, SLOT_SHARES, type SlotMetrics } from '../streams/stream-slots';
 import type { Admission } from './admission';
 import { addCountedMetrics } from './counted-metrics';
 
@@ -35,6 +36,9 @@ export interface ApiMetrics {
   /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
+  /** Counts a stream that was dropped, since its client did not take what it was told. */
+  streamDropped(): void;
+  streamSlots: SlotMetrics;
   webSockets: SocketMetrics;
   /** Counts a connection that was refused before there was a request. */
   refusedConnection(reason: RefusedConnection): void;
@@ -165,6 +169,37 @@ export function createApiMetrics(parts: {
     registers,
   });
 
+  const liveReadFailures = zeroed(
+    new Counter({
+      name: 'holdfast_live_read_failures_total',
+      help: 'Reads for WebSockets that failed and are tried again, by topic.',
+      labelNames: ['what'],
+      registers,
+    }),
+    SOCKET_READS,
+  );
+  const livePlaces = new Gauge({
+    name: 'holdfast_live_places_used_ratio',
+    help: 'Of the places for WebSockets and streams of this process, the share that is taken: of all, and of those that the public may have.',
+    labelNames: ['of'],
+    registers,
+  });
+  for (const of of SLOT_SHARES) livePlaces.set({ of }, 0);
+  const liveRefusals = zeroed(
+    new Counter({
+      name: 'holdfast_live_refused_total',
+      help: 'WebSockets and streams that were refused, by whose limit was reached.',
+      labelNames: ['limit'],
+      registers,
+    }),
+    SLOT_LIMITS,
+  );
+  const streamsDropped = new Counter({
+    name: 'holdfast_event_streams_dropped_total',
+    help: 'Streams of events that were dropped, since their client did not take what it was told.',
+    registers,
+  });
+
   addCountedMetrics(registry, parts.db);
 
   return {
@@ -186,7 +221,13 @@ export function createApiMetrics(parts: {
         socketEnds.inc({ how });
       },
       lag: (seconds) => liveLags.observe(seconds),
+      readFailed: (what) => liveReadFailures.inc({ what }),
     },
-    streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of order events.', registers }),
+    streamSlots: {
+      used: (of, share) => livePlaces.set({ of }, share),
+      refused: (limit) => liveRefusals.inc({ limit }),
+    },
+    streamDropped: () => streamsDropped.inc(),
+    streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of events.', registers }),
   };
 }

@@ -4,9 +4,11 @@ import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-r
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { expectSignedInStill, type AccessControl } from '../http/access';
+import type { createOccasionalLog } from '../http/occasional-log';
 import { invalid, problem, toProblem } from '../http/problems';
 import { clientMessage, type ClientMessage, type ServerMessage } from '../schemas/sockets';
 import { follow, type FollowedMessage, type FollowedPage } from '../streams/follow-by-position';
+import { STUCK_MS } from '../streams/slow-clients';
 import { readFirst, topicName, topicNamed, type Topic, type Topics } from '../streams/topics';
 import { createOutgoing } from './outgoing';
 import { createTokenBucket } from './token-bucket';
@@ -18,10 +20,8 @@ const TOPICS_PER_SOCKET = 50;
 const HEARTBEAT_SECONDS = 25;
 /** Messages of a client; one that opens its page subscribes to all topics at once. */
 const MESSAGES = { burst: 2 * TOPICS_PER_SOCKET, perSecond: 20 };
-/** A page of messages of each topic goes out at most before the next is read. */
-const MAX_BUFFERED_BYTES = 1_048_576;
-/** A client that takes nothing for so long is dropped. */
-const STUCK_MS = 20_000;
+/** Answers to what a client sends, which wait until it takes them. News wait for the client, and are read when it has taken those before. */
+const MAX_REPLY_BYTES = 1_048_576;
 /** A sign-in that has ended is noticed within so long. */
 const SIGN_IN_CHECK_MS = 10_000;
 /** A position is told where nothing else was for so long. */
@@ -33,6 +33,8 @@ export interface SessionParts {
   access: Pick<AccessControl, 'resume' | 'isOwned'>;
   topics: Topics;
   log: Logger;
+  /** Of what fails for many connections at once. */
+  warn: ReturnType<typeof createOccasionalLog>;
   metrics: SocketMetrics;
 }
 
@@ -61,12 +63,18 @@ export function openSession(
   parts: SessionParts,
   { socket, principal }: { socket: WebSocket; principal: Principal },
 ): Session {
-  const { access, topics, log, metrics } = parts;
+  const { access, topics, log, warn, metrics } = parts;
   const subscriptions = new Map<string, Subscription>();
   const mayDo = createTokenBucket(MESSAGES);
   const outgoing = createOutgoing(socket, {
-    maxBufferedBytes: MAX_BUFFERED_BYTES,
-    onTooMuch: () => drop('slow'),
+    maxReplyBytes: MAX_REPLY_BYTES,
+    onTooMuch: () => {
+      drop('slow');
+    },
+    // A ping waits behind what it takes.
+    onProgress: () => {
+      isAlive = true;
+    },
   });
   let end: SocketEnd = 'left';
   let isAlive = true;
@@ -74,7 +82,9 @@ export function openSession(
   let checkedAt = performance.now();
   let checking = false;
 
-  const tell = (message: ServerMessage) => outgoing.send(JSON.stringify(message));
+  const tell = (message: ServerMessage) => {
+    outgoing.reply(JSON.stringify(message));
+  };
 
   function close(how: keyof typeof CLOSE_CODES, reason: string): void {
     if (socket.readyState !== socket.OPEN) return;
@@ -97,7 +107,7 @@ export function openSession(
   function tellRefusal(error: unknown, topic?: string): void {
     const { code, title, status, detail, errors, oldest, newest } = toProblem(error, '');
     // Members that are undefined are left out.
-    void tell({ type: 'error', topic, code, title, status, detail, errors, oldest, newest });
+    tell({ type: 'error', topic, code, title, status, detail, errors, oldest, newest });
   }
 
   function receive(data: RawData, isBinary: boolean): void {
@@ -113,7 +123,7 @@ export function openSession(
     }
     try {
       const message = parsed(data.toString());
-      if (message.type === 'ping') void tell({ type: 'pong' });
+      if (message.type === 'ping') tell({ type: 'pong' });
       else if (message.type === 'subscribe') subscribe(message);
       else unsubscribe(message.topic);
     } catch (error) {
@@ -147,7 +157,7 @@ export function openSession(
     const subscription = subscriptions.get(name);
     subscription?.stop.abort();
     subscriptions.delete(name);
-    void tell({ type: 'unsubscribed', topic: name, reason: 'asked' });
+    tell({ type: 'unsubscribed', topic: name, reason: 'asked' });
   }
 
   /** Until it is to stop, has ended, or may not be followed. A database that is away is waited for. */
@@ -170,22 +180,22 @@ export function openSession(
           await topics.expectMayFollow(topic, principal);
           const first = await readFirst(followed, topic, told.position);
           if (first.messages.length === 0) told.position = first.after;
-          if (!isSubscribed) void tell({ type: 'subscribed', topic: name, position: told.position ?? null });
+          if (!isSubscribed) tell({ type: 'subscribed', topic: name, position: told.position ?? null });
           isSubscribed = true;
           await follow(followed, first, {
             change,
             stop: signal,
-            deliver: (page, isLive) =>
-              isStopped() ? Promise.resolve() : deliver(name, { page, isLive, told }),
+            deliver: (page, isLive) => deliver(name, { page, isLive, told, isStopped }),
           });
-          if (!isStopped()) await tell({ type: 'unsubscribed', topic: name, reason: 'ended' });
+          if (!isStopped()) tell({ type: 'unsubscribed', topic: name, reason: 'ended' });
           return;
         } catch (error) {
           if (isAppError(error)) {
             if (!isStopped()) tellRefusal(error, name);
             return;
           }
-          log.debug({ err: error, topic: topic.kind }, 'a topic could not be read; it is tried again');
+          metrics.readFailed(topic.kind);
+          warn(topic.kind, { err: error, topic: topic.kind }, 'a topic could not be read; it is tried again');
           await change.wait(RETRY_MS);
         }
       }
@@ -196,8 +206,14 @@ export function openSession(
 
   async function deliver(
     topic: string,
-    { page, isLive, told }: { page: FollowedPage; isLive: boolean; told: Told },
+    {
+      page,
+      isLive,
+      told,
+      isStopped,
+    }: { page: FollowedPage; isLive: boolean; told: Told; isStopped: () => boolean },
   ): Promise<void> {
+    if (isStopped()) return;
     const now = performance.now();
     const isNews = page.messages.length > 0;
     const isPositionDue = page.after !== told.position && now - told.at > TELL_POSITION_MS;
@@ -205,12 +221,14 @@ export function openSession(
     if (!isNews && !isPositionDue) return;
     told.at = now;
     if (!isNews) {
-      await tell({ type: 'position', topic, position: page.after });
+      tell({ type: 'position', topic, position: page.after });
       return;
     }
-    await Promise.all(page.messages.map((message) => outgoing.send(asText(topic, message))));
-    if (isLive)
-      for (const { at } of page.messages) if (at !== undefined) metrics.lag((Date.now() - at) / 1_000);
+    for (const message of page.messages) {
+      await outgoing.send(asText(topic, message));
+      if (isStopped()) return;
+      if (isLive && message.at !== undefined) metrics.lag((Date.now() - message.at) / 1_000);
+    }
   }
 
   async function checkSignIn(): Promise<void> {
@@ -228,7 +246,10 @@ export function openSession(
     } catch (error) {
       if (isAppError(error)) close('signed_out', 'The sign-in has ended.');
       // While the database is away nothing is read that could be told.
-      else log.debug({ err: error }, 'a sign-in could not be looked up; it is tried again');
+      else {
+        metrics.readFailed('sign_in');
+        warn('sign_in', { err: error }, 'a sign-in could not be looked up; it is tried again');
+      }
     }
   }
 
@@ -251,7 +272,7 @@ export function openSession(
     metrics.ended(end);
   });
   metrics.began();
-  void tell({ type: 'welcome', heartbeatSeconds: HEARTBEAT_SECONDS, topics: TOPICS_PER_SOCKET });
+  tell({ type: 'welcome', heartbeatSeconds: HEARTBEAT_SECONDS, topics: TOPICS_PER_SOCKET });
 
   return {
     tick(now) {
@@ -265,7 +286,7 @@ export function openSession(
         isAlive = false;
         pingedAt = now;
         socket.ping();
-        void tell({ type: 'heartbeat' });
+        tell({ type: 'heartbeat' });
       }
       if (now - checkedAt <= SIGN_IN_CHECK_MS || checking) return;
       checking = true;

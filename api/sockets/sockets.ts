@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WebSocketServer } from 'ws';
 import type { Principal } from '../../domain/identity/types';
+import { createOccasionalLog } from '../http/occasional-log';
 import { overloaded, problem } from '../http/problems';
 import { offeredProtocols, SUBPROTOCOL, takeOver } from '../http/upgrades';
 import { openSession, type Session, type SessionParts } from './session';
@@ -27,7 +28,11 @@ const TICK_MS = 1_000;
 const CLOSE_MS = 2_000;
 
 /** @param stopping aborted when the process stops: connections are closed with 1001, and cut off after `CLOSE_MS` */
-export function createSockets({ stopping, ...parts }: SessionParts & { stopping: AbortSignal }): Sockets {
+export function createSockets({
+  stopping,
+  ...given
+}: Omit<SessionParts, 'warn'> & { stopping: AbortSignal }): Sockets {
+  const parts: SessionParts = { ...given, warn: createOccasionalLog(given.log) };
   const sessions = new Map<Session, () => void>();
   const server = new WebSocketServer({
     noServer: true,

@@ -41,8 +41,8 @@ export function attentionSource({
     get pollMs() {
       return pollMsOf(eventKeys);
     },
-    async read() {
-      const position = await eventKeys.position();
+    async read(after) {
+      const position = await eventKeys.position(after);
       const data = await readAttention();
       const isNew = told !== data;
       told = data;

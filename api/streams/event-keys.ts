@@ -7,6 +7,7 @@ import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import { backoffMs, type Database } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
+import { positionAhead } from './ahead';
 import type { ChangeFeed } from './change-feed';
 import { createWatchers } from './watchers';
 
@@ -14,8 +15,13 @@ import { createWatchers } from './watchers';
 export interface EventKeys {
   /** Calls `wake` when an event has come, or may have, that has this key (`keysOf`). The function returned stops that. */
   watch(key: string, wake: () => void): () => void;
-  /** Up to where events were looked at: what is read after this is at least as new. */
-  position(): Promise<number>;
+  /**
+   * Up to where events were looked at: what is read after this is at least as new.
+   *
+   * @param after the position that who asks knows already; undefined: none
+   * @throws AppError `EVENTS_AHEAD` where there is no such position yet
+   */
+  position(after?: number): Promise<number>;
   /** False while notices of events are missed. */
   readonly live: boolean;
 }
@@ -120,8 +126,12 @@ export function createEventKeys({
         if (watchers.size === 0) change.set();
       };
     },
-    async position() {
-      return position ?? (await readBounds(db)).newest;
+    async position(after = 0) {
+      if (position !== undefined && after <= position) return position;
+      // Another process may have looked further than this one.
+      const { newest } = await readBounds(db);
+      if (after > newest) throw positionAhead(newest);
+      return newest;
     },
     get live() {
       return numberedEvents.live;

@@ -3,6 +3,7 @@ import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobView } from '../../domain/jobs/types';
 import type { Queryable } from '../../platform/database/database';
 import { jobBody } from '../schemas/jobs';
+import { positionAhead } from './ahead';
 import type { ChangeFeed } from './change-feed';
 import type { Followed, FollowedMessage } from './follow-by-position';
 import { pollMsOf } from './poll';
@@ -23,6 +24,7 @@ export function jobSource(
     async read(after = 0) {
       const job = await readJob(db, jobId);
       if (!job) return null;
+      if (after > job.version) throw positionAhead(job.version);
       return {
         messages: job.version > after ? [asMessage(job)] : [],
         after: job.version,

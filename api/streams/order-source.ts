@@ -1,7 +1,8 @@
 import type { OrderEvent } from '../../domain/orders/types';
-import { readEventsOfOrders, type EventsOfOrder } from '../../domain/orders/views';
+import { readEventsOfOrders, type NumberedEvents } from '../../domain/orders/views';
 import type { Queryable } from '../../platform/database/database';
 import { createSharedReads } from '../../platform/shared-reads';
+import { positionAhead } from './ahead';
 import type { ChangeFeed } from './change-feed';
 import type { Followed, FollowedMessage } from './follow-by-position';
 import { pollMsOf } from './poll';
@@ -13,10 +14,10 @@ const LANES = 2;
 const MAX_BATCH = 64;
 
 /** The next page of an order's events after a number, read with those that others ask for at that moment. Null: there is no such order. */
-export type OrderEventReader = (orderId: string, after: number) => Promise<EventsOfOrder | null>;
+export type OrderEventReader = (orderId: string, after: number) => Promise<NumberedEvents | null>;
 
 export function createOrderEventReader(db: Queryable): OrderEventReader {
-  const read = createSharedReads<EventsOfOrder>({
+  const read = createSharedReads<NumberedEvents>({
     lanes: LANES,
     maxBatch: MAX_BATCH,
     read: (keys) => readEventsOfOrders(db, keys.map(wantedOf), PAGE),
@@ -47,6 +48,7 @@ export function orderSource(
     async read(after = 0) {
       const page = await orderEvents(orderId, Math.min(after, LAST_NUMBER));
       if (!page) return null;
+      if (after > page.newest) throw positionAhead(page.newest);
       return {
         messages: page.items.map((event) => asMessage(show(event))),
         after: page.items.at(-1)?.seq ?? after,

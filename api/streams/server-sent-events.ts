@@ -7,6 +7,7 @@ import type { Settings } from '../../platform/config';
 import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
 import { follow, type Followed, type FollowedMessage, type FollowedPage } from './follow-by-position';
+import { PIECE_BYTES, STUCK_MS } from './slow-clients';
 import type { StreamSlots } from './stream-slots';
 
 /** What EventSource waits before it connects again. */
@@ -24,7 +25,7 @@ export interface StreamContext {
   stopping: AbortSignal;
   streamSlots: StreamSlots;
   settings: Pick<Settings, 'STREAMS_PER_CALLER' | 'STREAMS_PER_CUSTOMER'>;
-  metrics: { streams: { inc(): void; dec(): void } };
+  metrics: { streams: { inc(): void; dec(): void }; streamDropped(): void };
 }
 
 /** Customers behind one address whose pages use a publishable key. */
@@ -92,7 +93,7 @@ async function sendEventStream(
   context.metrics.streams.inc();
   const write = async (text: string) => {
     await admitAgain();
-    if (!res.write(text)) await once(res, 'drain', { signal: stop });
+    await writeInPieces(res, text, stop);
   };
   try {
     res.writeHead(200, HEADERS);
@@ -101,6 +102,12 @@ async function sendEventStream(
   } catch (error) {
     // A key that was revoked, a token that has expired, or what is theirs no longer: nothing more is told.
     if (isAppError(error)) return;
+    if (error instanceof ClientStuck) {
+      context.metrics.streamDropped();
+      // `end` would wait for it to take the rest.
+      res.destroy();
+      return;
+    }
     // The client connects again with the id of the last message that it got.
     if (!stop.aborted) log.warn({ err: error }, 'a stream of events broke off');
   } finally {
@@ -109,6 +116,28 @@ async function sendEventStream(
     freeSlot();
     context.metrics.streams.dec();
     res.end();
+  }
+}
+
+/** A client did not take what it was told. */
+class ClientStuck extends Error {
+  override readonly name = 'ClientStuck';
+}
+
+/**
+ * Resolves when the client can take more. @throws `ClientStuck` where it takes nothing for `STUCK_MS`; what `stop` is aborted with
+ */
+async function writeInPieces(res: Response, text: string, stop: AbortSignal): Promise<void> {
+  const whole = Buffer.from(text);
+  for (let at = 0; at < whole.length; at += PIECE_BYTES) {
+    if (res.write(whole.subarray(at, at + PIECE_BYTES))) continue;
+    const late = AbortSignal.timeout(STUCK_MS);
+    try {
+      await once(res, 'drain', { signal: AbortSignal.any([stop, late]) });
+    } catch (error) {
+      if (late.aborted && !stop.aborted) throw new ClientStuck();
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { availabilityJson } from '../../domain/stock/availability/stock-json';
 import type { StockReader } from '../../domain/stock/availability/stock-reader';
+import { positionAhead } from './ahead';
 import { stockKey, type EventKeys } from './event-keys';
 import type { Followed } from './follow-by-position';
 import { pollMsOf } from './poll';
@@ -23,8 +24,9 @@ export function stockSource(
     get pollMs() {
       return pollMsOf(eventKeys);
     },
-    async read() {
-      const ofEvents = await eventKeys.position();
+    async read(after) {
+      if (!isWhole) expectPast(after);
+      const ofEvents = await eventKeys.position(isWhole ? after : undefined);
       const stock = await stockReader.readJson(sku);
       if (stock === null) return null;
       const data = isWhole ? stock : availabilityJson(stock);
@@ -41,6 +43,14 @@ export function stockSource(
       };
     },
   };
+}
+
+/** A time of another process whose clock is so much ahead of this one's is none of the future. */
+const CLOCKS_APART_MS = 60_000;
+
+function expectPast(after = 0): void {
+  const now = Date.now();
+  if (after > now + CLOCKS_APART_MS) throw positionAhead(now);
 }
 
 /** When it was read is no change. */

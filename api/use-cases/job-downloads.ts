@@ -1,9 +1,10 @@
 import { repairScript } from '../../domain/assurance/repair/repair-script';
+import type { FileSource } from '../../domain/files/types';
 import type { JobFile, JobType } from '../../domain/jobs/types';
 import { productRejectsCsv } from '../../domain/product-import/rejects';
 import { differencesCsv } from '../../domain/reconciliation/differences-csv';
 import { reportFile } from '../../domain/reports/files';
-import { settlementFile, type FileSource } from '../../domain/settlement/file';
+import { settlementFile } from '../../domain/settlement/file';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 
 /** The file of a job, read piece by piece as the client takes it. */
@@ -15,6 +16,6 @@ export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWrit
   products: { file: 'csv', write: ({ on }, jobId) => productRejectsCsv(on, jobId) },
   consistency: { file: 'sql', write: ({ on }, jobId) => repairScript(on, jobId) },
   settlement: { file: 'csv', write: settlementFile },
-  report: { file: 'csv', write: ({ on }, jobId) => reportFile(on, jobId) },
+  report: { file: 'csv', write: reportFile },
   reconciliation: { file: 'csv', write: ({ on }, jobId) => differencesCsv(on, jobId) },
 };

@@ -1,5 +1,6 @@
 import { checkAvailability } from '../../domain/stock/availability/availability';
 import { keepOrigin } from '../../domain/audit/origin';
+import { keepContact } from '../../domain/notifications/contacts';
 import { isOfAnother, ownerOf } from '../../domain/orders/rules';
 import { REVIEW_DECISIONS, type OrderInput, type ReviewTerms } from '../../domain/orders/types';
 import { whyNoMoreUnpaid } from '../../domain/ordering/unpaid-limits';
@@ -57,8 +58,13 @@ export function customerOf({ role, id }: Principal, named: string | undefined): 
   return named;
 }
 
-/** Members that decide about the shop's costs and stock. */
-const OF_STAFF = ['backorderSeconds', 'capture', 'sourcing'] as const satisfies readonly (keyof NewOrder)[];
+/** Members that decide about the shop's costs and stock; a customer's own address is that of their account. */
+const OF_STAFF = [
+  'backorderSeconds',
+  'capture',
+  'contact',
+  'sourcing',
+] as const satisfies readonly (keyof NewOrder)[];
 
 /**
  * What a customer may say of an order, with how long its stock is held where they do not say.
@@ -141,8 +147,10 @@ function requested(
   { settings }: Pick<ApiContext, 'settings'>,
   { body, receivedBody, principal, keyCaller, idempotencyKey, requestId }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
+  // Kept beside the order: neither its saga nor its row has it, nor anything that is made of it.
+  const { contact: _, ...terms } = body;
   const wish = {
-    ...body,
+    ...terms,
     owner: principal.caller,
     httpRequestId: requestId,
     capture: body.capture ?? settings.CAPTURE,
@@ -154,7 +162,7 @@ function requested(
   const orderId = derivedId('order', keyCaller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
-    order: { ...wish, orderId, fingerprint },
+    order: { ...wish, orderId, fingerprint: fingerprintOf(terms) },
     wanted: {
       caller: keyCaller,
       key: idempotencyKey,
@@ -269,6 +277,10 @@ async function startSaga(context: ApiContext, { placement, order, found }: Attem
   const joins = found?.state === 'started';
   // An order that an earlier request started may be under way although the engine is away now.
   if (joins && !(await context.engine.health.reachable())) return 'unknown';
+  // Before there can be an event of which its reader is told.
+  const { contact } = placement.body;
+  if (contact)
+    await keepContact(context.db, order.orderId, { email: contact.email, locale: contact.language });
   return context.engine.start(order, placement.traceparent);
 }
 

@@ -19,12 +19,14 @@ import {
 } from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import { SCHEDULE, type JobView } from '../jobs/types';
+import { postAgainIfMissing } from '../payments/backfill';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { boundShare, moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { LOG_WORDS, SEALED_LOGS } from './seals/sealed-logs';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
+import { MAX_FINDINGS } from './run-check';
 import {
   countRepairable,
   selectCheck,
@@ -92,8 +94,8 @@ export async function reportChecked(db: Database, jobId: string, done: number): 
 }
 
 /**
- * Ends a job with what its checks found. One that ran to its end also moves the kept sums of the ledger on, and raises and
- * resolves the alerts `ledger_drift` of products and locations. Repeated, it changes nothing.
+ * Ends a job with what its checks found. One that ran to its end also moves the kept sums of the ledger on, raises and resolves the alerts
+ * `ledger_drift` of products and locations, and has money posted that workers of the version before did not post. Repeated, it changes nothing.
  */
 export async function finishConsistencyJob(
   db: Database,
@@ -113,6 +115,7 @@ export async function finishConsistencyJob(
       if (ran.has(check)) await trackSeals(db, jobId, { check, subject: log });
     }
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
+    if (ran.has('money_ledger')) await postAgainIfMissing(db, await paymentsFound(db, jobId));
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
   const repairable = await countRepairable(db, jobId);
@@ -136,6 +139,13 @@ async function readResults(db: Database, jobId: string): Promise<CheckResult[]> 
     const { title, severity } = checkOf(id);
     return check ? [{ ...check, milliseconds: Math.round(check.milliseconds), title, severity }] : [];
   });
+}
+
+/** Payments that the money ledger does not have to the cent. */
+async function paymentsFound(db: Database, jobId: string): Promise<string[]> {
+  const page = { check: 'money_ledger', after: 0, limit: MAX_FINDINGS, offset: 0 } as const;
+  const found = await selectFindings(db, { jobId, ...page });
+  return found.flatMap(({ details: { paymentId } }) => (typeof paymentId === 'string' ? [paymentId] : []));
 }
 
 /** Findings that the alert names. */

@@ -37,7 +37,7 @@ export interface CheckRequest {
 }
 
 /** What is stored of one check. More than this are not read one by one. */
-const MAX_FINDINGS = 10_000;
+export const MAX_FINDINGS = 10_000;
 
 /** Runs one check without storing anything. */
 export async function findInconsistencies(

@@ -162,21 +162,23 @@ export async function insertPastOrders(
            'carrier:sandbox' from line l) e order by at
      ), share as materialized (
        select l.order_id, l.payment_id, l.refund_id, l.is_refunded, l.merchant_id, m.zone, f.id as rule_id, f.is_returned,
-         sum(l.quantity * l.price)::bigint as amount, l.at + interval '2 seconds' as captured_at, l.at + interval '2 hours' as refunded_at,
+         sum(l.quantity * l.price)::bigint as amount,
+         jsonb_agg(jsonb_build_array(l.product_id, l.warehouse_id, l.quantity * l.price) order by l.product_id) as units, l.at + interval '2 seconds' as captured_at, l.at + interval '2 hours' as refunded_at,
          fee_of(sum(l.quantity * l.price)::bigint, f.rate_bp, f.fixed_minor, f.minimum_minor, f.maximum_minor) as fee
        from line l join merchants m on m.id = l.merchant_id
        join fee_rules f on f.merchant_id = l.merchant_id and f.currency = $5
        group by l.order_id, l.payment_id, l.refund_id, l.is_refunded, l.merchant_id, l.at, m.zone, f.id
      ), moved as materialized (
-       select e.*, s.merchant_id, s.payment_id, (e.effective_at at time zone s.zone)::date as day from share s cross join lateral (values
+       select e.*, s.merchant_id, s.payment_id, case e.kind when 'capture' then s.units end as units, (e.effective_at at time zone s.zone)::date as day from share s cross join lateral (values
          (s.captured_at, 'capture', 'gateway_clearing', 'merchant_payable', s.amount, s.payment_id, null::int, true),
          (s.captured_at, 'fee', 'merchant_payable', 'fees', s.fee, s.payment_id, s.rule_id, true),
          (s.refunded_at, 'refund', 'merchant_payable', 'refunds', s.amount, s.refund_id, null, s.is_refunded),
          (s.refunded_at, 'fee_returned', 'fees', 'merchant_payable', s.fee, s.refund_id, null, s.is_refunded and s.is_returned)
        ) as e (effective_at, kind, debit, credit, amount, source_id, rule_id, is_so) where e.is_so
      ), made_money as (
-       insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id, fee_rule_id)
-       select effective_at, day, kind, debit, credit, merchant_id, amount, $5, payment_id, source_id, rule_id from moved order by effective_at
+       insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id, fee_rule_id,
+         units)
+       select effective_at, day, kind, debit, credit, merchant_id, amount, $5, payment_id, source_id, rule_id, units from moved order by effective_at
      )
      select count(*) filter (where kind in ('capture', 'refund'))::int as transactions from moved`,
     [productIds, warehouseIds, from, orders, currency],

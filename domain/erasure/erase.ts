@@ -12,6 +12,7 @@ import { forgetSessions } from '../identity/sessions/sessions';
 import { ACCESS_TOKEN_SECONDS } from '../identity/signing/signing-keys';
 import { eraseParcelsOf } from '../fulfilment/erase';
 import { eraseAmendmentsOf } from '../ordering/amendments/erase';
+import { eraseContactsOf, withdrawContactMails } from '../notifications/contacts';
 import { forgetNotifications, forgetSentMails, withdrawNotifications } from '../notifications/erase';
 import { eraseCutsOf } from '../ordering/cuts/erase';
 import { eraseCustomerOf, eraseLaterEventsOf } from '../orders/erase';
@@ -117,6 +118,7 @@ export async function continueErasure(
   await eraseAnswersOf(db, ids);
   await withdrawMails(db, mailer, userId);
   await withdrawNotifications(db, mailer, userId);
+  await withdrawContactMails(db, mailer, ids);
   await db.retrying(async (tx) => {
     await erasePersonal(tx, `user:${userId}`);
     await forgetNotifications(tx, userId);
@@ -162,6 +164,7 @@ async function eraseTexts(tx: Transaction, orderIds: readonly string[]): Promise
   await erasePaymentsOf(tx, orderIds);
   await eraseNotesOf(tx, orderIds);
   await eraseStaffNotesOf(tx, orderIds);
+  await eraseContactsOf(tx, orderIds);
 }
 
 /**

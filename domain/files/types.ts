@@ -1,3 +1,6 @@
+import type { Queryable } from '../../platform/database/database';
+import type { Logger } from '../../platform/telemetry/log';
+
 /** Where files of jobs are kept. A file is there whole or not at all. */
 export interface FileStore {
   /** Where it is, as a URL without a slash at its end. */
@@ -26,4 +29,12 @@ export interface WrittenFile {
   id: string;
   /** Its URL. */
   location: string;
+}
+
+/** From where the file of a job is read. */
+export interface FileSource {
+  on: Queryable;
+  /** Null: none is set up. */
+  store: FileStore | null;
+  log: Logger;
 }

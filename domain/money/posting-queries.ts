@@ -12,6 +12,11 @@ export interface CapturedMoney {
   effectiveAt?: Date | null;
 }
 
+/** SQL of the units of the set `sold` that a capture pays its merchant for: product, warehouse, and minor units at their price. */
+const CAPTURED_UNITS = `case e.kind when 'capture' then (
+         select jsonb_agg(jsonb_build_array(d.product_id, d.warehouse_id, d.weight) order by d.product_id, d.warehouse_id)
+         from sold d where d.merchant_id = e.merchant_id) end`;
+
 /** Posts what was captured, and what its merchants are charged of it. The caller has the payment's lock. */
 export function insertCapture(tx: Transaction, captured: CapturedMoney): Promise<number> {
   const { sourceId, paymentId, amountMinor, isUnwanted = false, effectiveAt = null } = captured;
@@ -24,19 +29,22 @@ export function insertCapture(tx: Transaction, captured: CapturedMoney): Promise
        from payments p left join captures c on c.id = $1 where p.id = $2
      ), unit as (
        -- Of one parcel, or of all that is not captured apart: what is still reserved, and what has left.
-       select s.order_id, u.product_id, u.quantity from source s join shipment_items u on u.shipment_id = s.shipment_id
+       select s.order_id, u.product_id, h.warehouse_id, u.quantity
+       from source s join shipments h on h.id = s.shipment_id join shipment_items u on u.shipment_id = h.id
        union all
-       select s.order_id, u.product_id, u.open_quantity from source s join reservation_lines u on u.reservation_id = s.reservation_id
+       select s.order_id, u.product_id, u.warehouse_id, u.open_quantity from source s join reservation_lines u on u.reservation_id = s.reservation_id
        where s.shipment_id is null and u.open_quantity > 0
        union all
-       select s.order_id, u.product_id, u.quantity
+       select s.order_id, u.product_id, h.warehouse_id, u.quantity
        from source s join shipments h on h.reservation_id = s.reservation_id and h.status in ('picked_up', 'delivered')
        join shipment_items u on u.shipment_id = h.id
        where s.shipment_id is null and not exists (select from captures a where a.payment_id = $2 and a.shipment_id = h.id)
-     ), weight as (
-       select ${SOLD_BY} as merchant_id, sum(u.quantity * i.unit_price_minor)::numeric as weight
+     ), sold as (
+       select ${SOLD_BY} as merchant_id, u.product_id, u.warehouse_id, sum(u.quantity * i.unit_price_minor)::numeric as weight
        from unit u join order_items i on i.order_id = u.order_id and i.product_id = u.product_id join products o on o.id = i.product_id
-       where not $4 group by 1
+       where not $4 group by 1, 2, 3
+     ), weight as (
+       select merchant_id, sum(weight) as weight from sold group by 1
        union all select null, 1 where $4
      ), ${sharesSql('$3::bigint')}, charged as (
        select h.merchant_id, h.amount, f.id as fee_rule_id,
@@ -48,7 +56,7 @@ export function insertCapture(tx: Transaction, captured: CapturedMoney): Promise
      ), entry as (
        select 'capture' as kind, merchant_id, amount, null::int as fee_rule_id, 0 as later from charged
        union all select 'fee', merchant_id, fee, fee_rule_id, 0 from charged where fee_rule_id is not null and amount > 0
-     )${insertEntries('entry')}`,
+     )${insertEntries('entry', CAPTURED_UNITS)}`,
     [sourceId, paymentId, amountMinor, isUnwanted, effectiveAt],
   );
 }
@@ -121,6 +129,7 @@ export function insertRefundFailed(tx: Transaction, refundId: string): Promise<n
  * what is left of it. The caller has the payment's lock.
  *
  * @param takenMinor what the bank has taken; 0: nothing, or it came back
+ * @param effectiveAt later than now: now
  */
 export function insertDispute(
   tx: Transaction,
@@ -133,7 +142,7 @@ export function insertDispute(
        select max(l.turn) as turn, coalesce(sum(case l.kind when 'dispute' then l.amount_minor else -l.amount_minor end), 0) as minor
        from money_ledger l where l.source_id = $1
      ), source as (
-       select d.id as source_id, d.payment_id, p.order_id, d.currency, $3::timestamptz as effective_at, k.turn as known_turn, k.minor as known,
+       select d.id as source_id, d.payment_id, p.order_id, d.currency, least($3::timestamptz, clock_timestamp()) as effective_at, k.turn as known_turn, k.minor as known,
          case when k.minor > 0 then k.turn else coalesce(k.turn, -1) + 1 end as turn
        from disputes d join payments p on p.id = d.payment_id cross join known k where d.id = $1 and k.minor <> $2::bigint
      ), ${postedSql('l.source_id = s.source_id')}, weight as (

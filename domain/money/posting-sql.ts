@@ -63,13 +63,14 @@ const OWNER = `case when e.merchant_id is null then 'customer_credit' else 'merc
  * SQL that writes entries about the one row of `source`.
  *
  * @param entries the set of them, `(kind, merchant_id, amount, fee_rule_id, later)`; `later`: of how many turns after that of the source
+ * @param units SQL of what the entry `e` pays for; null: nothing is noted
  */
-export const insertEntries = (entries: string) => `
+export const insertEntries = (entries: string, units = 'null::jsonb') => `
      insert into money_ledger (effective_at, day, kind, debit, credit, merchant_id, amount_minor, currency, payment_id, source_id, turn,
-       fee_rule_id)
+       fee_rule_id, units)
      select s.effective_at, (s.effective_at at time zone coalesce(m.zone, 'UTC'))::date, e.kind,
        case e.kind when 'capture' then 'gateway_clearing' when 'refund_failed' then 'refunds' when 'dispute_reversed' then 'disputes'
                    when 'fee_returned' then 'fees' else ${OWNER} end,
        case e.kind when 'refund' then 'refunds' when 'dispute' then 'disputes' when 'fee' then 'fees' else ${OWNER} end,
-       e.merchant_id, e.amount, s.currency, s.payment_id, s.source_id, s.turn + e.later, e.fee_rule_id
+       e.merchant_id, e.amount, s.currency, s.payment_id, s.source_id, s.turn + e.later, e.fee_rule_id, ${units}
      from source s cross join ${entries} e left join merchants m on m.id = e.merchant_id where e.amount > 0`;

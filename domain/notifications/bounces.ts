@@ -1,7 +1,8 @@
-import type { Database } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { recordChange } from '../audit/record';
 import { markUndeliverable } from '../identity/accounts/reach';
+import { suppressBounced } from './contacts';
 import { lockSent, setBounced } from './dispatch-queries';
 
 const MESSAGE_ID = /([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/i;
@@ -29,7 +30,7 @@ export async function reportBounce(
     if (!mail) throw notFound();
     const { userId, addressHash } = mail;
     const isNew = (await setBounced(tx, id, reason)) > 0;
-    const marked = addressHash !== null && (await markUndeliverable(tx, { userId, addressHash, reason }));
+    const marked = addressHash !== null && (await markBounced(tx, { userId, addressHash, reason }));
     if (isNew)
       await recordChange(tx, {
         actor,
@@ -39,6 +40,16 @@ export async function reportBounce(
       });
     return { marked };
   });
+}
+
+/** Marks the address of a mail as one that takes none: of a user, or of the contact of an order. Returns whether it was not known. */
+export function markBounced(
+  tx: Transaction,
+  { userId, ...bounced }: { userId: string | null; addressHash: Buffer; reason: string },
+): Promise<boolean> {
+  return userId === null
+    ? suppressBounced(tx, bounced.addressHash)
+    : markUndeliverable(tx, { userId, ...bounced });
 }
 
 function notFound(): AppError {

@@ -46,6 +46,20 @@ export async function selectDueSeconds(on: Queryable): Promise<number> {
   return seconds;
 }
 
+/** More are not counted. */
+const COUNTED = 100_000;
+
+/** How many mails are due, and how many have failed and wait for their next try. */
+export function countWaiting(on: Queryable): Promise<{ due: number; postponed: number }> {
+  return one<{ due: number; postponed: number }>(
+    on,
+    'mails.count_waiting',
+    `select count(*) filter (where next_try_at <= clock_timestamp())::int as due,
+       count(*) filter (where next_try_at > clock_timestamp())::int as postponed
+     from (select next_try_at from mails where status = 'pending' limit ${COUNTED}) m`,
+  );
+}
+
 /** For how long a mail has failed that is still tried, seconds, of the one that has for longest; 0: none is. */
 export async function selectFailingSeconds(on: Queryable): Promise<number> {
   const { seconds } = await one<{ seconds: number }>(
@@ -59,7 +73,8 @@ export async function selectFailingSeconds(on: Queryable): Promise<number> {
 
 export interface LeasedMail {
   id: string;
-  userId: string;
+  /** Null: it goes to the contact of the order that it is about. */
+  userId: string | null;
   kind: NotifiedMailKind;
   subjectId: string | null;
   data: NotificationData;
@@ -121,7 +136,8 @@ export function endMail(tx: Transaction, id: string, status: MailEnd): Promise<n
 }
 
 export interface SentMail {
-  userId: string;
+  /** Null: it went to the contact of an order. */
+  userId: string | null;
   addressHash: Buffer | null;
 }
 

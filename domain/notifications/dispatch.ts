@@ -5,8 +5,9 @@ import { newId } from '../../platform/ids';
 import { serveReady } from '../../platform/serve-ready';
 import type { Logger } from '../../platform/telemetry/log';
 import { giveUpMail, sendAccountMail } from '../identity/accounts/mails';
-import { hashOfAddress, markUndeliverable } from '../identity/accounts/reach';
+import { hashOfAddress } from '../identity/accounts/reach';
 import { MailRefused, type Mail, type Mailer } from '../identity/accounts/types';
+import { markBounced } from './bounces';
 import { composeMail } from './compose';
 import {
   endMail,
@@ -20,6 +21,7 @@ import {
 import { SECURITY_KIND, type MailEnd, type MailOutcome, type MailRound } from './types';
 
 export {
+  countWaiting as countMailsWaiting,
   selectDueSeconds as mailsDueSeconds,
   selectFailingSeconds as mailsFailingSeconds,
 } from './dispatch-queries';
@@ -126,7 +128,7 @@ async function trySending(
       const sent = await sendAccountMail({ db, mailer: seen, pagesUrl }, mail.id);
       return { ...addressed, error: null, wasSent: sent === 'sent_before' };
     }
-    const made = mail.isStale ? null : await composeMail(db, mail, mail.kind);
+    const made = mail.isStale ? null : await composeMail(db, mail, { kind: mail.kind, pagesUrl });
     if (made) await seen.send(made);
     return { ...addressed, error: null };
   } catch (error) {
@@ -150,7 +152,7 @@ function record(db: Database, mail: LeasedMail, lease: string, tried: Tried): Pr
     }
     await endMail(tx, id, outcome);
     if (outcome === 'bounced' && addressHash)
-      await markUndeliverable(tx, { userId, addressHash, reason: answer ?? 'refused' });
+      await markBounced(tx, { userId, addressHash, reason: answer ?? 'refused' });
     if (kind === SECURITY_KIND && outcome !== 'sent') await giveUpMail(tx, id);
     return outcome;
   });

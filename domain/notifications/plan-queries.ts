@@ -50,7 +50,10 @@ export async function moveHead(tx: Transaction, position: number): Promise<void>
 export interface OrderRow {
   id: string;
   customerId: string;
+  hasContact: boolean;
   isRefused: boolean;
+  /** It was cancelled whole, or not paid in time. */
+  isCancelled: boolean;
 }
 
 /** Whose orders these are. `isRefused`: it was refused as it was placed, and whoever placed it was told. */
@@ -58,7 +61,8 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
   return many<OrderRow & Record<string, unknown>>(
     on,
     'notifications.orders',
-    `select o.id, o.customer_id as "customerId", o.status in ('rejected', 'failed') as "isRefused"
+    `select o.id, o.customer_id as "customerId", exists (select from order_contacts c where c.order_id = o.id) as "hasContact", o.status in ('rejected', 'failed') as "isRefused",
+       o.status in ('cancelled', 'expired') as "isCancelled"
      from orders o where o.id = any ($1::uuid[]) and o.erased_at is null`,
     [orderIds],
   );
@@ -82,6 +86,7 @@ export function countStaffMails(
 }
 
 type NewRow = Told & { id: string };
+type NewNotification = NewRow & { userId: string };
 
 const columns = (rows: readonly NewRow[]) => [
   rows.map(({ id }) => id),
@@ -91,7 +96,7 @@ const columns = (rows: readonly NewRow[]) => [
   rows.map(({ data }) => JSON.stringify(data)),
 ];
 
-export function insertNotifications(tx: Transaction, rows: readonly NewRow[]): Promise<number> {
+export function insertNotifications(tx: Transaction, rows: readonly NewNotification[]): Promise<number> {
   return execute(
     tx,
     'notifications.insert',

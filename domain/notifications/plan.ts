@@ -24,6 +24,7 @@ import {
   dataOf,
   isStaffKind,
   isStale,
+  isUsual,
   NOTIFIED_TYPES,
   STAFF_MAILS_AN_HOUR,
   staffKindOf,
@@ -76,23 +77,30 @@ export async function planNotifications(
 async function tell(tx: Transaction, events: readonly StreamEvent[], sendsMail: boolean): Promise<void> {
   const told = [...(await customersOf(tx, events)), ...(await staffOf(tx, events))];
   if (told.length === 0) return;
-  const wants = await choicesOf(tx, [...new Set(told.map(({ userId }) => userId))]);
+  const people = told.filter(isOfPerson);
+  const chosen = await choicesOf(tx, [...new Set(people.map(({ userId }) => userId))]);
+  const wantsMail = ({ userId, kind }: Told) =>
+    userId === null ? isUsual(kind, 'email') : chosen(userId, kind, 'email');
   const stale = new Set(events.filter(({ at }) => isStale(at)).map(({ position }) => position));
-  const shown = told.filter(({ userId, kind }) => wants(userId, kind, 'in_app'));
+  const shown = people.filter(({ userId, kind }) => chosen(userId, kind, 'in_app'));
   const mailed = await withinTheHour(
     tx,
-    told.filter(
-      ({ userId, kind, position }) => sendsMail && !stale.has(position) && wants(userId, kind, 'email'),
-    ),
+    told.filter((one) => sendsMail && !stale.has(one.position) && wantsMail(one)),
   );
-  const withIds = (rows: readonly Told[]) => rows.map((row) => ({ ...row, id: newId() }));
+  const withIds = <Row extends Told>(rows: readonly Row[]) => rows.map((row) => ({ ...row, id: newId() }));
   if (shown.length > 0) await insertNotifications(tx, withIds(shown));
   if (mailed.length === 0) return;
   await insertMails(tx, withIds(mailed));
   await enqueue(tx, [{ topic: 'mails.ready', key: '' }]);
 }
 
-/** Customers of orders who have an account. */
+type PersonTold = Told & { userId: string };
+
+function isOfPerson(told: Told): told is PersonTold {
+  return told.userId !== null;
+}
+
+/** Customers of orders who have an account, and the contacts of orders of others. */
 async function customersOf(tx: Transaction, events: readonly StreamEvent[]): Promise<Told[]> {
   const ofOrders = events.filter(({ type, data }) => customerKindOf(type, data) !== undefined);
   if (ofOrders.length === 0) return [];
@@ -104,13 +112,18 @@ async function customersOf(tx: Transaction, events: readonly StreamEvent[]): Pro
   return ofOrders.flatMap(({ type, position, subject, data }): Told[] => {
     const order = byId.get(subject.id);
     const kind = customerKindOf(type, data);
-    if (!order || !kind || !people.has(order.customerId)) return [];
+    if (!order || !kind) return [];
+    const hasAccount = people.has(order.customerId);
+    if (!hasAccount && !order.hasContact) return [];
     if (kind === 'order_placed' && order.isRefused) return [];
-    return [{ userId: order.customerId, kind, position, subject, data: dataOf(type, data) }];
+    // They are told that all of it was.
+    if (kind === 'order_partly_cancelled' && (order.isRefused || order.isCancelled)) return [];
+    const userId = hasAccount ? order.customerId : null;
+    return [{ userId, kind, position, subject, data: dataOf(type, data) }];
   });
 }
 
-async function staffOf(tx: Transaction, events: readonly StreamEvent[]): Promise<Told[]> {
+async function staffOf(tx: Transaction, events: readonly StreamEvent[]): Promise<PersonTold[]> {
   const found = events.flatMap((event) => {
     const kind = staffKindOf(event.type, event.data);
     return kind === undefined ? [] : [{ event, kind }];
@@ -127,7 +140,8 @@ async function staffOf(tx: Transaction, events: readonly StreamEvent[]): Promise
  * customers' mails would wait behind them. The last one says so.
  */
 async function withinTheHour(tx: Transaction, mailed: readonly Told[]): Promise<Told[]> {
-  const staff = [...new Set(mailed.filter(({ kind }) => isStaffKind(kind)).map(({ userId }) => userId))];
+  const ofStaff = mailed.filter(isOfPerson).filter(({ kind }) => isStaffKind(kind));
+  const staff = [...new Set(ofStaff.map(({ userId }) => userId))];
   if (staff.length === 0) return [...mailed];
   const key = ({ userId, kind }: Pick<Told, 'userId' | 'kind'>) => `${userId} ${kind}`;
   const counts = new Map(

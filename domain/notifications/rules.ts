@@ -1,11 +1,12 @@
 import type { UserRole } from '../identity/accounts/types';
-import { ALERT_KINDS, type AlertSeverity } from '../stock/alerts/types';
+import { ALERT_KINDS, type AlertSeverity, type PromiseOutcome } from '../stock/alerts/types';
 import {
   CUSTOMER_KINDS,
   SECURITY_KIND,
   STAFF_KINDS,
   type Channel,
   type CustomerKind,
+  type NamedUnits,
   type NotificationData,
   type NotificationKind,
   type NotifiedMailKind,
@@ -20,16 +21,34 @@ const CUSTOMER_EVENTS: Readonly<Record<string, CustomerKind>> = {
   'payment.declined': 'payment_failed',
   'payment.failed': 'payment_failed',
   'payment.requires_action': 'payment_action',
+  'order.review_opened': 'order_review',
+  'order.review_approved': 'order_review',
   'order.items_backordered': 'order_backordered',
+  'order.amended': 'order_changed',
+  'order.items_cut': 'order_partly_cancelled',
+  'order.units_cut': 'order_partly_cancelled',
+  'order.units_blocked': 'order_partly_cancelled',
+  'order.units_missing': 'order_partly_cancelled',
+  'order.backorders_closed': 'order_partly_cancelled',
+  'order.rest_cancelled': 'order_partly_cancelled',
   'shipment.picked_up': 'order_shipped',
   'shipment.delivered': 'order_delivered',
+  'shipment.lost': 'parcel_lost',
+  'order.cancel_refused': 'cancel_refused',
   'order.cancelled': 'order_cancelled',
   'order.expired': 'order_cancelled',
   'order.failed': 'order_cancelled',
   'refund.succeeded': 'order_refunded',
   'return.authorised': 'return_update',
+  'return.received': 'return_update',
   'return.completed': 'return_update',
+  'return.expired': 'return_update',
+  'return.cancelled': 'return_update',
 };
+
+/** Of units that were promised: those that came from elsewhere are no news to their customer. */
+const OF_PROMISED: readonly string[] = ['order.units_blocked', 'order.units_missing'];
+const CUT = 'cut' satisfies PromiseOutcome;
 
 const ALERT_RAISED = 'alert.raised';
 
@@ -46,7 +65,9 @@ export function customerKindOf(
   data: Readonly<Record<string, unknown>>,
 ): CustomerKind | undefined {
   // What was cut before it left is captured as nothing.
-  return data['amountMinor'] === 0 ? undefined : CUSTOMER_EVENTS[type];
+  if (data['amountMinor'] === 0) return undefined;
+  if (OF_PROMISED.includes(type) && data['outcome'] !== CUT) return undefined;
+  return CUSTOMER_EVENTS[type];
 }
 
 const ALERT_SEVERITY: ReadonlyMap<string, AlertSeverity | 'of_reason'> = new Map(
@@ -83,14 +104,45 @@ export function dataOf(type: string, data: Readonly<Record<string, unknown>>): N
     sku: text('sku'),
     warehouse: type === ALERT_RAISED ? text('warehouse') : undefined,
     orderId: text('orderId'),
+    shipmentId: text('shipmentId'),
+    items: unitsOf(data),
+    until: text('deadline'),
   };
   return Object.fromEntries(
     Object.entries(kept).filter(([, value]) => value !== undefined),
   ) as unknown as NotificationData; // Of the members above.
 }
 
+/** Units that an event is about, however it says so; undefined: it does not. */
+function unitsOf(data: Readonly<Record<string, unknown>>): NamedUnits[] | undefined {
+  const { items, shortages, sku, units } = data;
+  const found = [
+    ...listed(items).map(({ sku: of, quantity }) => ({ sku: of, quantity })),
+    ...listed(shortages).map(({ sku: of, requested, available }) => ({
+      sku: of,
+      quantity: Number(requested) - Number(available),
+    })),
+    { sku, quantity: units },
+  ];
+  const named = found.filter(
+    (one): one is NamedUnits => typeof one.sku === 'string' && Number.isSafeInteger(one.quantity),
+  );
+  return named.length === 0 ? undefined : named;
+}
+
+function listed(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value)
+    ? value.filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null)
+    : [];
+}
+
 /** Mails of one kind that somebody who works here gets within an hour at most. What is beyond is in the API. */
 export const STAFF_MAILS_AN_HOUR = 20;
+
+/**
+ * Mails about orders that one address without an account gets within an hour at most: whoever has a key of a service may name any address.
+ */
+export const CONTACT_MAILS_AN_HOUR = 50;
 
 /** Whether it is for those who work here. */
 export function isStaffKind(kind: NotificationKind): boolean {

@@ -1,4 +1,4 @@
-import type { UserRole } from '../identity/accounts/types';
+import type { Locale, UserRole } from '../identity/accounts/types';
 
 /** What customers are told of their orders. */
 export const CUSTOMER_KINDS = [
@@ -6,9 +6,14 @@ export const CUSTOMER_KINDS = [
   'order_paid',
   'payment_failed',
   'payment_action',
+  'order_review',
   'order_backordered',
+  'order_changed',
+  'order_partly_cancelled',
   'order_shipped',
   'order_delivered',
+  'parcel_lost',
+  'cancel_refused',
   'order_cancelled',
   'order_refunded',
   'return_update',
@@ -43,6 +48,12 @@ export type MailEnd = Exclude<(typeof MAIL_STATUSES)[number], 'pending'>;
 export const MAIL_OUTCOMES = ['sent', 'postponed', 'suppressed', 'failed', 'bounced'] as const;
 export type MailOutcome = (typeof MAIL_OUTCOMES)[number];
 
+/** Units of a product, by its SKU. */
+export interface NamedUnits {
+  sku: string;
+  quantity: number;
+}
+
 /** Members of an event that a notification keeps. */
 export interface NotificationData {
   /** Of the event. */
@@ -56,6 +67,11 @@ export interface NotificationData {
   sku?: string;
   warehouse?: string;
   orderId?: string;
+  shipmentId?: string;
+  /** What the event is about. */
+  items?: readonly NamedUnits[];
+  /** RFC 3339: until when something waits. */
+  until?: string;
   /** Of a mail: no further one of this kind is sent within the hour. */
   isLast?: true;
 }
@@ -66,9 +82,27 @@ export interface NotifiedPerson {
   role: UserRole;
 }
 
+/** Where somebody without an account is written to about an order. */
+export interface Contact {
+  email: string;
+  locale: Locale;
+}
+
+/** Why no mails about orders go to an address: it takes none, or its owner wants none. */
+export const SUPPRESSION_CAUSES = ['bounced', 'unsubscribed'] as const;
+export type SuppressionCause = (typeof SUPPRESSION_CAUSES)[number];
+
+/** The contact of an order. `since`: RFC 3339. */
+export interface OrderContact extends Contact {
+  orderId: string;
+  /** Null: it is written to. */
+  suppressed: { cause: SuppressionCause; since: string } | null;
+}
+
 /** Somebody who is to be told of something. */
 export interface Told {
-  userId: string;
+  /** Null: the contact of the order that it is about. */
+  userId: string | null;
   kind: NotificationKind;
   position: number;
   subject: { type: string; id: string };
@@ -111,5 +145,7 @@ declare module '../../platform/database/outbox' {
   interface OutboxTopics {
     /** There may be mails to send. */
     'mails.ready': null;
+    /** Mails to the contact of an order are to be removed from where they lie. */
+    'contact-mails.withdraw': 'orderId';
   }
 }

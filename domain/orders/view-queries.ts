@@ -56,11 +56,11 @@ export function selectEventsOfOrders(
   on: Queryable,
   wanted: readonly { orderId: string; after: number }[],
   limit: number,
-): Promise<(EventsRow & { n: number })[]> {
-  return many<EventsRow & { n: number }>(
+): Promise<(EventsRow & { n: number; newest: number })[]> {
+  return many<EventsRow & { n: number; newest: number }>(
     on,
     'orders.events_of_orders',
-    `select w.n::int as n, o.status,
+    `select w.n::int as n, o.status, coalesce((select max(seq) from order_events where order_id = o.id), 0) as newest,
        ${eventsOf('select * from order_events where order_id = o.id and seq > w.after order by seq limit $3')} as items
      from unnest(${listOf(1, 'uuid')}, $2::int[]) with ordinality as w (id, after, n) join orders o on o.id = w.id`,
     [wanted.map(({ orderId }) => orderId), wanted.map(({ after }) => after), limit],

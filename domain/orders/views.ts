@@ -22,16 +22,22 @@ export interface EventsOfOrder {
   ended: boolean;
 }
 
+/** Events after a number, and how far the numbers go. */
+export interface NumberedEvents extends EventsOfOrder {
+  /** The number of the order's last event; 0: it has none. */
+  newest: number;
+}
+
 /** Events of several orders, each those numbered above its `after`, at most `limit`; by the key of what was asked. Orders that there are not are left out. */
 export async function readEventsOfOrders(
   on: Queryable,
   wanted: readonly { key: string; orderId: string; after: number }[],
   limit: number,
-): Promise<ReadonlyMap<string, EventsOfOrder>> {
-  const found = new Map<string, EventsOfOrder>();
-  for (const { n, items, status } of await selectEventsOfOrders(on, wanted, limit)) {
+): Promise<ReadonlyMap<string, NumberedEvents>> {
+  const found = new Map<string, NumberedEvents>();
+  for (const { n, items, status, newest } of await selectEventsOfOrders(on, wanted, limit)) {
     const asked = wanted[n - 1];
-    if (asked) found.set(asked.key, { items, ended: hasEnded(status) });
+    if (asked) found.set(asked.key, { items, ended: hasEnded(status), newest });
   }
   return found;
 }

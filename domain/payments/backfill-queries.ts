@@ -81,3 +81,18 @@ export function updateBackfillPass(tx: Transaction, pauseSeconds: number): Promi
     [pauseSeconds],
   );
 }
+
+/**
+ * Has a backfill that is over look at all payments again, from the first on, where money of one of these became true since it was over and the
+ * ledger does not have it.
+ */
+export function reopenBackfill(tx: Transaction, paymentIds: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'payments.reopen_backfill',
+    `with chosen as (select * from payments where id = any ($1::uuid[])), known as (${MONEY_KNOWN})
+     update money_backfill b set finished_at = null, pass_began_at = clock_timestamp(), next_pass_at = clock_timestamp()
+     where b.finished_at is not null and exists (select from known k where k.at > b.finished_at and ${UNPOSTED})`,
+    [paymentIds],
+  );
+}

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { postCapture, postDispute, postRefund, postRefundFailed } from '../money/posting';
 import {
+  reopenBackfill,
   selectBackfillForUpdate,
   selectBackfillPart,
   selectUnposted,
@@ -42,6 +43,14 @@ export async function backfillMoney(db: Database, signal?: AbortSignal): Promise
     payments += done;
   }
   return payments;
+}
+
+/**
+ * Has the backfill begin anew after it was over, where it would post something of these payments that became true since: workers of the version
+ * before have run again, as after a rollback.
+ */
+export async function postAgainIfMissing(db: Database, paymentIds: readonly string[]): Promise<void> {
+  if (paymentIds.length > 0) await db.retrying((tx) => reopenBackfill(tx, paymentIds));
 }
 
 /** Posts money of a payment that is not in the money ledger as it is true. Locks the payment. Returns of how many captures, refunds and disputes. */

@@ -11,7 +11,8 @@ import type { DifferenceClass, DifferenceStatus, DifferenceView } from './types'
 
 const COLUMNS = `d.n, d.class, d.kind, d.ref, d.line, d.source_id as "sourceId", d.ours_minor as "oursMinor", d.theirs_minor as "theirsMinor",
   d.delta_minor as "deltaMinor", d.ours_currency as "oursCurrency", d.theirs_currency as "theirsCurrency", d.ours_day::text as "oursDay",
-  d.theirs_day::text as "theirsDay", d.detail, d.status, d.reason, d.decided_by as "decidedBy", ${utc('d.decided_at')} as "decidedAt",
+  d.theirs_day::text as "theirsDay", d.detail,
+  d.earlier_job_id as "earlierJobId", d.earlier_n as "earlierN", d.status, d.reason, d.decided_by as "decidedBy", ${utc('d.decided_at')} as "decidedAt",
   d.adjustment_id as "adjustmentId", m.code as merchant`;
 
 export interface DifferenceFilter {
@@ -88,8 +89,8 @@ export function lockBookings(tx: Transaction): Promise<number> {
 }
 
 /**
- * What another reconciliation has booked of the same thing since this one began, which does not know of it: by its reference; of what has
- * none, and of a bank, which has one on many lines, by all that it says.
+ * What another reconciliation has booked of the same thing since this one began, which does not know of it: by its reference; of lines of a
+ * bank, which has one on many, those of its day; of what has none by all that it says.
  *
  * @param given.since when this one began, RFC 3339
  */
@@ -104,7 +105,8 @@ export function selectBookedSince(
      from reconciliation_differences d join feeds du on du.job_id = d.job_id
      join reconciliation_differences o on o.status = 'booked' and o.decided_at >= $3::timestamptz and o.job_id <> d.job_id
        and o.kind is not distinct from d.kind and (o.class = 'fee') = (d.class = 'fee')
-       and (o.ref = d.ref and du.mode = 'gateway' or o.ref is not distinct from d.ref and o.class = d.class
+       and (o.ref = d.ref and (du.mode = 'gateway' or d.ours_minor is not null and o.ours_minor is not null or o.theirs_day = d.theirs_day)
+         or o.ref is not distinct from d.ref and o.class = d.class
          and (o.source_id, o.ours_minor, o.theirs_minor, o.ours_currency, o.theirs_currency, o.ours_day, o.theirs_day)
            is not distinct from (d.source_id, d.ours_minor, d.theirs_minor, d.ours_currency, d.theirs_currency, d.ours_day, d.theirs_day))
      join feeds ou on ou.job_id = o.job_id and ou.mode = du.mode

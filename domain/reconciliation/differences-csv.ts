@@ -25,6 +25,8 @@ const COLUMNS = [
   'decidedAt',
   'adjustmentId',
   'merchant',
+  'earlierJobId',
+  'earlierN',
 ] as const satisfies readonly (keyof DifferenceView)[];
 const PAGE = 1_000;
 

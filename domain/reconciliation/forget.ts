@@ -8,6 +8,6 @@ export function forgetMatched(db: Database, feedId: number): Promise<void> {
 }
 
 /** Forgets all that a file says: it never becomes a job, or its job was given up. */
-export function forgetReport(db: Database, feedId: number): Promise<void> {
+export function forgetStatement(db: Database, feedId: number): Promise<void> {
   return forgetRows(db, feedId, [deleteRows, deleteEntries]);
 }

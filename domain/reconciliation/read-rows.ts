@@ -5,11 +5,12 @@ import { jsonMembers } from '../uploads/json-members';
 import { readLines } from '../uploads/lines';
 import { readHeader } from '../uploads/rules';
 import { readText } from '../uploads/text';
-import { fieldOf, REPORT_FIELDS, type ReportField } from './fields';
+import { isSummed } from './bank-rows';
+import { fieldOf, STATEMENT_FIELDS, type StatementField } from './fields';
 import { checkRow, reject, type Cell, type CellOptions } from './rules';
-import type { ReportFormat, ReportMode, ReportReject, ReportRow } from './types';
+import type { StatementFormat, StatementMode, StatementReject, StatementRow } from './types';
 
-type Read = ReportRow | ReportReject;
+type Read = StatementRow | StatementReject;
 
 /** So many columns of a file are named where one is missing. */
 const MAX_NAMED = 20;
@@ -20,12 +21,12 @@ const MAX_NAMED = 20;
  *
  * @throws AppError `FEED_EMPTY`, `FEED_HEADER_INVALID`, `FEED_COLUMN_MISSING`, `FEED_COLUMN_AMBIGUOUS`, `FEED_ENCODING_INVALID`
  */
-export function readReport(
+export function readStatement(
   source: AsyncIterable<Buffer>,
-  { report, format, charset, decimal, currency }: ReportFormat & { report: ReportMode },
+  { mode, format, charset, decimal, currency, dateOrder }: StatementFormat & { mode: StatementMode },
 ): AsyncGenerator<Read[]> {
   const text = readText(source, charset);
-  const options: CellOptions = { report, isMinor: format === 'ndjson', decimal, currency };
+  const options: CellOptions = { mode, isMinor: format === 'ndjson', decimal, currency, dateOrder };
   return format === 'csv'
     ? readCsvRows(text, { empty, readerOf: (names, delimiter) => csvReader(names, delimiter, options) })
     : readJsonRows(text, options);
@@ -39,16 +40,22 @@ function csvReader(names: readonly string[], delimiter: string, options: CellOpt
       `More than one column can be the ${ambiguous}; name one of them "${ambiguous}".`,
     );
   demandColumns((field) => columns[field] !== undefined, names, options);
-  const at = REPORT_FIELDS.flatMap((field) => {
+  const at = STATEMENT_FIELDS.flatMap((field) => {
     const index = columns[field];
     return index === undefined ? [] : [[field, index] as const];
   });
-  const excess = excessOf(names, delimiter, [columns.amount, columns.fee, columns.net]);
+  const excess = excessOf(names, delimiter, [
+    columns.amount,
+    columns.fee,
+    columns.net,
+    columns.debit,
+    columns.credit,
+  ]);
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line, cells: new Map() });
     const { fields } = record;
-    const cells = new Map<ReportField, Cell>(
+    const cells = new Map<StatementField, Cell>(
       at.map(([field, index]) => [
         field,
         { kind: 'text', text: withoutEscape((fields[index] ?? '').trim()) },
@@ -56,6 +63,7 @@ function csvReader(names: readonly string[], delimiter: string, options: CellOpt
     );
     const why = excess(fields);
     if (why !== null) return reject('COLUMN_COUNT', { line, cells }, why);
+    if (options.mode === 'bank' && fields.some(isSummed)) return reject('SUMMED', { line, cells });
     return checkRow({ line, cells }, options);
   };
 }
@@ -82,8 +90,8 @@ function jsonRow(given: string | null, line: number, options: CellOptions): Read
     members.map(({ name }) => name),
     fieldOf,
   );
-  const cells = new Map<ReportField, Cell>();
-  for (const field of REPORT_FIELDS) {
+  const cells = new Map<StatementField, Cell>();
+  for (const field of STATEMENT_FIELDS) {
     const member = members[columns[field] ?? -1];
     if (member?.kind === 'text' || member?.kind === 'number')
       cells.set(field, { kind: member.kind, text: member.text.trim() });
@@ -93,16 +101,18 @@ function jsonRow(given: string | null, line: number, options: CellOptions): Read
 }
 
 function demandColumns(
-  has: (field: ReportField) => boolean,
+  has: (field: StatementField) => boolean,
   names: readonly string[],
-  { report, currency }: CellOptions,
+  { mode, currency }: CellOptions,
 ): void {
   const missing = [
-    ...(has('amount') || has('amountMinor') ? [] : ['amount']),
+    ...(has('amount') || has('amountMinor') || (mode === 'bank' && (has('debit') || has('credit')))
+      ? []
+      : ['amount']),
     ...(has('date') || has('dateUtc') ? [] : ['date']),
     ...(has('currency') || currency !== undefined ? [] : ['currency']),
-    ...(report === 'bank' || has('kind') ? [] : ['kind']),
-    ...(report === 'bank' || has('source') || has('intent') ? [] : ['source']),
+    ...(mode === 'bank' || has('kind') || has('category') ? [] : ['kind']),
+    ...(mode === 'bank' || has('source') || has('intent') || has('payout') ? [] : ['source']),
   ];
   if (missing.length === 0) return;
   const found = names.slice(0, MAX_NAMED).map((name) => name.slice(0, 50));

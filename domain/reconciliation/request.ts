@@ -3,11 +3,11 @@ import type { Queryable } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { readJob, readJobInput } from '../jobs/jobs';
 import type { JobView } from '../jobs/types';
-import { REPORT_MODES } from '../uploads/types';
+import { STATEMENT_MODES } from '../uploads/types';
 import type { ReconciliationRequest } from './types';
 
-const stored: z.ZodType<ReconciliationRequest> = z.object({
-  report: z.enum(REPORT_MODES),
+const stored = z.object({
+  report: z.enum(STATEMENT_MODES),
   from: z.string(),
   to: z.string(),
   gateway: z.string().nullable(),
@@ -18,10 +18,16 @@ const stored: z.ZodType<ReconciliationRequest> = z.object({
   dryRun: z.boolean(),
 });
 
+/** The input of the job, as it is stored: `report` is the mode. */
+export function inputOf({ mode, ...request }: ReconciliationRequest): z.infer<typeof stored> {
+  return { report: mode, ...request };
+}
+
 /** What was asked for. @throws AppError `RECONCILIATION_NOT_FOUND` */
 export async function readRequest(on: Queryable, jobId: string): Promise<ReconciliationRequest> {
   await readReconciliation(on, jobId);
-  return stored.parse(await readJobInput(on, jobId));
+  const { report, ...request } = stored.parse(await readJobInput(on, jobId));
+  return { mode: report, ...request };
 }
 
 /** The job of a reconciliation. @throws AppError `RECONCILIATION_NOT_FOUND` */
@@ -39,10 +45,10 @@ export async function readReconciliation(on: Queryable, jobId: string): Promise<
  */
 export async function expectGatewayRun(on: Queryable, jobId: string): Promise<void> {
   const { status } = await readReconciliation(on, jobId);
-  const { report } = await readRequest(on, jobId);
-  if (status !== 'completed' || report !== 'gateway')
+  const { mode } = await readRequest(on, jobId);
+  if (status !== 'completed' || mode !== 'gateway')
     throw new AppError(
       'RECONCILIATION_NOT_DONE',
-      `Name a completed reconciliation of a gateway. This one, of a ${report}, is ${status}.`,
+      `Name a completed reconciliation of a gateway. This one, of a ${mode}, is ${status}.`,
     );
 }

@@ -2,8 +2,10 @@ import { isCurrency, minorDigits } from '../catalog/currencies';
 import { readJsonNumber, readNumber } from '../uploads/number';
 import { cleanText, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
 import type { DecimalMark } from '../uploads/types';
-import { kindOf, type ReportField } from './fields';
-import type { ReportMode, ReportReject, ReportRow } from './types';
+import { directionOf } from './bank-rows';
+import { readDay, type DateOrder } from './dates';
+import { kindOf, type StatementField } from './fields';
+import type { StatementMode, StatementReject, StatementRow } from './types';
 
 /** A value of a row: a text, or a number of JSON as it stands there. */
 export interface Cell {
@@ -13,15 +15,16 @@ export interface Cell {
 
 export interface GivenRow {
   line: number;
-  cells: ReadonlyMap<ReportField, Cell>;
+  cells: ReadonlyMap<StatementField, Cell>;
 }
 
 export interface CellOptions {
-  report: ReportMode;
+  mode: StatementMode;
   /** Amounts are in minor units. */
   isMinor: boolean;
   decimal: DecimalMark;
   currency: string | undefined;
+  dateOrder?: DateOrder | undefined;
 }
 
 const REASONS = {
@@ -33,7 +36,12 @@ const REASONS = {
   CURRENCY_MISSING: 'The row has no currency, and none was named for the file.',
   CURRENCY_UNKNOWN: 'The currency is no code of ISO 4217.',
   DATE_MISSING: 'The row has no date.',
+  AMOUNT_TWICE: 'The row has a debit and a credit.',
+  AMOUNT_SIGN: 'The sign of the amount is not that of a credit.',
   DATE_INVALID: 'The date is none: write YYYY-MM-DD, a time of RFC 3339, or seconds since 1970.',
+  DATE_AMBIGUOUS: 'The date can be read with the day or with the month first: name the order (dateOrder).',
+  DIRECTION_UNKNOWN: 'What says whether it is a debit or a credit is neither.',
+  SUMMED: 'The row looks like a balance or a total, and was left out.',
   KIND_MISSING: 'The row does not say what it is about.',
   REFERENCE_INVALID:
     'The reference is longer than 255 characters, or has some that do not belong on one line.',
@@ -49,7 +57,7 @@ export function reject(
   code: RejectCode,
   { line, cells }: GivenRow,
   reason: string = REASONS[code],
-): ReportReject {
+): StatementReject {
   return { line, code, reason, ref: cleanText(referenceIn(cells), MAX_REFERENCE) };
 }
 
@@ -63,7 +71,7 @@ class Unreadable extends Error {
 }
 
 /** What a row says, or why that cannot be understood. */
-export function checkRow(row: GivenRow, options: CellOptions): ReportRow | ReportReject {
+export function checkRow(row: GivenRow, options: CellOptions): StatementRow | StatementReject {
   try {
     return readRow(row, options);
   } catch (error) {
@@ -72,26 +80,36 @@ export function checkRow(row: GivenRow, options: CellOptions): ReportRow | Repor
   }
 }
 
-function readRow({ line, cells }: GivenRow, options: CellOptions): ReportRow {
-  const text = (field: ReportField) => cells.get(field)?.text ?? '';
+function readRow({ line, cells }: GivenRow, options: CellOptions): StatementRow {
+  const text = (field: StatementField) => cells.get(field)?.text ?? '';
   const currency = currencyIn(text('currency'), options.currency);
-  const amount = (field: ReportField, isMinor: boolean) => {
+  const amount = (field: StatementField, isMinor: boolean) => {
     const cell = cells.get(field);
     return cell === undefined || cell.text === ''
       ? null
       : minorIn(cell, isMinor ? 0 : minorDigits(currency), options);
   };
-  const minor = amount('amountMinor', true) ?? amount('amount', options.isMinor);
+  const isOfGateway = options.mode === 'gateway';
+  const said = amount('amountMinor', true) ?? amount('amount', options.isMinor);
+  const minor = isOfGateway
+    ? said
+    : bankAmount(said, {
+        debit: amount('debit', options.isMinor),
+        credit: amount('credit', options.isMinor),
+        direction: text('direction'),
+        kind: text('kind'),
+      });
   if (minor === null) throw new Unreadable('AMOUNT_MISSING');
-  const day = dayIn(text('dateUtc') || text('date'));
-  const isOfGateway = options.report === 'gateway';
-  if (isOfGateway && text('kind') === '') throw new Unreadable('KIND_MISSING');
-  const kind = isOfGateway ? kindOf(text('kind'), minor) : 'payout';
+  const day = dayIn(text('dateUtc') || text('date'), options.dateOrder);
+  const category = text('category') || text('kind');
+  if (isOfGateway && category === '') throw new Unreadable('KIND_MISSING');
+  const kind = isOfGateway ? kindOf(category, { minor, source: text('source') }) : 'payout';
+  // Captures of one charge are known by the charge's id, which Stripe calls a payment intent: where a file has none, by amount and day.
+  const isUnknown = kind === 'capture' && !cells.has('intent') && /^(?:ch|py)_/.test(text('source'));
   return {
     line,
     kind,
-    // Captures of one charge are known by the charge's id.
-    ref: reference((kind === 'capture' && text('intent')) || text('source')),
+    ref: isUnknown ? null : reference((kind === 'capture' && text('intent')) || text('source')),
     minor,
     feeMinor: amount('fee', options.isMinor),
     netMinor: amount('net', options.isMinor),
@@ -99,6 +117,34 @@ function readRow({ line, cells }: GivenRow, options: CellOptions): ReportRow {
     day,
     groupRef: reference(text('payout')),
   };
+}
+
+/** What came in by a row of a bank; what went out is negative, whatever sign its column has. */
+function bankAmount(
+  said: bigint | null,
+  {
+    debit,
+    credit,
+    direction,
+    kind,
+  }: { debit: bigint | null; credit: bigint | null; direction: string; kind: string },
+): bigint | null {
+  if (said !== null) {
+    const known = directionOf(direction || kind);
+    if (known === undefined && direction !== '') throw new Unreadable('DIRECTION_UNKNOWN');
+    if (known === 'debit') return negative(said);
+    if (known === 'credit' && said < 0n) throw new Unreadable('AMOUNT_SIGN');
+    return said;
+  }
+  if (debit !== null && debit !== 0n && credit !== null && credit !== 0n)
+    throw new Unreadable('AMOUNT_TWICE');
+  if (credit !== null && credit < 0n) throw new Unreadable('AMOUNT_SIGN');
+  if (credit !== null && credit !== 0n) return credit;
+  return debit === null ? credit : negative(debit);
+}
+
+function negative(amount: bigint): bigint {
+  return amount > 0n ? -amount : amount;
 }
 
 function referenceIn(cells: GivenRow['cells']): string {
@@ -120,7 +166,8 @@ function currencyIn(text: string, otherwise: string | undefined): string {
 
 /** An amount in minor units, of a currency with so many digits after the mark. */
 function minorIn({ kind, text }: Cell, digits: number, { decimal }: CellOptions): bigint {
-  const read = kind === 'number' ? readJsonNumber(text, MAX_DIGITS) : readNumber(text, decimal, WORDS);
+  const read =
+    kind === 'number' ? readJsonNumber(text, MAX_DIGITS) : readNumber(withSignFirst(text), decimal, WORDS);
   if (read === null) throw new Unreadable('AMOUNT_TOO_LARGE');
   if ('code' in read) throw new Unreadable('AMOUNT_INVALID', read.reason);
   const decimals = read.decimals.replace(/0+$/, '');
@@ -131,31 +178,17 @@ function minorIn({ kind, text }: Cell, digits: number, { decimal }: CellOptions)
   return read.isNegative ? -minor : minor;
 }
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
-/** As reports write times in UTC, without saying so. */
-const PLAIN_TIME = /^(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
-const ZONED_TIME = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
-const SECONDS = /^\d{9,10}$/;
+/** Some write what is negative in brackets, or with the minus behind it. */
+function withSignFirst(text: string): string {
+  const [, inBrackets, before] = /^\((\d[^()]*)\)$|^(\d(?:.*\d)?) ?[-−]$/.exec(text) ?? [];
+  const number = inBrackets ?? before;
+  return number === undefined ? text : `-${number}`;
+}
 
 /** The day in UTC. */
-function dayIn(text: string): string {
+function dayIn(text: string, order: DateOrder | undefined): string {
   if (text === '') throw new Unreadable('DATE_MISSING');
-  const day = DAY.test(text) ? text : PLAIN_TIME.exec(text)?.[1];
-  if (day !== undefined) return validDay(day, new Date(`${day}T00:00:00Z`));
-  if (SECONDS.test(text)) return dayOf(new Date(Number(text) * 1_000));
-  if (ZONED_TIME.test(text)) return dayOf(new Date(text.replace(' ', 'T')));
-  throw new Unreadable('DATE_INVALID');
-}
-
-/** PostgreSQL has no year 0, and a time zone may take a day into the year 10000. */
-function dayOf(time: Date): string {
-  const year = time.getUTCFullYear();
-  if (!(year >= 1 && year <= 9999)) throw new Unreadable('DATE_INVALID');
-  return time.toISOString().slice(0, 10);
-}
-
-/** JavaScript takes the 31st of June for the 1st of July. */
-function validDay(day: string, time: Date): string {
-  if (dayOf(time) !== day) throw new Unreadable('DATE_INVALID');
-  return day;
+  const read = readDay(text, order);
+  if ('fault' in read) throw new Unreadable(read.fault);
+  return read.day;
 }

@@ -1,16 +1,17 @@
 import type { Database } from '../../platform/database/database';
 import type { JobView } from '../jobs/types';
 import { escaped, stageUpload, type CopyLine } from '../uploads/stage';
-import { forgetReport } from './forget';
-import { readReport } from './read-rows';
+import { forgetStatement } from './forget';
+import { readStatement } from './read-rows';
+import { inputOf } from './request';
 import { COPY_ROWS } from './staged-queries';
-import type { ReconciliationRequest, ReportFormat, ReportReject, ReportRow } from './types';
+import type { ReconciliationRequest, StatementFormat, StatementReject, StatementRow } from './types';
 
 export interface NewReconciliation {
   jobId: string;
   actor: string;
   request: ReconciliationRequest;
-  format: ReportFormat;
+  format: StatementFormat;
   /** The file itself, unpacked. */
   source: AsyncIterable<Buffer>;
 }
@@ -18,27 +19,27 @@ export interface NewReconciliation {
 /**
  * Stages the rows of a file, as `stageUpload` says.
  *
- * @throws what `stageUpload` and `readReport` throw
+ * @throws what `stageUpload` and `readStatement` throw
  */
-export function stageReport(
+export function stageStatement(
   db: Database,
   { jobId, actor, request, format, source }: NewReconciliation,
 ): Promise<{ job: JobView; isNew: boolean }> {
-  const { report } = request;
-  return stageUpload<ReportRow | ReportReject>(db, {
+  const { mode } = request;
+  return stageUpload<StatementRow | StatementReject>(db, {
     jobId,
     type: 'reconciliation',
     actor,
-    mode: report,
+    mode,
     source,
-    read: (pieces) => readReport(pieces, { ...format, report }),
+    read: (pieces) => readStatement(pieces, { ...format, mode }),
     lineOf,
-    input: () => ({ ...request }),
-    forget: forgetReport,
+    input: () => inputOf(request),
+    forget: forgetStatement,
   });
 }
 
-function lineOf(feedId: number, row: ReportRow | ReportReject): CopyLine {
+function lineOf(feedId: number, row: StatementRow | StatementReject): CopyLine {
   const { line, ref } = row;
   const said =
     'code' in row

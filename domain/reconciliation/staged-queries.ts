@@ -21,7 +21,7 @@ export function countRejects(tx: Transaction, feedId: number): Promise<{ rejecte
 }
 
 /** So many days beside those that are asked for, something is known of both sides: it may have another date here than there. */
-const MARGIN_DAYS = 7;
+export const MARGIN_DAYS = 7;
 
 /** Writes what the money ledger has of a gateway, one entry for each capture, refund and dispute, whosoever the money is. */
 export function insertLedgerEntries(

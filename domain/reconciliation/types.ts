@@ -1,23 +1,25 @@
-import type { DecimalMark, REPORT_MODES, UploadCharset, UploadFormat } from '../uploads/types';
+import type { DateOrder } from './dates';
+import type { DecimalMark, STATEMENT_MODES, UploadCharset, UploadFormat } from '../uploads/types';
 
-/** What is uploaded: the transactions of a gateway, or the statement of a bank account. */
-export type ReportMode = (typeof REPORT_MODES)[number];
+/** Whose statement is uploaded: that of a payment gateway, which lists its transactions, or that of a bank account. */
+export type StatementMode = (typeof STATEMENT_MODES)[number];
 
-/** What moves money in both: these the money ledger knows by the same names. */
-export const MATCHED_KINDS = [
+/**
+ * What a row may be about that can be known of both sides, by the names of the money ledger. `payout`: the gateway paid us, or the bank has a
+ * transfer; `other`: what the ledger has no name for.
+ */
+export const ENTRY_KINDS = [
   'capture',
   'refund',
   'refund_failed',
   'dispute',
   'dispute_reversed',
   'payout',
+  'other',
 ] as const;
 
-/**
- * What a row of a file may be about. `payout`: the gateway paid us, or the bank has a transfer; `cost`: fees of the gateway that are rows of
- * their own; `other`: what the ledger has no name for.
- */
-export const ROW_KINDS = [...MATCHED_KINDS, 'cost', 'other'] as const;
+/** What a row of a file may be about. `cost`: fees of the gateway that are rows of their own, which are in no list of ours. */
+export const ROW_KINDS = [...ENTRY_KINDS, 'cost'] as const;
 export type RowKind = (typeof ROW_KINDS)[number];
 
 /**
@@ -41,7 +43,7 @@ export type DifferenceStatus = (typeof DIFFERENCE_STATUSES)[number];
 
 /** What somebody asks for, as the input of the job has it. */
 export interface ReconciliationRequest {
-  report: ReportMode;
+  mode: StatementMode;
   /** Days in UTC, both included, `YYYY-MM-DD`: of these, what is missing is told. */
   from: string;
   to: string;
@@ -60,17 +62,19 @@ export interface ReconciliationRequest {
 }
 
 /** How a file is to be read. */
-export interface ReportFormat {
+export interface StatementFormat {
   format: UploadFormat;
   charset?: UploadCharset | undefined;
   /** What stands before decimals. */
   decimal: DecimalMark;
   /** Of rows that name none, ISO 4217. */
   currency?: string | undefined;
+  /** Of dates that could be read in two ways. */
+  dateOrder?: DateOrder | undefined;
 }
 
 /** A row as it was read. Money in minor units. */
-export interface ReportRow {
+export interface StatementRow {
   line: number;
   kind: RowKind;
   ref: string | null;
@@ -84,7 +88,7 @@ export interface ReportRow {
 }
 
 /** A row that could not be understood, and why. */
-export interface ReportReject {
+export interface StatementReject {
   line: number;
   code: string;
   reason: string;
@@ -108,6 +112,9 @@ export interface DifferenceView {
   oursDay: string | null;
   theirsDay: string | null;
   detail: string | null;
+  /** The decision about an earlier file that it goes on from: it is what is new since. */
+  earlierJobId: string | null;
+  earlierN: number | null;
   status: DifferenceStatus;
   reason: string | null;
   decidedBy: string | null;

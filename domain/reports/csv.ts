@@ -2,11 +2,11 @@ import { csvLine, Numeral, type CsvValue } from '../../platform/csv';
 import type { Exact } from '../../platform/exact';
 import { majorUnits, minorDigits } from '../catalog/currencies';
 import type { CostReport } from './cost';
-import type { MoneyFigures, OrderCounts, SalesFigures, SalesReport } from './types';
+import type { Figures, OrderCounts, SalesReport } from './types';
 
 const COLUMNS = [
   ...['by', 'key', 'currency', 'units', 'sales', 'returned_units', 'returned'],
-  ...['captured', 'refunded', 'disputed', 'net', 'fee'],
+  ...['captured', 'refunded', 'disputed', 'net', 'fee', 'cost', 'uncosted_units', 'margin'],
   ...['placed', 'rejected', 'expired', 'cancelled', 'failed', 'fulfilled'],
 ];
 
@@ -14,9 +14,7 @@ interface CsvRow {
   by: string;
   /** Null: none. */
   key: string | null;
-  currency?: string;
-  sales?: SalesFigures;
-  money?: MoneyFigures;
+  figures?: Figures;
   orders?: OrderCounts;
 }
 
@@ -29,18 +27,18 @@ export function salesCsv(report: SalesReport): string {
   const ofSlot = report.period.length === 'YYYY-MM'.length ? 'day' : 'hour';
   const rows: CsvRow[] = [
     { by: 'orders', key: null, orders: report.orders },
-    ...report.totals.map((figures) => both({ by: 'total', key: null }, figures)),
+    ...report.totals.map((figures) => ({ by: 'total', key: null, figures })),
     ...report.slots.flatMap(({ at, local, orders, figures }) => {
       const key = ofSlot === 'day' ? local.slice(0, 'YYYY-MM-DD'.length) : at;
       return [
         { by: `orders_by_${ofSlot}`, key, orders },
-        ...figures.map((each) => both({ by: ofSlot, key }, each)),
+        ...figures.map((each) => ({ by: ofSlot, key, figures: each })),
       ];
     }),
-    ...report.categories.map((each) => sold({ by: 'category', key: each.category }, each)),
-    ...report.warehouses.map((each) => sold({ by: 'warehouse', key: each.warehouse }, each)),
-    ...report.merchants.map((each) => both({ by: 'merchant', key: each.merchant }, each)),
-    ...report.products.map((each) => sold({ by: 'product', key: each.sku }, each)),
+    ...report.categories.map((figures) => ({ by: 'category', key: figures.category, figures })),
+    ...report.warehouses.map((figures) => ({ by: 'warehouse', key: figures.warehouse, figures })),
+    ...report.merchants.map((figures) => ({ by: 'merchant', key: figures.merchant, figures })),
+    ...report.products.map((figures) => ({ by: 'product', key: figures.sku, figures })),
   ];
   return csvLine(COLUMNS) + rows.map(lineOf).join('');
 }
@@ -53,38 +51,31 @@ export function costCsv({ products }: CostReport): string {
   return csvLine(['sku', 'currency', 'units', 'cost', 'uncosted_units']) + lines.join('');
 }
 
-type Named = Pick<CsvRow, 'by' | 'key'>;
-
-function sold(row: Named, sales: SalesFigures & { currency: string }): CsvRow {
-  return { ...row, currency: sales.currency, sales };
-}
-
-function both(row: Named, figures: SalesFigures & MoneyFigures & { currency: string }): CsvRow {
-  return { ...sold(row, figures), money: figures };
-}
-
-function lineOf({ by, key, currency = '', sales, money, orders }: CsvRow): string {
-  const of = (minor: Exact) => amount(minor, currency);
+function lineOf({ by, key, figures, orders }: CsvRow): string {
   return csvLine([
     by,
     key,
-    currency,
-    ...(sales
-      ? [sales.units, of(sales.salesMinor), sales.returnedUnits, of(sales.returnedMinor)]
-      : EMPTY_SALES),
-    ...(money
-      ? [money.capturedMinor, money.refundedMinor, money.disputedMinor, money.netMinor, money.feeMinor].map(
-          of,
-        )
-      : EMPTY_MONEY),
+    ...(figures ? figureCells(figures) : EMPTY_FIGURES),
     ...(orders
       ? [orders.placed, orders.rejected, orders.expired, orders.cancelled, orders.failed, orders.fulfilled]
       : EMPTY_ORDERS),
   ]);
 }
 
-const EMPTY_SALES = Array<null>(4).fill(null);
-const EMPTY_MONEY = Array<null>(5).fill(null);
+function figureCells({ currency, ...figures }: Figures): CsvValue[] {
+  const of = (minor: Exact) => amount(minor, currency);
+  const { units, salesMinor, returnedUnits, returnedMinor } = figures;
+  const { capturedMinor, refundedMinor, disputedMinor, netMinor, feeMinor } = figures;
+  const { costMinor, uncosted, marginMinor } = figures;
+  return [
+    ...[currency, units, of(salesMinor), returnedUnits, of(returnedMinor)],
+    ...[capturedMinor, refundedMinor, disputedMinor, netMinor, feeMinor].map(of),
+    ...[of(costMinor), uncosted, of(marginMinor)],
+  ];
+}
+
+/** The currency, and what is of it. */
+const EMPTY_FIGURES = Array<null>(13).fill(null);
 const EMPTY_ORDERS = Array<null>(6).fill(null);
 
 /** Null: nothing is known in any currency. */

@@ -9,7 +9,11 @@ export function insertFile(tx: Transaction, jobId: string, csv: string): Promise
   );
 }
 
-/** The file of a job; undefined: it has none. */
+export function deleteFile(tx: Transaction, jobId: string): Promise<number> {
+  return execute(tx, 'reports.delete_file', 'delete from report_files where job_id = $1', [jobId]);
+}
+
+/** The file of a job that is kept here; undefined: it has none, or a stored one. */
 export async function selectFile(on: Queryable, jobId: string): Promise<string | undefined> {
   const row = await maybeOne<{ csv: string }>(
     on,

@@ -1,9 +1,22 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Database, Queryable } from '../../platform/database/database';
-import { AppError } from '../../platform/errors';
+import type { Database } from '../../platform/database/database';
+import { AppError, isAppError } from '../../platform/errors';
 import { isIanaZone } from '../../platform/iana-zone';
 import { derivedId } from '../../platform/ids';
-import { beginJob, cancelJob, completeJob, createJob, isCancelRequested, readJobInput } from '../jobs/jobs';
+import { piecesOf } from '../files/probe';
+import { dropUnlessKept, keepFile, openFile, writeFile } from '../files/stored-files';
+import type { FileSource, FileStore, WrittenFile } from '../files/types';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  createJob,
+  isCancelRequested,
+  readJob,
+  readJobInput,
+  reportProgress,
+} from '../jobs/jobs';
 import { jobHasEnded } from '../jobs/rules';
 import { SCHEDULE, type JobView } from '../jobs/types';
 import { costReport } from './cost';
@@ -58,19 +71,55 @@ export async function requestDueReports(db: Database, zones: readonly string[]):
 }
 
 /**
- * Makes the file of a job and ends it, in one transaction. Repeated, the first file stays. Returns the job.
+ * Makes the file of a job, writes it to the store and ends the job. Without a store it is kept in the database, with the end of the job.
+ * Repeated, the first file stays. Returns the job.
  *
- * @throws AppError `JOB_NOT_FOUND`; what reports throw
+ * @throws AppError `JOB_NOT_FOUND`; `FILE_STORE_UNAVAILABLE`: the job says so in `details.fileStore`, and it may be tried again; what reports
+ *   throw
  */
-export async function makeReport(db: Database, jobId: string): Promise<JobView> {
+export async function makeReport(
+  { db, store }: { db: Database; store: FileStore | null },
+  jobId: string,
+): Promise<JobView> {
   const job = await beginJob(db, jobId);
   if (jobHasEnded(job.status)) return job;
   if (await isCancelRequested(db, jobId)) return cancelJob(db, jobId);
   const request = storedRequest.parse(await readJobInput(db, jobId));
-  const csv = await csvOf(db, request);
-  const lines = csv.split('\n').length - 2;
-  const outcome = { result: { ...request, lines, bytes: Buffer.byteLength(csv) }, file: 'csv' } as const;
-  return db.retrying((tx) => completeJob(tx, jobId, outcome, (inner) => insertFile(inner, jobId, csv)));
+  const bytes = Buffer.from(await csvOf(db, request));
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const stored = store && (await writeToStore(db, store, { jobId, bytes }));
+  const lines = bytes.toString().split('\n').length - 2;
+  const result = {
+    ...{ ...request, lines, bytes: bytes.length, sha256 },
+    ...(stored && { location: stored.location }),
+  };
+  try {
+    return await db.retrying((tx) =>
+      completeJob(tx, jobId, { result, file: 'csv' }, (inner) =>
+        stored ? keepFile(inner, stored, sha256) : insertFile(inner, jobId, bytes.toString()),
+      ),
+    );
+  } finally {
+    // Where the job has another file, or was cancelled.
+    if (stored) await dropUnlessKept(db, stored.id).catch(() => undefined);
+  }
+}
+
+async function writeToStore(
+  db: Database,
+  store: FileStore,
+  { jobId, bytes }: { jobId: string; bytes: Buffer },
+): Promise<WrittenFile> {
+  const tell = (fileStore: string | null) =>
+    reportProgress(db, jobId, { processed: 0, details: { fileStore } });
+  try {
+    const stored = await writeFile(db, store, { jobId, extension: 'csv', pieces: piecesOf(bytes) });
+    await tell(null);
+    return stored;
+  } catch (error) {
+    if (isAppError(error, 'FILE_STORE_UNAVAILABLE')) await tell(error.message);
+    throw error;
+  }
 }
 
 async function csvOf(db: Database, { report, period, tz }: ReportJob): Promise<string> {
@@ -81,14 +130,31 @@ async function csvOf(db: Database, { report, period, tz }: ReportJob): Promise<s
     case 'monthly':
       return salesCsv(await monthlyReport(db, { month: period, tz, products }));
     case 'cost-of-goods':
-      // It reads a month of the ledger: longer than a statement of the pool may take.
-      return costCsv(await db.bulk((tx) => costReport(tx, { month: period, tz })));
+      return costCsv(await costReport(db, { month: period, tz }));
   }
 }
 
-/** The file of a job. @throws AppError `NOT_FOUND` */
-export async function* reportFile(on: Queryable, jobId: string): AsyncGenerator<string> {
+/**
+ * The file of a job, from the store, or from the database where it is kept there.
+ *
+ * @throws AppError `NOT_FOUND`; `FILE_STORE_UNAVAILABLE`, also where the file is in another store than the one that is set up. While it is
+ *   read: Error, before its end, where its bytes are not those that were written
+ */
+export async function* reportFile({ on, store }: FileSource, jobId: string): AsyncGenerator<Buffer | string> {
+  const stored = store && (await openFile(on, store, jobId));
+  if (stored) {
+    yield* stored;
+    return;
+  }
   const csv = await selectFile(on, jobId);
-  if (csv === undefined) throw new AppError('NOT_FOUND', 'There is no such file.');
-  yield csv;
+  if (csv !== undefined) {
+    yield csv;
+    return;
+  }
+  const location = (await readJob(on, jobId))?.result?.['location'];
+  if (typeof location !== 'string') throw new AppError('NOT_FOUND', 'There is no such file.');
+  throw new AppError(
+    'FILE_STORE_UNAVAILABLE',
+    `The file is at ${location}, which FILE_STORE does not name any more.`,
+  );
 }

@@ -1,6 +1,9 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
 import { BYTEWISE, utcMicros } from '../../platform/database/pages';
-import { IS_KEPT, moneyOf, ordersOf, PLACE, salesOf, UNSUMMED } from './sums-sql';
+import type { Fact } from './facts';
+import { scoped } from './facts-queries';
+import type { SpanRange } from './spans';
+import { eachFigure, IS_KEPT, ordersOf, PLACE } from './sums-sql';
 
 /** All statements of this transaction see what was committed at one moment. */
 export function openSnapshot(tx: Transaction): Promise<number> {
@@ -25,7 +28,7 @@ export function selectPeriod(
     on,
     'reports.period',
     `select ${utcMicros('p.first')} as "from", ${utcMicros('p.after')} as "to", ${utcMicros('t.now')} as "asOf", p.after <= t.now as "isOver",
-       not exists (select from report_builds) and ${IS_KEPT} as "isReady"
+       not exists (select from report_sums_builds) and ${IS_KEPT} as "isReady"
      from (select day_start($1::date, $3) as first, day_start($2::date, $3) as after) p
      cross join (select statement_timestamp() as now) t cross join ${PLACE}`,
     [first, after, tz],
@@ -56,9 +59,7 @@ export interface Period {
 }
 
 /** Hours need no time zone once it is known when the day begins. */
-function valuesOf(unit: SlotUnit, { from, to, tz }: Period): string[] {
-  return unit === 'hour' ? [from, to] : [from, to, tz];
-}
+const zoneOf = (unit: SlotUnit, { tz }: Period) => (unit === 'hour' ? [] : [tz]);
 
 export interface SlotRow {
   at: string;
@@ -82,100 +83,142 @@ export function selectSlots(on: Queryable, unit: SlotUnit, period: Period): Prom
   );
 }
 
-const IN_PERIOD = { from: '$1::timestamptz', to: '$2::timestamptz' };
 const SUMMED_IN_PERIOD = 'bucket >= $1::timestamptz and bucket < $2::timestamptz';
 
-/** What something was sold for, of one currency. Whole numbers as text: they may be beyond 2^53. */
-export interface SalesRow {
+/** Figures of one currency. Whole numbers as text: they may be beyond 2^53. */
+export interface FiguresRow {
   /** What `key` names. */
   of: 'slot' | 'product' | 'category' | 'warehouse' | 'merchant';
+  /** Null: of none. */
   key: string | null;
   currency: string;
   units: string;
   salesMinor: string;
   returnedUnits: string;
   returnedMinor: string;
-}
-
-const SUMS = `sum(units) as units, sum(sales_minor) as sales_minor, sum(returned_units) as returned_units,
-  sum(returned_minor) as returned_minor`;
-
-/**
- * What was sold, by slot, product, category, warehouse and merchant: each grouping has all of it. Of each currency the products with the
- * highest sales, so many.
- */
-export function selectSales(
-  on: Queryable,
-  unit: SlotUnit,
-  { products, ...period }: Period & { products: number },
-): Promise<SalesRow[]> {
-  return many<SalesRow & Record<string, unknown>>(
-    on,
-    `reports.sales_by_${unit}`,
-    `with ${UNSUMMED}, fact as (
-       select ${SLOT[unit].of('bucket', '$4')} as slot, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor
-       from (
-         select * from report_sales where ${SUMMED_IN_PERIOD}
-         union all ${salesOf({ ids: 'wanted', ...IN_PERIOD })}) f
-     ), grouped as materialized (
-       select grouping(slot) = 0 as by_slot, grouping(warehouse_id) = 0 as by_warehouse, slot, warehouse_id, product_id, merchant_id, currency, ${SUMS}
-       from fact group by currency, grouping sets ((slot), (warehouse_id), (product_id, merchant_id))
-     ), sold as materialized (
-       select p.sku, p.category_id, coalesce(g.merchant_id, p.merchant_id) as merchant_id, g.currency, g.units, g.sales_minor,
-         g.returned_units, g.returned_minor
-       from grouped g join products p on p.id = g.product_id where not by_slot and not by_warehouse
-     ), ranked as (
-       select sku, currency, ${SUMS}, row_number() over (partition by currency order by sum(sales_minor) desc, sku ${BYTEWISE}) as place
-       from sold group by sku, currency
-     )
-     select "of", key, currency, units::text, sales_minor::text as "salesMinor", returned_units::text as "returnedUnits",
-       returned_minor::text as "returnedMinor"
-     from (
-       select 'slot' as "of", ${utcMicros(SLOT[unit].start('slot', '$4'))} as key, currency, 0::bigint as place, ${SUMS}
-       from grouped where by_slot group by slot, currency
-       union all
-       select 'warehouse', w.code, g.currency, 0, ${SUMS} from grouped g join warehouses w on w.id = g.warehouse_id where by_warehouse
-       group by w.code, g.currency
-       union all
-       select 'category', c.code, s.currency, 0, ${SUMS} from sold s left join categories c on c.id = s.category_id group by c.code, s.currency
-       union all
-       select 'merchant', m.code, s.currency, 0, ${SUMS} from sold s join merchants m on m.id = s.merchant_id group by m.code, s.currency
-       union all
-       select 'product', sku, currency, place, units, sales_minor, returned_units, returned_minor from ranked where place <= $3
-     ) r order by "of", currency, place, key ${BYTEWISE} nulls last`,
-    [period.from, period.to, products, ...(unit === 'day' ? [period.tz] : [])],
-  );
-}
-
-/** Money of a slot and a merchant, of one currency. Whole numbers as text. */
-export interface MoneyRow {
-  slot: string;
-  /** Null: no merchant's. */
-  merchant: string | null;
-  currency: string;
   capturedMinor: string;
   refundedMinor: string;
   disputedMinor: string;
   feeMinor: string;
+  costMinor: string;
+  uncostedUnits: string;
 }
 
-export function selectMoney(on: Queryable, unit: SlotUnit, period: Period): Promise<MoneyRow[]> {
-  return many<MoneyRow & Record<string, unknown>>(
+const FIGURES = eachFigure((figure) => figure);
+const SUMS = eachFigure((figure) => `sum(${figure}) as ${figure}`);
+const TOLD = `units::text, sales_minor::text as "salesMinor", returned_units::text as "returnedUnits", returned_minor::text as "returnedMinor",
+  captured_minor::text as "capturedMinor", refunded_minor::text as "refundedMinor", disputed_minor::text as "disputedMinor",
+  fee_minor::text as "feeMinor", cost_minor::text as "costMinor", uncosted_units::text as "uncostedUnits"`;
+
+/** SQL of facts that are not in the sums, of the parameter. */
+const factsOf = (parameter: string) => `select bucket, product_id, warehouse_id, merchant_id, currency,
+    ${eachFigure((figure) => `coalesce(${figure}, 0) as ${figure}`)}
+  from jsonb_to_recordset(${parameter}::jsonb) as f (bucket timestamptz, product_id int, warehouse_id int, merchant_id int, currency text,
+    ${eachFigure((figure) => `${figure} bigint`)})`;
+
+/** Sums of a period by slot, warehouse and merchant: each grouping has all of it. `facts`: what the sums lack. */
+export function selectFigures(
+  on: Queryable,
+  unit: SlotUnit,
+  { facts, ...period }: Period & { facts: readonly Fact[] },
+): Promise<FiguresRow[]> {
+  return many<FiguresRow & Record<string, unknown>>(
     on,
-    `reports.money_by_${unit}`,
-    `with ${UNSUMMED}, fact as (
-       select * from report_money where ${SUMMED_IN_PERIOD}
-       union all ${moneyOf({ ids: 'wanted', ...IN_PERIOD })}
+    `reports.figures_by_${unit}`,
+    `with bucketed as materialized (
+       select bucket, warehouse_id, merchant_id, currency, ${SUMS} from (
+         select bucket, warehouse_id, merchant_id, currency, ${FIGURES} from report_quarters where ${SUMMED_IN_PERIOD}
+         union all
+         select bucket, warehouse_id, merchant_id, currency, ${FIGURES} from (${factsOf('$3')}) u) f
+       group by 1, 2, 3, 4
+     ), slotted as (
+       select ${SLOT[unit].of('bucket', '$4')} as slot, currency, ${SUMS} from (
+         select bucket, currency, ${SUMS} from bucketed group by 1, 2) b group by 1, 2
      )
-     select ${utcMicros(SLOT[unit].start('slot', '$3'))} as slot, m.code as merchant, currency, captured::text as "capturedMinor", refunded::text as "refundedMinor",
-       disputed::text as "disputedMinor", fee::text as "feeMinor"
-     from (
-       select ${SLOT[unit].of('bucket', '$3')} as slot, merchant_id, currency, sum(captured_minor) as captured, sum(refunded_minor) as refunded,
-         sum(disputed_minor) as disputed, sum(fee_minor) as fee
-       from fact group by 1, 2, 3) f
-     left join merchants m on m.id = f.merchant_id
-     order by f.slot, m.code ${BYTEWISE} nulls last, currency`,
-    valuesOf(unit, period),
+     select "of", key, currency, ${TOLD} from (
+       select 'slot' as "of", ${utcMicros(SLOT[unit].start('slot', '$4'))} as key, currency, ${FIGURES} from slotted
+       union all
+       select 'warehouse', w.code, g.currency, ${FIGURES}
+       from (select warehouse_id, currency, ${SUMS} from bucketed group by 1, 2) g left join warehouses w on w.id = g.warehouse_id
+       union all
+       select 'merchant', m.code, g.currency, ${FIGURES}
+       from (select merchant_id, currency, ${SUMS} from bucketed group by 1, 2) g left join merchants m on m.id = g.merchant_id
+     ) r order by "of", currency, key ${BYTEWISE} nulls last`,
+    [period.from, period.to, JSON.stringify(facts), ...zoneOf(unit, period)],
+  );
+}
+
+/** The buckets that a period consists of, and what the sums lack of it. */
+interface ProductSums {
+  spans: readonly SpanRange[];
+  facts: readonly Fact[];
+}
+
+/** SQL of sums by product and currency, of the parameters of `productValues`. */
+const BY_PRODUCT = `select product_id, currency, ${SUMS} from (
+    select product_id, currency, ${FIGURES} from unnest($1::int[], $2::float8[], $3::float8[]) s (minutes, since, until)
+    cross join lateral (
+      select * from report_products r
+      where r.minutes = s.minutes and r.bucket >= to_timestamp(s.since) and r.bucket < to_timestamp(s.until) offset 0) r
+    union all
+    select product_id, currency, ${FIGURES} from (${factsOf('$4')}) u) f
+  group by 1, 2`;
+
+function productValues({ spans, facts }: ProductSums): unknown[] {
+  return [
+    spans.map(({ minutes }) => minutes),
+    spans.map(({ from }) => from / 1_000),
+    spans.map(({ to }) => to / 1_000),
+    JSON.stringify(facts),
+  ];
+}
+
+/**
+ * Sums of a period by product, and by category: each grouping has all of it. Of each currency the products with the highest sales, so many,
+ * and what is of no product.
+ */
+export function selectProducts(
+  on: Queryable,
+  { products, ...sums }: ProductSums & { products: number },
+): Promise<FiguresRow[]> {
+  return many<FiguresRow & Record<string, unknown>>(
+    on,
+    'reports.figures_by_product',
+    `with sold as materialized (
+       select p.sku, p.category_id, g.* from (
+         ${BY_PRODUCT}) g left join products p on p.id = g.product_id
+     ), ranked as (
+       select *, row_number() over (partition by currency, sku is null order by sales_minor desc, captured_minor desc, sku ${BYTEWISE}) as place
+       from sold
+     )
+     select "of", key, currency, ${TOLD} from (
+       select 'category' as "of", c.code as key, g.currency, 0::bigint as place, ${FIGURES}
+       from (select category_id, currency, ${SUMS} from sold group by 1, 2) g left join categories c on c.id = g.category_id
+       union all
+       select 'product', sku, currency, place, ${FIGURES} from ranked where place <= $5 or sku is null
+     ) r order by "of", currency, place, key ${BYTEWISE} nulls last`,
+    [...productValues(sums), products],
+  );
+}
+
+/** What goods cost that left, of one currency. Whole numbers as text. */
+export interface CostRow {
+  sku: string;
+  currency: string;
+  costedUnits: string;
+  costMinor: string;
+  uncostedUnits: string;
+}
+
+/** What goods cost that left in a period, by the bytes of the SKU. */
+export function selectCosts(on: Queryable, sums: ProductSums): Promise<CostRow[]> {
+  return many<CostRow & Record<string, unknown>>(
+    on,
+    'reports.costs_by_product',
+    `select p.sku, g.currency, costed_units::text as "costedUnits", cost_minor::text as "costMinor", uncosted_units::text as "uncostedUnits"
+     from (${BY_PRODUCT}) g join products p on p.id = g.product_id
+     where costed_units <> 0 or uncosted_units <> 0 order by p.sku ${BYTEWISE}, g.currency`,
+    productValues(sums),
   );
 }
 
@@ -187,15 +230,16 @@ export interface OrdersRow {
 }
 
 export function selectOrders(on: Queryable, unit: SlotUnit, period: Period): Promise<OrdersRow[]> {
+  const { wanted, values, ...narrowed } = scoped({ of: 'unsummed', from: period.from, to: period.to });
   return many<OrdersRow & Record<string, unknown>>(
     on,
     `reports.orders_by_${unit}`,
-    `with ${UNSUMMED}, fact as (
-       select * from report_orders where ${SUMMED_IN_PERIOD}
-       union all ${ordersOf({ ids: 'wanted', ...IN_PERIOD })}
+    `with ${wanted}, fact as (
+       select * from report_order_counts where ${SUMMED_IN_PERIOD}
+       union all ${ordersOf(narrowed)}
      )
      select ${utcMicros(SLOT[unit].start('slot', '$3'))} as slot, type, count::text
      from (select ${SLOT[unit].of('bucket', '$3')} as slot, type, sum(count) as count from fact group by 1, 2) f order by f.slot, type`,
-    valuesOf(unit, period),
+    [...values, ...zoneOf(unit, period)],
   );
 }

@@ -1,29 +1,24 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { AppError, sqlState } from '../../platform/errors';
-import { exact, type Exact } from '../../platform/exact';
+import { exact } from '../../platform/exact';
+import { groupBy } from '../../platform/group-by';
 import { isIanaZone } from '../../platform/iana-zone';
+import { readFacts, type Fact } from './facts';
 import { dayAfter, monthAfter } from './rules';
 import {
   openSnapshot,
-  selectMoney,
+  selectFigures,
   selectOrders,
   selectPeriod,
-  selectSales,
+  selectProducts,
   selectSlots,
-  type MoneyRow,
+  type FiguresRow,
   type OrdersRow,
   type PeriodRow,
-  type SalesRow,
   type SlotUnit,
 } from './sales-queries';
-import {
-  REPORTED_ORDER_EVENTS,
-  type Figures,
-  type MoneyFigures,
-  type OrderCounts,
-  type SalesFigures,
-  type SalesReport,
-} from './types';
+import { spansOf, type SpanRange } from './spans';
+import { REPORTED_ORDER_EVENTS, type Figures, type OrderCounts, type SalesReport } from './types';
 
 export interface ReportRequest {
   /** IANA name of the time zone whose days are meant. */
@@ -83,20 +78,34 @@ async function report(
   const read = await db.transaction(async (tx) => {
     await openSnapshot(tx);
     const { isReady, ...days } = await periodOf(tx, { first, after, tz });
-    if (!isReady)
-      throw new AppError('REPORTS_BUILDING', 'What was there before there were reports is being summed.', {
-        retryAfter: 10,
-      });
+    if (!isReady) throw reportsBuilding();
     const within = { from: days.from, to: days.to, tz };
-    const [slots, sales, money, orders] = await Promise.all([
+    const sums = await productSumsOf(tx, days);
+    const [slots, figures, found, orders] = await Promise.all([
       selectSlots(tx, unit, within),
-      selectSales(tx, unit, { ...within, products: shown + 1 }),
-      selectMoney(tx, unit, within),
+      selectFigures(tx, unit, { ...within, facts: sums.facts }),
+      selectProducts(tx, { ...sums, products: shown + 1 }),
       selectOrders(tx, unit, within),
     ]);
-    return { days, slots, sales, money, orders };
+    return { days, slots, figures, products: found, orders };
   });
   return { period, tz, ...read.days, ...composed(read, shown) };
+}
+
+/** The buckets that a period consists of, and what the sums lack of it. */
+export async function productSumsOf(
+  on: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<{ spans: SpanRange[]; facts: Fact[] }> {
+  const spans = spansOf(Date.parse(from), Date.parse(to));
+  return { spans, facts: await readFacts(on, { of: 'unsummed', from, to }) };
+}
+
+/** What was there before there were sums, or before they began anew, is being summed. */
+export function reportsBuilding(): AppError {
+  return new AppError('REPORTS_BUILDING', 'What was there before there were reports is being summed.', {
+    retryAfter: 10,
+  });
 }
 
 /**
@@ -128,104 +137,74 @@ export function unknownZone(tz: string): AppError {
 
 interface Rows {
   slots: readonly { at: string; local: string }[];
-  sales: readonly SalesRow[];
-  money: readonly MoneyRow[];
+  figures: readonly FiguresRow[];
+  products: readonly FiguresRow[];
   orders: readonly OrdersRow[];
 }
 
 function composed(
-  { slots, sales, money, orders }: Rows,
+  { slots, figures, products, orders }: Rows,
   shown: number,
 ): Omit<SalesReport, 'period' | 'tz' | 'from' | 'to' | 'asOf' | 'isOver'> {
-  const of = (what: SalesRow['of']) => sales.filter((row) => row.of === what);
-  const bySlot = of('slot');
-  const products = byCurrency(of('product'));
+  const of = (rows: readonly FiguresRow[], what: FiguresRow['of']) => rows.filter((row) => row.of === what);
+  const bySlot = groupBy(of(figures, 'slot'), ({ key }) => key);
+  const ordersBySlot = groupBy(orders, ({ slot }) => slot);
+  const listed = [...groupBy(of(products, 'product'), ({ currency }) => currency).values()].map((rows) => ({
+    named: rows.filter(({ key }) => key !== null),
+    ofNone: rows.filter(({ key }) => key === null),
+  }));
   return {
     orders: countsOf(orders),
-    totals: figuresOf(bySlot, money),
+    totals: totalsOf(of(figures, 'slot')),
     slots: slots.map((slot) => ({
       ...slot,
-      orders: countsOf(orders.filter((row) => row.slot === slot.at)),
-      figures: figuresOf(
-        bySlot.filter(({ key }) => key === slot.at),
-        money.filter((row) => row.slot === slot.at),
-      ),
+      orders: countsOf(ordersBySlot.get(slot.at) ?? []),
+      figures: (bySlot.get(slot.at) ?? []).map((row) => figuresOf([row])),
     })),
-    products: products.flatMap((rows) =>
-      rows.slice(0, shown).map((row) => ({ sku: row.key ?? '', ...currencyAndSales(row) })),
+    products: listed.flatMap(({ named, ofNone }) =>
+      [...named.slice(0, shown), ...ofNone].map((row) => ({ sku: row.key, ...figuresOf([row]) })),
     ),
-    hasMoreProducts: products.some((rows) => rows.length > shown),
-    categories: of('category').map((row) => ({ category: row.key, ...currencyAndSales(row) })),
-    warehouses: of('warehouse').map((row) => ({ warehouse: row.key ?? '', ...currencyAndSales(row) })),
-    merchants: merchantsOf(of('merchant'), money),
+    hasMoreProducts: listed.some(({ named }) => named.length > shown),
+    categories: of(products, 'category').map((row) => ({ category: row.key, ...figuresOf([row]) })),
+    warehouses: of(figures, 'warehouse').map((row) => ({ warehouse: row.key, ...figuresOf([row]) })),
+    merchants: of(figures, 'merchant').map((row) => ({ merchant: row.key, ...figuresOf([row]) })),
   };
 }
 
-function byCurrency<Row extends { currency: string }>(rows: readonly Row[]): Row[][] {
-  const currencies = [...new Set(rows.map(({ currency }) => currency))].sort();
-  return currencies.map((currency) => rows.filter((row) => row.currency === currency));
-}
-
-function merchantsOf(sales: readonly SalesRow[], money: readonly MoneyRow[]): SalesReport['merchants'] {
-  const codes = [...new Set([...sales.map(({ key }) => key), ...money.map(({ merchant }) => merchant)])];
-  return codes.sort(bytewise).flatMap((merchant) =>
-    figuresOf(
-      sales.filter(({ key }) => key === merchant),
-      money.filter((row) => row.merchant === merchant),
-    ).map((figures) => ({ merchant, ...figures })),
+/** Sums of each currency, by its code. */
+function totalsOf(rows: readonly FiguresRow[]): Figures[] {
+  const currencies = [...groupBy(rows, ({ currency }) => currency)].sort(([one], [other]) =>
+    one < other ? -1 : 1,
   );
+  return currencies.map(([, mine]) => figuresOf(mine));
 }
 
-/** Null is last. */
-function bytewise(one: string | null, other: string | null): number {
-  if (one === null || other === null) return Number(one === null) - Number(other === null);
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
-}
-
-/** Sums of each currency that is in any of the rows, by its code. */
-function figuresOf(sales: readonly SalesRow[], money: readonly MoneyRow[]): Figures[] {
-  const currencies = [...new Set([...sales, ...money].map(({ currency }) => currency))].sort();
-  return currencies.map((currency) => ({
-    currency,
-    ...salesFigures(sales.filter((row) => row.currency === currency)),
-    ...moneyFigures(money.filter((row) => row.currency === currency)),
-  }));
-}
-
-function currencyAndSales(row: SalesRow): { currency: string } & SalesFigures {
-  return { currency: row.currency, ...salesFigures([row]) };
-}
-
-function salesFigures(rows: readonly SalesRow[]): SalesFigures {
+/** @param rows of one currency, one at least */
+function figuresOf(rows: readonly FiguresRow[]): Figures {
+  const of = (figure: Exclude<keyof FiguresRow, 'of' | 'key' | 'currency'>) =>
+    rows.reduce((sum, row) => sum + BigInt(row[figure]), 0n);
+  const [captured, refunded, disputed] = [of('capturedMinor'), of('refundedMinor'), of('disputedMinor')];
+  const [net, cost] = [captured - refunded - disputed, of('costMinor')];
   return {
-    units: sum(rows, ({ units }) => units),
-    salesMinor: sum(rows, ({ salesMinor }) => salesMinor),
-    returnedUnits: sum(rows, ({ returnedUnits }) => returnedUnits),
-    returnedMinor: sum(rows, ({ returnedMinor }) => returnedMinor),
-  };
-}
-
-function moneyFigures(rows: readonly MoneyRow[]): MoneyFigures {
-  const [captured, refunded, disputed] = [
-    total(rows, ({ capturedMinor }) => capturedMinor),
-    total(rows, ({ refundedMinor }) => refundedMinor),
-    total(rows, ({ disputedMinor }) => disputedMinor),
-  ];
-  return {
+    currency: rows[0]?.currency ?? '',
+    units: exact(of('units')),
+    salesMinor: exact(of('salesMinor')),
+    returnedUnits: exact(of('returnedUnits')),
+    returnedMinor: exact(of('returnedMinor')),
     capturedMinor: exact(captured),
     refundedMinor: exact(refunded),
     disputedMinor: exact(disputed),
-    netMinor: exact(captured - refunded - disputed),
-    feeMinor: sum(rows, ({ feeMinor }) => feeMinor),
+    netMinor: exact(net),
+    feeMinor: exact(of('feeMinor')),
+    costMinor: exact(cost),
+    uncosted: exact(of('uncostedUnits')),
+    marginMinor: exact(net - cost),
   };
 }
 
 function countsOf(rows: readonly OrdersRow[]): OrderCounts {
   const count = (type: string) =>
-    sum(
-      rows.filter((row) => row.type === type),
-      (row) => row.count,
-    );
+    exact(rows.reduce((sum, row) => (row.type === type ? sum + BigInt(row.count) : sum), 0n));
   const { placed, rejected, expired, cancelled, failed, fulfilled } = REPORTED_ORDER_EVENTS;
   return {
     placed: count(placed),
@@ -235,12 +214,4 @@ function countsOf(rows: readonly OrdersRow[]): OrderCounts {
     failed: count(failed),
     fulfilled: count(fulfilled),
   };
-}
-
-function total<Row>(rows: readonly Row[], of: (row: Row) => string): bigint {
-  return rows.reduce((before, row) => before + BigInt(of(row)), 0n);
-}
-
-function sum<Row>(rows: readonly Row[], of: (row: Row) => string): Exact {
-  return exact(total(rows, of));
 }

@@ -1,19 +1,23 @@
-import { execute, one, type Queryable, type Transaction } from '../../platform/database/database';
-import { IS_KEPT, moneyOf, ordersOf, PLACE, salesOf, SOURCES } from './sums-sql';
+import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import type { Fact } from './facts';
+import { scoped, type Scope } from './facts-queries';
+import { SPAN_MINUTES } from './spans';
+import { bucketOf, eachFigure, IS_KEPT, ordersOf, PLACE, SOURCES } from './sums-sql';
+import type { REPORT_SOURCES } from './types';
 
 /** One follower at a time; false: another one has its turn. Held until the transaction ends. */
 export async function tryFollowerLock(tx: Transaction): Promise<boolean> {
   const { locked } = await one<{ locked: boolean }>(
     tx,
     'reports.try_lock',
-    `select pg_try_advisory_xact_lock(hashtext('holdfast.follow_sales')) as locked`,
+    `select pg_try_advisory_xact_lock(hashtext('holdfast.follow_reports')) as locked`,
   );
   return locked;
 }
 
 /** Waits for the turn of another follower to end. Held until the transaction ends. */
 export function lockFollower(tx: Transaction): Promise<number> {
-  return execute(tx, 'reports.lock', `select pg_advisory_xact_lock(hashtext('holdfast.follow_sales'))`);
+  return execute(tx, 'reports.lock', `select pg_advisory_xact_lock(hashtext('holdfast.follow_reports'))`);
 }
 
 export interface FollowerState {
@@ -29,7 +33,7 @@ export function selectFollowerState(on: Queryable): Promise<FollowerState> {
   return one<FollowerState & Record<string, unknown>>(
     on,
     'reports.state',
-    `select exists (select from report_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
+    `select exists (select from report_sums_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
        not ${IS_KEPT} as "isLost"
      from ${PLACE}`,
   );
@@ -40,91 +44,138 @@ export async function isBuilding(on: Queryable): Promise<boolean> {
   const { building } = await one<{ building: boolean }>(
     on,
     'reports.is_building',
-    'select exists (select from report_builds) as building',
+    'select exists (select from report_sums_builds) as building',
   );
   return building;
 }
 
-/** SQL that adds what `wanted` names to the sums. */
-const ADDED = `sales as (
-    insert into report_sales as r (bucket, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor)
-    ${salesOf({ ids: 'wanted' })}
-    on conflict on constraint report_sales_key do update
-    set units = r.units + excluded.units, sales_minor = r.sales_minor + excluded.sales_minor,
-        returned_units = r.returned_units + excluded.returned_units, returned_minor = r.returned_minor + excluded.returned_minor
-  ), money as (
-    insert into report_money as r (bucket, merchant_id, currency, captured_minor, refunded_minor, disputed_minor, fee_minor)
-    ${moneyOf({ ids: 'wanted' })}
-    on conflict on constraint report_money_key do update
-    set captured_minor = r.captured_minor + excluded.captured_minor, refunded_minor = r.refunded_minor + excluded.refunded_minor,
-        disputed_minor = r.disputed_minor + excluded.disputed_minor, fee_minor = r.fee_minor + excluded.fee_minor
-  ), orders_counted as (${addOrders(ordersOf({ ids: 'wanted' }))})`;
+/** Seconds since the oldest event was numbered that is not in the sums, or since they began anew. 0: they have all. */
+export async function selectBehindSeconds(on: Queryable): Promise<number> {
+  const { seconds } = await one<{ seconds: number }>(
+    on,
+    'reports.behind_seconds',
+    `select greatest(0, extract(epoch from clock_timestamp() - least(
+       (select b.numbered_at from event_batches b where b.first_position > (select position from report_sums_cursor)
+        order by b.first_position limit 1),
+       (select min(began_at) from report_sums_builds))))::float8 as seconds`,
+  );
+  return seconds;
+}
 
-/** SQL that adds rows of `report_orders`. */
-function addOrders(rows: string): string {
-  return `insert into report_orders as r (bucket, type, count) ${rows}
+/** The next batches of the stream after the cursor, so many at most; undefined: there are none. */
+export function selectNextBatches(
+  tx: Transaction,
+  limit: number,
+): Promise<{ after: string; upTo: string; batches: number } | undefined> {
+  return maybeOne(
+    tx,
+    'reports.next_batches',
+    `select c.position::text as after, b."upTo"::text as "upTo", b.batches
+     from report_sums_cursor c cross join lateral (
+       select max(last_position) as "upTo", count(*)::int as batches from (
+         select last_position from event_batches where first_position > c.position order by first_position limit $1) n) b
+     where b.batches > 0`,
+    [limit],
+  );
+}
+
+export function moveCursor(tx: Transaction, position: string): Promise<number> {
+  return execute(tx, 'reports.move_cursor', 'update report_sums_cursor set position = $1', [position]);
+}
+
+const FACTS = `fact as materialized (
+    select f.bucket, f.product_id, f.warehouse_id, f.merchant_id, f.currency, ${eachFigure((figure) => `coalesce(f.${figure}, 0) as ${figure}`)}
+    from jsonb_to_recordset($1::jsonb) as f (bucket timestamptz, product_id int, warehouse_id int, merchant_id int, currency text,
+      ${eachFigure((figure) => `${figure} bigint`)})
+  )`;
+const COLUMNS = eachFigure((figure) => figure);
+const SUMMED = eachFigure((figure) => `sum(${figure})::bigint`);
+const ADDED = eachFigure((figure) => `${figure} = r.${figure} + excluded.${figure}`);
+
+/** Adds facts to the sums, in one statement. */
+export async function addFacts(tx: Transaction, facts: readonly Fact[]): Promise<void> {
+  await execute(
+    tx,
+    'reports.add_facts',
+    `with ${FACTS}, by_quarter as (
+       insert into report_quarters as r (bucket, warehouse_id, merchant_id, currency, ${COLUMNS})
+       select bucket, warehouse_id, merchant_id, currency, ${SUMMED} from fact group by 1, 2, 3, 4
+       on conflict on constraint report_quarters_key do update set ${ADDED}
+     )
+     insert into report_products as r (minutes, bucket, product_id, currency, ${COLUMNS})
+     select m.minutes, ${bucketOf('f.bucket', 'm.minutes')}, f.product_id, f.currency, ${SUMMED}
+     from fact f cross join unnest($2::int[]) m (minutes) group by 1, 2, 3, 4
+     on conflict on constraint report_products_key do update set ${ADDED}`,
+    [JSON.stringify(facts), SPAN_MINUTES],
+  );
+}
+
+/** Adds what a scope has of histories of orders to the counts. */
+export async function addOrders(tx: Transaction, scope: Scope): Promise<void> {
+  const { wanted, values, ...narrowed } = scoped(scope);
+  await execute(
+    tx,
+    `reports.add_orders_of_${scope.of}`,
+    `with ${wanted} ${insertCounts(ordersOf(narrowed))}`,
+    values,
+  );
+}
+
+/** Adds what histories have that was written before their rows had ids. */
+export async function addOldOrders(tx: Transaction): Promise<void> {
+  await execute(tx, 'reports.add_old_orders', insertCounts(ordersOf({}, 't.id is null')));
+}
+
+/** SQL that adds rows of `report_order_counts`. */
+function insertCounts(rows: string): string {
+  return `insert into report_order_counts as r (bucket, type, count) ${rows}
     on conflict (bucket, type) do update set count = r.count + excluded.count`;
 }
 
-/** Adds what histories have that was written before their rows had ids, before the first part of them. */
-export async function addOldOrders(tx: Transaction): Promise<void> {
-  await execute(
-    tx,
-    'reports.add_old_orders',
-    addOrders(
-      ordersOf(
-        {},
-        `t.id is null and (select source = 'orders' and done_to = 0 from report_builds order by source limit 1)`,
-      ),
-    ),
-  );
+/** What was there before of a source: ids that are added next. */
+export interface BuildPart {
+  source: (typeof REPORT_SOURCES)[number];
+  /** Ids up to this one are in the sums. */
+  after: string;
+  upTo: string;
+  isFirst: boolean;
+  isLast: boolean;
 }
 
-/** Adds the next batches after the cursor to the sums and moves it on, in one statement. Returns how many batches. */
-export async function addBatches(tx: Transaction, limit: number): Promise<number> {
-  const { batches } = await one<{ batches: number }>(
+/** The next part of what was there before; undefined: it is all in the sums. */
+export function selectNextPart(tx: Transaction, ids: number): Promise<BuildPart | undefined> {
+  return maybeOne<BuildPart & Record<string, unknown>>(
     tx,
-    'reports.add_batches',
-    `with batch as materialized (
-       select * from event_batches where first_position > (select position from report_cursor) order by first_position limit $1
-     ), wanted as materialized (
-       select b.source, lower(r) as from_id, upper(r) as to_id from batch b cross join lateral unnest(b.ids) r where b.source in ${SOURCES}
-     ), ${ADDED}, moved as (
-       update report_cursor set position = (select max(last_position) from batch) where exists (select from batch)
-     )
-     select count(*)::int as batches from batch`,
-    [limit],
-  );
-  return batches;
-}
-
-/** Adds the next rows of what was there before to the sums, in one statement. */
-export function addPart(tx: Transaction, ids: number): Promise<number> {
-  return execute(
-    tx,
-    'reports.add_part',
-    `with part as materialized (
-       select source, up_to, done_to, least(up_to, done_to + $1) as to_id, without from report_builds order by source limit 1
-     ), wanted as materialized (
-       select p.source, lower(r) as from_id, upper(r) as to_id
-       from part p cross join lateral unnest(int8multirange(int8range(p.done_to, p.to_id, '(]')) - p.without) r
-     ), ${ADDED}, moved as (
-       update report_builds b set done_to = p.to_id from part p where b.source = p.source and p.to_id < p.up_to
-     )
-     delete from report_builds b using part p where b.source = p.source and p.to_id >= p.up_to`,
+    'reports.next_part',
+    `select source, done_to::text as after, least(up_to, done_to + $1)::text as "upTo", done_to = 0 as "isFirst",
+       done_to + $1 >= up_to as "isLast"
+     from report_sums_builds order by source limit 1`,
     [ids],
   );
 }
 
-/** Removes the sums, but for days of which the ledger keeps no entries. */
+export async function setPartDone(tx: Transaction, { source, upTo, isLast }: BuildPart): Promise<void> {
+  if (isLast)
+    await execute(tx, 'reports.end_build', 'delete from report_sums_builds where source = $1', [source]);
+  else
+    await execute(tx, 'reports.part_done', 'update report_sums_builds set done_to = $2 where source = $1', [
+      source,
+      upTo,
+    ]);
+}
+
+/** What left in months that the stock ledger has dropped is nowhere else, nor what it cost. Money and histories of orders are. */
+const IS_NOWHERE_ELSE = `coalesce(bucket < (select max(upper_bound) from ledger_folds), false)
+  and (units, returned_units, costed_units, uncosted_units) <> (0, 0, 0, 0)`;
+const WITHOUT_MONEY = 'captured_minor = 0, refunded_minor = 0, disputed_minor = 0, fee_minor = 0';
+
+/** Removes the sums, but what is nowhere else. */
 export async function deleteSums(tx: Transaction): Promise<void> {
-  await execute(
-    tx,
-    'reports.delete_sales',
-    `delete from report_sales where bucket >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')`,
-  );
-  await execute(tx, 'reports.delete_money', 'delete from report_money');
-  await execute(tx, 'reports.delete_orders', 'delete from report_orders');
+  await execute(tx, 'reports.delete_quarters', `delete from report_quarters where not (${IS_NOWHERE_ELSE})`);
+  await execute(tx, 'reports.delete_products', `delete from report_products where not (${IS_NOWHERE_ELSE})`);
+  await execute(tx, 'reports.clear_quarters', `update report_quarters set ${WITHOUT_MONEY}`);
+  await execute(tx, 'reports.clear_products', `update report_products set ${WITHOUT_MONEY}`);
+  await execute(tx, 'reports.delete_counts', 'delete from report_order_counts');
 }
 
 /** Has the sums begin anew: with what has a position now, then with what gets one later. In one snapshot. */
@@ -133,12 +184,12 @@ export function beginBuilds(tx: Transaction): Promise<number> {
     tx,
     'reports.begin_builds',
     `with builds as (
-       insert into report_builds (source, up_to, without)
+       insert into report_sums_builds (source, up_to, without)
        select s.source, s.scanned_to,
          coalesce((select range_agg(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source = s.source), '{}')
        from event_sources s where s.source in ${SOURCES}
-       on conflict (source) do update set up_to = excluded.up_to, without = excluded.without, done_to = 0
+       on conflict (source) do update set up_to = excluded.up_to, without = excluded.without, done_to = 0, began_at = excluded.began_at
      )
-     update report_cursor set position = (select next_position - 1 from event_head)`,
+     update report_sums_cursor set position = (select next_position - 1 from event_head)`,
   );
 }

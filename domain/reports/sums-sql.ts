@@ -1,16 +1,44 @@
 import { literals } from '../../platform/database/literals';
 import { KINDS_WITHOUT_PAYMENT } from '../money/types';
+import { SOLD_LEDGER_KINDS } from '../stock/ledger/types';
+import { SPAN_MINUTES } from './spans';
 import { REPORTED_ORDER_EVENTS, REPORT_SOURCES } from './types';
+
+const [SHORTEST] = SPAN_MINUTES;
+
+/** SQL of the begin of the bucket that a time is in. `minutes`: SQL of its length. */
+export function bucketOf(time: string, minutes: string): string {
+  return `date_bin(make_interval(mins => ${minutes}), ${time}, timestamptz '2000-01-01 00:00:00+00')`;
+}
 
 /** SQL of the begin of the quarter of an hour that a time is in: days of all time zones begin with one. */
 export function quarterOf(time: string): string {
-  return `date_bin('15 minutes', ${time}, timestamptz '2000-01-01 00:00:00+00')`;
+  return bucketOf(time, String(SHORTEST));
 }
 
 export const SOURCES = literals(REPORT_SOURCES);
 
+/** Columns of sums, whole numbers: units, and minor units of the currency. */
+export const FIGURE_COLUMNS = [
+  'units',
+  'sales_minor',
+  'returned_units',
+  'returned_minor',
+  'captured_minor',
+  'refunded_minor',
+  'disputed_minor',
+  'fee_minor',
+  'costed_units',
+  'cost_minor',
+  'uncosted_units',
+] as const;
+export type FigureColumn = (typeof FIGURE_COLUMNS)[number];
+
+/** SQL of a list of something about each figure. */
+export const eachFigure = (of: (figure: FigureColumn) => string) => FIGURE_COLUMNS.map(of).join(', ');
+
 /** SQL of how far the sums are: the cursor `c`, the head `h` of the stream, and the first batch `n` after the cursor that is kept. */
-export const PLACE = `report_cursor c cross join event_head h
+export const PLACE = `report_sums_cursor c cross join event_head h
      left join lateral (
        select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`;
 
@@ -25,66 +53,74 @@ export const IS_KEPT =
 export const UNSUMMED = `wanted as materialized (
     select b.source, lower(r) as from_id, upper(r) as to_id
     from event_batches b cross join lateral unnest(b.ids) r
-    where b.first_position > (select position from report_cursor) and b.source in ${SOURCES}
+    where b.first_position > (select position from report_sums_cursor) and b.source in ${SOURCES}
     union all
     select g.source, lower(r), upper(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source in ${SOURCES}
     union all
     select source, scanned_to + 1, 9223372036854775807 from event_sources where source in ${SOURCES}
   )`;
 
-/** What SQL of sums may be narrowed to. */
+/** What SQL of rows of a source may be narrowed to. */
 export interface Narrowed {
   /** SQL of a set like `wanted`; absent: all rows. */
-  ids?: string;
+  ids?: string | undefined;
   /** SQL of the first time, and of that before which it ends; absent: all. */
-  from?: string;
-  to?: string;
+  from?: string | undefined;
+  to?: string | undefined;
 }
+
+const TABLES: Readonly<Record<(typeof REPORT_SOURCES)[number], { table: string; time: string }>> = {
+  ledger: { table: 'inventory_transactions', time: 't.at' },
+  money: { table: 'money_ledger', time: 't.effective_at' },
+  orders: { table: 'order_events', time: 't.at' },
+};
 
 /**
  * SQL of the rows `t` of a source. Those of `ids` are found by the index of their ids, each range by itself (`offset 0`): the planner takes a
  * range whose bounds it does not know for a large part of the table, and would read all of it.
  */
-function rowsOf(
-  source: (typeof REPORT_SOURCES)[number],
-  { table, time, ids, from, to }: Narrowed & { table: string; time: string },
-): string {
+export function rowsOf(source: (typeof REPORT_SOURCES)[number], { ids, from, to }: Narrowed): string {
+  const { table, time } = TABLES[source];
   const within = [from && `${time} >= ${from}`, to && `${time} < ${to}`].filter(Boolean);
   if (ids === undefined) return `(select * from ${table} t where ${['true', ...within].join(' and ')}) t`;
   const conditions = ['t.id >= w.from_id', 't.id < w.to_id', ...within].join(' and ');
   return `(select * from ${ids} where source = '${source}') w cross join lateral (select * from ${table} t where ${conditions} offset 0) t`;
 }
 
-/** SQL of sums of the stock ledger, as rows of `report_sales`. */
-export function salesOf(narrowed: Narrowed): string {
-  return `select ${quarterOf('t.at')} as bucket, t.product_id, t.warehouse_id, o.currency, i.merchant_id,
-      coalesce(sum(-t.on_hand_delta) filter (where t.kind = 'ship'), 0)::bigint as units,
-      coalesce(sum(-t.on_hand_delta * i.unit_price_minor) filter (where t.kind = 'ship'), 0)::bigint as sales_minor,
-      coalesce(sum(t.on_hand_delta) filter (where t.kind = 'return'), 0)::bigint as returned_units,
-      coalesce(sum(t.on_hand_delta * i.unit_price_minor) filter (where t.kind = 'return'), 0)::bigint as returned_minor
-    from ${rowsOf('ledger', { ...narrowed, table: 'inventory_transactions', time: 't.at' })}
-    join orders o on o.id = t.order_id join order_items i on i.order_id = t.order_id and i.product_id = t.product_id
-    where t.kind in ('ship', 'return') and t.on_hand_delta <> 0
-    group by 1, 2, 3, 4, 5`;
+/** SQL condition on an entry `t` of the money ledger: it is of a payment. */
+export const OF_PAYMENT = `t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)}`;
+
+/** SQL of the entry `t` of the stock ledger, and the item `i` of its order `o`, by which units were sold or came back. */
+export const SOLD_OR_RETURNED = {
+  join: 'join orders o on o.id = t.order_id join order_items i on i.order_id = t.order_id and i.product_id = t.product_id',
+  where: `t.kind in ('ship', 'return') and t.on_hand_delta <> 0`,
+  figures: {
+    units: `case t.kind when 'ship' then -t.on_hand_delta else 0 end`,
+    sales_minor: `case t.kind when 'ship' then -t.on_hand_delta * i.unit_price_minor else 0 end`,
+    returned_units: `case t.kind when 'return' then t.on_hand_delta else 0 end`,
+    returned_minor: `case t.kind when 'return' then t.on_hand_delta * i.unit_price_minor else 0 end`,
+  },
+} as const;
+
+/** SQL condition on an entry `t` of the stock ledger: by it units left for a customer, so that they have a cost. */
+export const LEFT = `t.kind in ${literals(SOLD_LEDGER_KINDS)} and t.on_hand_delta < 0`;
+
+/** SQL of an amount of the money ledger's entry `t` by figure. */
+export const MONEY_FIGURES = {
+  captured_minor: movedBy('capture'),
+  refunded_minor: movedBy('refund', 'refund_failed'),
+  disputed_minor: movedBy('dispute', 'dispute_reversed'),
+  fee_minor: movedBy('fee', 'fee_returned'),
+} as const;
+
+function movedBy(plus: string, minus = 'none'): string {
+  return `case t.kind when '${plus}' then t.amount_minor when '${minus}' then -t.amount_minor else 0 end`;
 }
 
-/** SQL of sums of the money ledger, as rows of `report_money`. */
-export function moneyOf(narrowed: Narrowed): string {
-  const sum = (plus: string, minus: string) =>
-    `coalesce(sum(case t.kind when '${plus}' then t.amount_minor when '${minus}' then -t.amount_minor end), 0)::bigint`;
-  return `select ${quarterOf('t.effective_at')} as bucket, t.merchant_id, t.currency,
-      coalesce(sum(t.amount_minor) filter (where t.kind = 'capture'), 0)::bigint as captured_minor,
-      ${sum('refund', 'refund_failed')} as refunded_minor, ${sum('dispute', 'dispute_reversed')} as disputed_minor,
-      ${sum('fee', 'fee_returned')} as fee_minor
-    from ${rowsOf('money', { ...narrowed, table: 'money_ledger', time: 't.effective_at' })}
-    where t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)}
-    group by 1, 2, 3`;
-}
-
-/** SQL of counts of histories of orders, as rows of `report_orders`. */
+/** SQL of counts of histories of orders, as rows of `report_order_counts`. */
 export function ordersOf(narrowed: Narrowed, also = 'true'): string {
   return `select ${quarterOf('t.at')} as bucket, t.type, count(*) as count
-    from ${rowsOf('orders', { ...narrowed, table: 'order_events', time: 't.at' })}
+    from ${rowsOf('orders', narrowed)}
     where ${also} and t.type in ${literals(Object.values(REPORTED_ORDER_EVENTS))}
     group by 1, 2`;
 }

@@ -1,16 +1,25 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { readFacts } from './facts';
+import type { Scope } from './facts-queries';
 import {
-  addBatches,
+  addFacts,
   addOldOrders,
-  addPart,
+  addOrders,
   beginBuilds,
   deleteSums,
   lockFollower,
+  moveCursor,
   selectFollowerState,
+  selectNextBatches,
+  selectNextPart,
+  setPartDone,
   tryFollowerLock,
 } from './sums-queries';
 
-export { isBuilding as areReportsBuilding } from './sums-queries';
+export {
+  isBuilding as areReportsBuilding,
+  selectBehindSeconds as reportsBehindSeconds,
+} from './sums-queries';
 
 export interface FollowOptions {
   /** Batches of the stream that a turn adds at most; each has up to some thousand events. */
@@ -44,8 +53,11 @@ export async function followSales(db: Database, options: FollowOptions = {}): Pr
     if (!(await tryFollowerLock(tx))) return NOTHING;
     const state = await selectFollowerState(tx);
     if (state.isBuilding || state.isLost) return UNFINISHED;
-    const batches = await addBatches(tx, batchesPerTurn);
-    return { found: batches > 0, hasMore: batches === batchesPerTurn };
+    const next = await selectNextBatches(tx, batchesPerTurn);
+    if (!next) return NOTHING;
+    await add(tx, { of: 'batches', after: next.after, upTo: next.upTo });
+    await moveCursor(tx, next.upTo);
+    return { found: true, hasMore: next.batches === batchesPerTurn };
   });
 }
 
@@ -54,11 +66,20 @@ async function buildPart(tx: Transaction, ids: number): Promise<FollowTurn> {
   if (!(await tryFollowerLock(tx))) return NOTHING;
   const { isLost, isBuilding } = await selectFollowerState(tx);
   if (isLost) await beginAnew(tx);
-  else if (isBuilding) {
-    await addOldOrders(tx);
-    await addPart(tx, ids);
+  const part = isLost || !isBuilding ? undefined : await selectNextPart(tx, ids);
+  if (part) {
+    const { source, after, upTo, isFirst } = part;
+    if (source === 'orders' && isFirst) await addOldOrders(tx);
+    await add(tx, { of: 'build', source, after, upTo });
+    await setPartDone(tx, part);
   }
   return UNFINISHED;
+}
+
+async function add(tx: Transaction, scope: Scope): Promise<void> {
+  const facts = await readFacts(tx, scope);
+  if (facts.length > 0) await addFacts(tx, facts);
+  await addOrders(tx, scope);
 }
 
 async function beginAnew(tx: Transaction): Promise<void> {

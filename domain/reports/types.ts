@@ -30,31 +30,27 @@ export const REPORTED_ORDER_EVENTS = {
 
 export type OrderCounts = Record<keyof typeof REPORTED_ORDER_EVENTS, Exact>;
 
-/** Units, and minor units of a currency. See docs/reports.md for what each is. */
-export interface SalesFigures {
+/** Of one currency, sums of two never mix: units, and minor units. See docs/reports.md for what each is. */
+export interface Figures {
+  /** ISO 4217 */
+  currency: string;
   units: Exact;
   salesMinor: Exact;
   returnedUnits: Exact;
   returnedMinor: Exact;
-}
-
-/** Minor units of a currency. */
-export interface MoneyFigures {
   capturedMinor: Exact;
   refundedMinor: Exact;
   disputedMinor: Exact;
   /** Captured, less what was refunded and what disputes took. */
   netMinor: Exact;
   feeMinor: Exact;
+  /** What the goods cost that left, of those whose cost is known. */
+  costMinor: Exact;
+  /** Units that left whose cost nobody knows: they are in no cost. */
+  uncosted: Exact;
+  /** Net, less that cost. */
+  marginMinor: Exact;
 }
-
-interface OfCurrency {
-  /** ISO 4217 */
-  currency: string;
-}
-
-/** What was sold and what money moved, of one currency: sums of two never mix. */
-export type Figures = OfCurrency & SalesFigures & MoneyFigures;
 
 /** An hour of the day, or a day of the month. */
 export interface Slot {
@@ -81,13 +77,14 @@ export interface SalesReport {
   orders: OrderCounts;
   totals: Figures[];
   slots: Slot[];
-  /** Those with the highest sales of each currency. */
-  products: (OfCurrency & SalesFigures & { sku: string })[];
+  /** Those with the highest sales of each currency, and null: money of no product. */
+  products: (Figures & { sku: string | null })[];
   /** There are products with less. */
   hasMoreProducts: boolean;
-  /** Null: products without a category. */
-  categories: (OfCurrency & SalesFigures & { category: string | null })[];
-  warehouses: (OfCurrency & SalesFigures & { warehouse: string })[];
+  /** Null: products without a category, and money of no product. */
+  categories: (Figures & { category: string | null })[];
+  /** Null: money of no warehouse. */
+  warehouses: (Figures & { warehouse: string | null })[];
   /** Null: money that belongs to no merchant. */
   merchants: (Figures & { merchant: string | null })[];
 }

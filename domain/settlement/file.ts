@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Database, Queryable } from '../../platform/database/database';
 import { pagesOf } from '../../platform/database/pages';
-import type { Logger } from '../../platform/telemetry/log';
 import { minorDigits } from '../catalog/currencies';
 import { openFile, verified, writeFile } from '../files/stored-files';
-import type { FileStore, WrittenFile } from '../files/types';
+import type { FileSource, FileStore, WrittenFile } from '../files/types';
 import { readJob } from '../jobs/jobs';
 import { HEADER, lineOf } from './lines';
 import { selectCurrency, selectLines } from './queries';
@@ -53,13 +52,6 @@ export async function writeSettlementFile(
 async function readThrough(pieces: AsyncGenerator<Buffer>): Promise<null> {
   while (!(await pieces.next()).done);
   return null;
-}
-
-export interface FileSource {
-  on: Queryable;
-  /** Null: none is set up. */
-  store: FileStore | null;
-  log: Logger;
 }
 
 /**

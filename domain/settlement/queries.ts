@@ -236,25 +236,3 @@ export async function existsLater(on: Queryable, jobId: string): Promise<boolean
   );
   return later;
 }
-
-/** The transaction that a connection is in. */
-export interface Backend {
-  /** Of the process that serves it */
-  pid: number;
-  /** When it began, to the microsecond. */
-  since: string;
-}
-
-export function selectBackend(tx: Transaction): Promise<Backend> {
-  return one(tx, 'settlement.backend', 'select pg_backend_pid() as pid, now()::text as since');
-}
-
-/** Ends the statement that another connection runs, as long as that is in the same transaction: later it may be at something else. Of the same role. */
-export function cancelStatement(on: Queryable, { pid, since }: Backend): Promise<number> {
-  return execute(
-    on,
-    'settlement.cancel_statement',
-    'select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and xact_start = $2::timestamptz',
-    [pid, since],
-  );
-}

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Transaction } from '../../platform/database/database';
-import { sqlState } from '../../platform/errors';
+import { transactionEndedBy } from '../../platform/database/forced-end';
 import { dropUnlessKept, keepFile } from '../files/stored-files';
 import type { FileStore } from '../files/types';
 import { abandonJob, beginJob, completeJob, isCancelRequested, readJob, reportProgress } from '../jobs/jobs';
@@ -9,19 +8,16 @@ import type { JobView } from '../jobs/types';
 import { cutOf } from '../money/cut';
 import { writeSettlementFile } from './file';
 import {
-  cancelStatement,
   deleteParts,
   deleteSums,
   existsLater,
   lockCuts,
   lockEnds,
-  selectBackend,
   selectRowsRead,
   selectRunForUpdate,
   selectSummedBase,
   updateBase,
   updateCut,
-  type Backend,
 } from './queries';
 import { partsOf } from './rules';
 import { insertParts, selectParts, sumDays, sumLate } from './sum-queries';
@@ -83,49 +79,12 @@ export async function sumPart(
 ): Promise<boolean> {
   const { db, batch, signal, force } = deps;
   const sum = part === LATE ? sumLate : sumDays;
-  try {
-    while (!signal?.aborted && !force?.aborted) {
-      const isDone = await transactionEndedBy(force, db, (tx) => sum(tx, { jobId, part, batch }));
-      if (isDone) return true;
-      deps.onBatch?.();
-    }
-  } catch (error) {
-    if (!force?.aborted || sqlState(error) !== QUERY_CANCELED) throw error;
+  while (!signal?.aborted) {
+    const isDone = await transactionEndedBy(force, db, (tx) => sum(tx, { jobId, part, batch }));
+    if (isDone !== false) return isDone ?? false;
+    deps.onBatch?.();
   }
   return false;
-}
-
-const QUERY_CANCELED = '57014';
-const CANCEL_AGAIN_MS = 50;
-
-/**
- * A transaction whose statement is ended, from another connection, when `force` is aborted meanwhile: again until the transaction has
- * ended, since a cancellation that comes between two statements is lost.
- */
-async function transactionEndedBy<T>(
-  force: AbortSignal | undefined,
-  db: Database,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
-  const ended = new AbortController();
-  let backend: Backend | null = null;
-  const cancel = async () => {
-    while (!ended.signal.aborted) {
-      if (backend) await cancelStatement(db, backend).catch(() => undefined);
-      await delay(CANCEL_AGAIN_MS, undefined, { signal: ended.signal }).catch(() => undefined);
-    }
-  };
-  const onForce = () => void cancel();
-  force?.addEventListener('abort', onForce, { once: true });
-  try {
-    return await db.transaction(async (tx) => {
-      backend = await selectBackend(tx);
-      return work(tx);
-    });
-  } finally {
-    ended.abort();
-    force?.removeEventListener('abort', onForce);
-  }
 }
 
 /** Tells how many rows have been read, and `details` of the job. Returns whether the job is to be cancelled. */

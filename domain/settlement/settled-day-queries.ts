@@ -1,9 +1,9 @@
 import { execute, type Transaction } from '../../platform/database/database';
 
 /**
- * Of merchants that came after all files of the currency the days of files about all merchants are settled as well: what is written of such
- * a day is late, and in the next file. (Money that was taken before there was the ledger is posted to who sells the product now.) One
- * that was there when such a file ended has days.
+ * Of merchants that came after a file about all merchants its days are settled as well: what is written of such a day is late, and in the
+ * next file. (Their day may not have ended yet where they are; and money that was taken before there was the ledger is posted to who sells
+ * the product now.) They came after all files that have ended, and nothing of theirs is in any: one that was there has their days.
  */
 export function settleDaysOfNewMerchants(tx: Transaction, jobId: string): Promise<number> {
   return execute(
@@ -17,7 +17,8 @@ export function settleDaysOfNewMerchants(tx: Transaction, jobId: string): Promis
      select m.id, r.currency, d.day, (select max(cut) from ended)
      from run r join merchants m on r.merchant_id is null or m.id = r.merchant_id
      cross join (select distinct generate_series(from_day::timestamp, to_day::timestamp, interval '1 day')::date as day from ended) d
-     where not exists (select from settlement_days k where k.merchant_id = m.id and k.currency = r.currency)
+     where not exists (
+       select from settlement_days k where k.merchant_id = m.id and k.currency = r.currency and k.day = d.day)
      order by 1, 2, 3
      on conflict do nothing`,
     [jobId],

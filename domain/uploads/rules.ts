@@ -1,4 +1,4 @@
-import { PRODUCT_MODES, REPORT_MODES, type UploadCounts, type UploadMode } from './types';
+import { PRODUCT_MODES, STATEMENT_MODES, type UploadCounts, type UploadMode } from './types';
 
 /** Characters of a record at most, and of what stands between two quotes: no row needs more. */
 export const MAX_RECORD = 65_536;
@@ -131,8 +131,8 @@ export function shownCounts({
     : { applied, unchanged, rejected };
 }
 
-export function isOfReports(mode: UploadMode): boolean {
-  return (REPORT_MODES as readonly UploadMode[]).includes(mode);
+export function isOfStatements(mode: UploadMode): boolean {
+  return (STATEMENT_MODES as readonly UploadMode[]).includes(mode);
 }
 
 export function isOfProducts(mode: UploadMode): boolean {

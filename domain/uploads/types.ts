@@ -3,8 +3,8 @@ export const STOCK_MODES = ['set', 'delta'] as const;
 /** Modes of an upload of products: `create` and `update` do one of both only. */
 export const PRODUCT_MODES = ['upsert', 'create', 'update'] as const;
 /** Modes of an upload that the money ledger is compared with: what a gateway has done, and what came in at a bank. */
-export const REPORT_MODES = ['gateway', 'bank'] as const;
-export const UPLOAD_MODES = [...STOCK_MODES, ...PRODUCT_MODES, ...REPORT_MODES] as const;
+export const STATEMENT_MODES = ['gateway', 'bank'] as const;
+export const UPLOAD_MODES = [...STOCK_MODES, ...PRODUCT_MODES, ...STATEMENT_MODES] as const;
 export type UploadMode = (typeof UPLOAD_MODES)[number];
 
 export type UploadFormat = 'csv' | 'ndjson';

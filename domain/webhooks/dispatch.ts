@@ -6,6 +6,7 @@ import type { Logger } from '../../platform/telemetry/log';
 import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { serveWebhook, type DeliveryContext } from './serve';
 import { existsEnabled, isEnabled, selectMsLeft, selectReady } from './dispatch-queries';
+import { lockWebhook } from './queries';
 import type { DispatchRound } from './types';
 
 export {
@@ -57,9 +58,14 @@ export async function dispatchWebhooks(
       log.error({ err: error, webhookId: id }, 'a webhook could not be delivered to; the others go on');
       return;
     }
-    await recordFailure(db, { work: WORK, subject: id, error }).catch((unwritten: unknown) => {
-      log.error({ err: unwritten, webhookId: id }, 'the failure of a webhook could not be written down');
-    });
+    await db
+      .retrying(async (tx) => {
+        // Of one that was removed meanwhile nobody would ever end the alert.
+        if (await lockWebhook(tx, id)) await recordFailure(tx, { work: WORK, subject: id, error });
+      })
+      .catch((unwritten: unknown) => {
+        log.error({ err: unwritten, webhookId: id }, 'the failure of a webhook could not be written down');
+      });
   }
 
   const ready = (limit: number) => selectReady(db, limit);

@@ -157,48 +157,43 @@ async function readOne(db: Database, position: number): Promise<StreamEvent | nu
 
 const GONE = 410;
 
-interface Recorded {
-  outcome: TryOutcome;
-  /** Why the webhook is disabled by it; null: it is not. */
-  disabled: WebhookDisabled | null;
-}
-
 /** A request that was made, and how it was answered. */
 type MadeTry = DueDelivery & { headers: Readonly<Record<string, string>>; answer: WebhookAnswer };
 
 async function record(db: Database, webhook: LeasedWebhook, made: MadeTry): Promise<TryOutcome> {
-  const { id } = webhook;
   const { status, error: failure } = made.answer;
   const error = isTaken(status) ? null : (failure ?? `the receiver answered ${status}`);
-  const { outcome, disabled } = await db.retrying((tx) => writeTry(tx, webhook, { ...made, error }));
-  if (disabled !== null)
-    await recordFailure(db, { work: 'deliver_webhook', subject: id, error: new Error(error ?? disabled) });
-  return outcome;
+  return db.retrying((tx) => writeTry(tx, webhook, { ...made, error }));
 }
 
-/** @param made.error null: it was taken */
+/**
+ * Writes a try; where the webhook is disabled by it, with the alert that tells of that.
+ *
+ * @param made.error null: it was taken
+ */
 async function writeTry(
   tx: Transaction,
   { id, url }: LeasedWebhook,
   { position, tries, headers, answer, error }: MadeTry & { error: string | null },
-): Promise<Recorded> {
+): Promise<TryOutcome> {
   const { status, millis, retryAfterSeconds } = answer;
   const isDelivered = error === null;
   // The webhook's row first, as everywhere.
   const failingSeconds = await noteHealth(tx, id, isDelivered);
   const made = { id, position, tries, headers, millis, status, answer: answer.body, error };
   const seconds = await insertTry(tx, made);
-  if (seconds === undefined) return { outcome: isDelivered ? 'delivered' : 'postponed', disabled: null };
+  if (seconds === undefined) return isDelivered ? 'delivered' : 'postponed';
   if (isDelivered) {
     await endTry(tx, { id, position }, { status: 'delivered', next: null });
-    return { outcome: 'delivered', disabled: null };
+    return 'delivered';
   }
   const pause = { tries: tries + 1, seconds, retryAfterSeconds, random: Math.random() };
   const next = status === GONE ? null : nextPause(pause);
   await endTry(tx, { id, position }, { status: next === null ? 'failed' : 'pending', next });
   const why = whyDisabled(status, failingSeconds);
-  const isDisabled = why !== null && (await disableWebhook(tx, { id, url }, why)) > 0;
-  return { outcome: next === null ? 'failed' : 'postponed', disabled: isDisabled ? why : null };
+  if (why !== null && (await disableWebhook(tx, { id, url }, why)) > 0)
+    await recordFailure(tx, { work: 'deliver_webhook', subject: id, error: new Error(error) });
+  return next === null ? 'failed' : 'postponed';
 }
 
 /** Why a webhook that has not taken a message is disabled; null: it is not. */

@@ -73,13 +73,13 @@ export async function listWebhooks(db: Database, page: PageRequest): Promise<Pag
  *
  * @throws AppError `WEBHOOK_NOT_FOUND`
  */
-export async function changeWebhook(
+export function changeWebhook(
   db: Database,
   id: string,
   { enabled, ...wish }: WebhookWish & { enabled: boolean },
   actor: string,
 ): Promise<WebhookView> {
-  const after = await db.retrying(async (tx) => {
+  return db.retrying(async (tx) => {
     const before = await locked(tx, id);
     await updateWebhook(tx, { id, ...wish, disabled: enabled ? null : (before.disabled ?? 'by_hand') });
     const changed = await readWebhook(tx, id);
@@ -90,10 +90,9 @@ export async function changeWebhook(
       before: valuesOf(before),
       after: valuesOf(changed),
     });
+    if (enabled) await forgetFailures(tx, 'deliver_webhook', [id]);
     return changed;
   });
-  if (enabled) await forgetFailures(db, 'deliver_webhook', [id]);
-  return after;
 }
 
 /** Removes a webhook and what is known of its deliveries. @throws AppError `WEBHOOK_NOT_FOUND` */
@@ -107,8 +106,8 @@ export async function removeWebhook(db: Database, id: string, actor: string): Pr
       subject: { type: 'webhook', id },
       before: valuesOf(before),
     });
+    await forgetFailures(tx, 'deliver_webhook', [id]);
   });
-  await forgetFailures(db, 'deliver_webhook', [id]);
 }
 
 /**
@@ -171,7 +170,11 @@ export async function redeliver(
       limit: PAGE,
       visible: EVERYTHING,
     });
-    planned += await db.retrying((tx) => planAgain(tx, id, page.items));
+    planned += await db.retrying(async (tx) => {
+      // The webhook's row first, as everywhere; it may have been removed meanwhile.
+      await locked(tx, id);
+      return planAgain(tx, id, page.items);
+    });
     if (page.atEnd) break;
     after = page.after;
   }

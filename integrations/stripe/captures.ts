@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import type { Logger } from '../../platform/telemetry/log';
 import { amountProblem, isoAmount, stripeAmount } from './amounts';
 import { keyOf } from '../numbered-key';
-import { asThrown, isRefusal, isStoredFailure, wordsOf } from './outcome';
+import { asThrown, bookedAt, isRefusal, isStoredFailure, WITH_CHARGE, wordsOf } from './outcome';
 import type {
   CaptureOutcome,
   CaptureRequest,
@@ -16,17 +16,56 @@ import type {
  * taken is read from the intent before anything is asked: Stripe may forget an idempotency key after 24 hours.
  */
 export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'capture' | 'void'> {
-  const read = (ref: string) => stripe.paymentIntents.retrieve(ref);
+  const read = (ref: string) => stripe.paymentIntents.retrieve(ref, WITH_CHARGE);
+
+  /** Whether it ended the intent, and at what sum: money of another capture may have been found as that of this one. */
+  async function madeOf(intent: Stripe.PaymentIntent, request: CaptureRequest): Promise<CaptureOutcome> {
+    const endedMinor = hasEnded(intent) ? isoAmount(intent.amount_received, request.currency) : null;
+    return {
+      status: 'succeeded',
+      gatewayRef: chargeOf(intent),
+      endedMinor,
+      ...(await takenAt(intent, request)),
+    };
+  }
+
+  /** When the money of a capture was taken. It stands also where Stripe cannot say that now. */
+  async function takenAt(intent: Stripe.PaymentIntent, request: CaptureRequest): Promise<{ at?: Date }> {
+    const { captureId, capturedMinor, amountMinor, currency } = request;
+    const charge = intent.latest_charge;
+    if (charge === null || typeof charge !== 'object') return {};
+    if (capturedMinor === 0 && isoAmount(intent.amount_received, currency) === amountMinor)
+      return bookedAt(charge.balance_transaction);
+    try {
+      // Of one that is captured in parts the charge names one transaction, and has several.
+      const booked = await stripe.balanceTransactions.list({ source: charge.id, limit: 100 });
+      return bookedAt(bookingOf(booked.data, request));
+    } catch (error) {
+      log.warn({ err: error, captureId }, 'when a capture was made cannot be read at Stripe');
+      return {};
+    }
+  }
+
+  /** What an intent says of the capture; null: it is not made, and can be. */
+  function outcomeIn(
+    intent: Stripe.PaymentIntent,
+    request: CaptureRequest,
+  ): Promise<CaptureOutcome> | CaptureOutcome | null {
+    const { amountMinor, capturedMinor, currency } = request;
+    if (isoAmount(intent.amount_received, currency) >= capturedMinor + amountMinor)
+      return madeOf(intent, request);
+    return intent.status === 'requires_capture' ? null : goneOf(intent, currency);
+  }
 
   async function captureOrFind(request: CaptureRequest): Promise<CaptureOutcome | KeySpent> {
-    const before = outcomeIn(await read(request.gatewayRef), request);
+    const before = await outcomeIn(await read(request.gatewayRef), request);
     if (before) return before;
     try {
-      return madeOf(await createCapture(stripe, request), request);
+      return await madeOf(await createCapture(stripe, request), request);
     } catch (error) {
       if (!isOver(error)) throw error;
       // Looked at again: another call may have made it meanwhile.
-      const since = outcomeIn(await read(request.gatewayRef), request);
+      const since = await outcomeIn(await read(request.gatewayRef), request);
       if (since?.status === 'succeeded') return since;
       const spent = whySpent(error);
       if (spent !== null) return since ?? { status: 'key_spent', reason: spent };
@@ -78,12 +117,8 @@ export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway
   };
 }
 
-/** What an intent says of a capture; null: it is not made, and can be. */
-function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): CaptureOutcome | null {
-  const { amountMinor, capturedMinor, currency } = request;
-  if (isoAmount(intent.amount_received, currency) >= capturedMinor + amountMinor)
-    return madeOf(intent, request);
-  if (intent.status === 'requires_capture') return null;
+/** A capture that cannot be made any more, since the intent has ended. */
+function goneOf(intent: Stripe.PaymentIntent, currency: string): CaptureOutcome {
   const why = intent.cancellation_reason === null ? '' : ` (${intent.cancellation_reason})`;
   const received = `${isoAmount(intent.amount_received, currency)} ${currency} minor units are captured`;
   return {
@@ -93,10 +128,19 @@ function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): Captu
   };
 }
 
-/** Whether it ended the intent, and at what sum: money of another capture may have been found as that of this one. */
-function madeOf(intent: Stripe.PaymentIntent, { currency }: CaptureRequest): CaptureOutcome {
-  const endedMinor = hasEnded(intent) ? isoAmount(intent.amount_received, currency) : null;
-  return { status: 'succeeded', gatewayRef: chargeOf(intent), endedMinor };
+/**
+ * The transaction with which what was captured of a charge comes to the sum that a capture makes of it. Undefined: it is not booked yet, in
+ * another currency, as an account has that keeps its balance in one, or by other amounts.
+ */
+function bookingOf(
+  booked: readonly Stripe.BalanceTransaction[],
+  { capturedMinor, amountMinor, currency }: CaptureRequest,
+): Stripe.BalanceTransaction | undefined {
+  let sum = 0;
+  return booked
+    .filter((one) => one.reporting_category === 'charge' && one.currency === currency.toLowerCase())
+    .sort((a, b) => a.created - b.created)
+    .find((one) => (sum += isoAmount(one.amount, currency)) === capturedMinor + amountMinor);
 }
 
 /** Whatever it was, it is not under way at Stripe any more. */
@@ -129,6 +173,7 @@ function createCapture(stripe: Stripe, request: CaptureRequest): Promise<Stripe.
       amount_to_capture: stripeAmount(amountMinor, currency),
       // Only where it can be captured in parts may it be named.
       ...(isFinal ? {} : { final_capture: false }),
+      ...WITH_CHARGE,
     },
     { idempotencyKey: keyOf(captureId, keyNumber) },
   );

@@ -5,7 +5,7 @@ import type { ChargeOutcome } from '../../domain/payments/gateway';
 
 type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
 
-/** What is read with an intent, so that `intentOutcome` can say when it was captured, or how long, and how often, it can be. */
+/** What is read with an intent, so that it can be told when it was captured, or how long, and how often, it can be. */
 export const WITH_CHARGE = { expand: ['latest_charge.balance_transaction'] };
 
 /** When money moved, by what was read with it. Nothing: Stripe has not booked it yet, or it was not read. */

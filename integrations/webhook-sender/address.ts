@@ -19,30 +19,39 @@ export function allowedNetworks(given: readonly string[]): AllowedNetworks {
 /** What the public internet has of IPv6. `range()` alone takes what no registry has for public. */
 const GLOBAL_IPV6: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
+/** Services of clouds for their own machines, at addresses that look public: Azure's, which gives settings and certificates of a machine. */
+const OF_CLOUDS: readonly string[] = ['168.63.129.16'];
+
 /**
  * Whether a message may be sent to this address: one of the public internet, or of a network that is allowed. IPv4 inside IPv6 counts as the
- * IPv4 address that it stands for.
+ * IPv4 address that it stands for. None with a zone, which names an interface of this machine.
  */
 export function mayReach(address: string, allowed: AllowedNetworks): boolean {
-  if (isIP(address) === 0) return false;
-  const parsed = ipaddr.process(address);
+  if (isIP(address) === 0 || address.includes('%')) return false;
+  const parsed = ipaddr.process(inHex(address));
   if (allowed.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits)))
     return true;
-  if (parsed.range() !== 'unicast') return false;
+  if (parsed.range() !== 'unicast' || OF_CLOUDS.includes(parsed.toString())) return false;
   return parsed.kind() === 'ipv4' || parsed.match(...GLOBAL_IPV6);
+}
+
+/** IPv6 without dots: the library takes `::8.8.8.8`, which is IPv6, for the IPv4 address. */
+function inHex(address: string): string {
+  return isIP(address) === 6 ? hostOf(new URL(`http://[${address}]`)) : address;
 }
 
 /** Why a webhook may not have this address; null: it may, as far as that can be said before its name is resolved. */
 export function urlFault(text: string, allowed: AllowedNetworks): string | null {
   if (!URL.canParse(text)) return 'must be a URL';
   const url = new URL(text);
-  const { protocol, username, password, hash } = url;
+  const { protocol, username, password, hash, port } = url;
   const host = hostOf(url);
   if (protocol !== 'https:' && protocol !== 'http:') return 'must be https';
   if (protocol === 'http:' && !(isLocalhost(host) || isOwnMachine(host))) return 'must be https';
   if (protocol === 'http:' && allowed.length === 0) return 'must be https';
   if (username !== '' || password !== '') return 'must have no user name or password';
   if (hash !== '') return 'must have no fragment';
+  if (port === '0') return 'must have a port that there is';
   if (isIP(host) !== 0 && !mayReach(host, allowed)) return 'must be an address of the public internet';
   return null;
 }

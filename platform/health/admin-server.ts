@@ -13,6 +13,13 @@ export interface AdminServer {
 }
 
 const PROBES = ['/health', '/ready'];
+/** Probes and a Prometheus need a few. Each is an open file, of which the process needs some for its work. */
+const MAX_CONNECTIONS = 1_000;
+/** Within this a request has come, also of a connection that sends nothing. */
+const REQUEST_MS = 10_000;
+const TIMEOUT_CHECK_MS = 1_000;
+/** A connection on which nothing moves. */
+const IDLE_MS = 60_000;
 
 /**
  * Serves `GET /health`, `/ready` and `/metrics` and nothing else, for a process without an HTTP API. Metrics only under names that
@@ -28,8 +35,10 @@ export async function serveAdmin(options: {
   registry: Registry;
   health: ProcessHealth;
   log: Logger;
+  /** For tests: less than `REQUEST_MS`. */
+  requestMs?: number;
 }): Promise<AdminServer> {
-  const { host, port, allowedHosts = [], registry, health, log } = options;
+  const { host, port, allowedHosts = [], registry, health, log, requestMs = REQUEST_MS } = options;
 
   async function respond(path: string | undefined, response: ServerResponse): Promise<void> {
     if (path === '/health') {
@@ -45,7 +54,12 @@ export async function serveAdmin(options: {
     }
   }
 
-  const server = createServer((request, response) => {
+  const times = {
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  };
+  const server = createServer(times, (request, response) => {
     const path = request.url?.split('?', 1)[0];
     // Probes call by an address.
     const served = { listensOn: host, allowed: allowedHosts };
@@ -62,6 +76,8 @@ export async function serveAdmin(options: {
       response.writeHead(500).end();
     });
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = IDLE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(new AppError('PORT_TAKEN', `Cannot listen on ${host}:${port}: ${cause.message}`, {}, { cause })),

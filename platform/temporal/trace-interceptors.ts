@@ -33,7 +33,8 @@ export function clientInterceptors(tracer: Tracer | undefined): ClientIntercepto
 }
 
 /**
- * Runs each activity as part of its workflow's trace; its log lines carry the ids of workflow and order.
+ * Runs each activity as part of its workflow's trace, or as a trace of its own where its workflow has none, as those have that always run and
+ * those that a schedule starts. Its log lines carry the ids of workflow and order.
  *
  * @param orderOf the order of a workflow; null: of none
  */
@@ -52,13 +53,9 @@ export function activityInterceptors(
           ...(workflowId === undefined ? {} : { workflowId }),
           ...(orderId === null ? {} : { orderId }),
         };
-        const parent = traceOf(input.headers);
         const attributes = { ...fields, 'temporal.attempt': attempt };
-        return runIn({ fields }, () =>
-          parent === undefined
-            ? next(input)
-            : traced(tracer, `activity ${activityType}`, { parent, attributes }, () => next(input)),
-        );
+        const span = { parent: traceOf(input.headers), attributes };
+        return runIn({ fields }, () => traced(tracer, `activity ${activityType}`, span, () => next(input)));
       },
     },
   });

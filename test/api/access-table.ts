@@ -14,6 +14,7 @@ export type Caller = (typeof CALLERS)[number];
 const STAFF: readonly Caller[] = ['operator', 'admin'];
 const PEOPLE: readonly Caller[] = ['customer', ...STAFF];
 const ORDERS: readonly Caller[] = ['orders', 'orders:all', 'customer', ...STAFF];
+const CONTACTS: readonly Caller[] = ['orders', 'orders:all', ...STAFF];
 const HOLDS: readonly Caller[] = ['reservations', ...STAFF];
 const READ_STOCK: readonly Caller[] = ['inventory:read', ...STAFF];
 const CHANGE_STOCK: readonly Caller[] = ['inventory:write', ...STAFF];
@@ -52,6 +53,10 @@ export const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /orders/{id}/payments': ORDERS,
   'POST /orders/{id}/cancel': ORDERS,
   'PUT /orders/{id}/cancel': ORDERS,
+  'GET /orders/{id}/contact': CONTACTS,
+  'PUT /orders/{id}/contact': CONTACTS,
+  'DELETE /orders/{id}/contact': CONTACTS,
+  'POST /mail/unsubscribe': EVERYBODY,
   'POST /orders/{id}/refunds': STAFF,
   'POST /orders/{id}/review': STAFF,
   'POST /payments/{id}/resolve': STAFF,

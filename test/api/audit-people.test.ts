@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hashOfToken } from '../../domain/identity/secret-token';
 import { newId } from '../../platform/ids';
 import { idOf, newEmail, PASSWORD } from '../identity/people';
+import { addPaidOrder, addStock } from '../support/fixtures';
 import { auditedTests } from './audited';
 import { sessionOf, signUp } from './people-api';
 
@@ -32,6 +33,11 @@ audited('people', async (test, expectRecorded) => {
     'PUT /users/{id}',
     { log: 'user.password_changed' },
     { actor, params: { id }, options: signedIn, body: changed },
+  );
+  await expectRecorded(
+    'PUT /users/{id}',
+    { log: 'user.language_changed' },
+    { params: { id }, body: { locale: 'de' } },
   );
   await expectRecorded(
     'PUT /users/{id}',
@@ -110,6 +116,23 @@ audited('mails', async (test, expectRecorded) => {
   );
   const body = { messageId: `<${mail}@shop.example>`, reason: '5.1.1 No such user' };
   await expectRecorded('POST /mail/bounces', { log: 'mail.bounced' }, { body });
+  const sku = `S-${newId().slice(-8)}`;
+  await addStock(test.stack.db, sku, 'AMS', 1);
+  const { orderId } = await addPaidOrder(test.stack.db, [{ sku, warehouse: 'AMS', quantity: 1 }]);
+  const params = { id: orderId };
+  const contact = { email: newEmail(), language: 'de' };
+  await expectRecorded(
+    'PUT /orders/{id}/contact',
+    { log: 'order.contact_changed' },
+    { params, body: contact },
+  );
+  const token = randomBytes(32).toString('base64url');
+  await test.stack.db.pool.query('insert into contact_tokens (token_hash, order_id) values ($1, $2)', [
+    hashOfToken(token),
+    orderId,
+  ]);
+  await expectRecorded('POST /mail/unsubscribe', { log: 'order.contact_unsubscribed' }, { body: { token } });
+  await expectRecorded('DELETE /orders/{id}/contact', { log: 'order.contact_removed' }, { params });
 });
 
 audited('keys', async (_test, expectRecorded) => {

@@ -13,7 +13,12 @@ export const AUDITED = {
     'DELETE /users/{id}',
     'PUT /users/{id}',
   ],
-  mails: ['POST /mail/bounces'],
+  mails: [
+    'POST /mail/bounces',
+    'POST /mail/unsubscribe',
+    'PUT /orders/{id}/contact',
+    'DELETE /orders/{id}/contact',
+  ],
   keys: ['POST /api-keys', 'DELETE /api-keys/{id}', 'POST /api-keys/{id}/rotate'],
   webhooks: [
     'POST /webhooks',

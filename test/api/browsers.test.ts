@@ -117,6 +117,14 @@ describe('a page of a listed origin', () => {
   });
 });
 
+it('an address has one spelling, so that a proxy which keeps it to the inside keeps all of it there', async () => {
+  const others = ['/Metrics', '/METRICS', '/metrics/', '/Ready', '/health/', '/OPENAPI.json', '/Docs/'];
+  for (const path of [...others, '/Codec/decode', '/API/v1/orders', '/api/v1/Orders'])
+    expect([path, (await call('GET', path, {})).status]).toEqual([path, 404]);
+  expect((await respond('GET', '/metrics', {})).status).toBe(200);
+  expect((await call('GET', '/api/v1/orders/', {})).status).toBe(200);
+});
+
 it('probes are answered by any name, nothing else is', async () => {
   for (const api of [test, proxied]) {
     for (const path of ['/health', '/ready'])

@@ -98,6 +98,12 @@ it("is called by pages of Temporal's web UI, and by no others; these call nothin
     status: 403,
     body: { code: 'CROSS_SITE_REQUEST' },
   });
+  // By another spelling of the address it is none of the codec's, and there is nothing.
+  for (const path of ['/Codec/decode', '/CODEC/decode'])
+    expect(
+      (await fetch(`${test.api.url}${path}`, { method: 'POST', headers: { ...AS_ADMIN, origin: SHOP } }))
+        .status,
+    ).toBe(404);
   expect((await preflight('/api/v1/orders', UI)).status).toBe(403);
   expect((await preflight('/api/v1/orders', SHOP)).status).toBe(204);
 });

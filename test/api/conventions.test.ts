@@ -34,6 +34,13 @@ describe('errors', () => {
     }
   });
 
+  it('names a thousand of the members that it does not know, however many come', async () => {
+    const body = Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`x${n}`, 0]));
+    const reply = await test.call('POST', '/auth/login', { key: null, body });
+    expectProblem(reply, 422, 'VALIDATION_FAILED');
+    expect(reply.body.errors).toHaveLength(1_000);
+  });
+
   it('responds to a missing body with 422', async () => {
     expectProblem(await test.call('POST', '/orders'), 422, 'VALIDATION_FAILED');
   });

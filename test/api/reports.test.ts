@@ -29,7 +29,9 @@ it('a day is told hour by hour, and by merchant', async () => {
     orders: { placed: 0, cancelled: 0 },
     totals: [{ currency: 'EUR', capturedMinor: 1_000, refundedMinor: 3_000, netMinor: -2_000, units: 0 }],
     merchants: [{ merchant: '=HYPERLINK("x")', netMinor: -2_000 }],
-    products: [],
+    products: [{ sku: null, netMinor: -2_000 }],
+    warehouses: [{ warehouse: null, netMinor: -2_000 }],
+    categories: [{ category: null, netMinor: -2_000 }],
     hasMoreProducts: false,
   });
   expect(body).toHaveProperty('slots.length', 24);
@@ -39,9 +41,9 @@ it('in a file no text begins a formula, and amounts are numbers', async () => {
   const file = await get('daily.csv?date=2026-06-01');
   expect(file.headers.get('content-disposition')).toContain('sales-2026-06-01.csv');
   expect(file.text).toContain(
-    '\nmerchant,"\'=HYPERLINK(""x"")",EUR,0,0.00,0,0.00,10.00,30.00,0.00,-20.00,0.00,',
+    '\nmerchant,"\'=HYPERLINK(""x"")",EUR,0,0.00,0,0.00,10.00,30.00,0.00,-20.00,0.00,0.00,0,-20.00,',
   );
-  expect(file.text).toContain('\ntotal,,EUR,0,0.00,0,0.00,10.00,30.00,0.00,-20.00,0.00,');
+  expect(file.text).toContain('\ntotal,,EUR,0,0.00,0,0.00,10.00,30.00,0.00,-20.00,0.00,0.00,0,-20.00,');
 });
 
 it('a month is told day by day, and what its goods cost', async () => {

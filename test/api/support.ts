@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { startApi, type Api } from '../../api/server';
 import { readSettings, type Settings } from '../../platform/config';
+import type { Logger } from '../../platform/telemetry/log';
 import { lazyTemporalClient } from '../../platform/temporal/connection';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { expectDeclared } from './declared-problems';
@@ -68,6 +69,8 @@ export interface TestApiOptions {
   /** host:port; the run's Temporal unless given. */
   temporal?: string;
   shop?: TestShop;
+  /** The test's own unless given. */
+  log?: Logger;
 }
 
 export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -89,7 +92,7 @@ export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi
     client: temporal.client,
     names,
     eagerStart: false,
-    log: testLogger(),
+    log: options.log ?? testLogger(),
   });
   return {
     ...shop,

@@ -92,8 +92,10 @@ test('a full check ends the alert once it finds nothing, and not before', async 
 test('no month is dropped while sums of reports are made, which would lack it for ever', async () => {
   const name = await writeLongAgo();
   await sealRows(15);
-  await shop.db.pool.query(`insert into report_builds (source, up_to, without) values ('ledger', 1, '{}')`);
+  await shop.db.pool.query(
+    `insert into report_sums_builds (source, up_to, without) values ('ledger', 1, '{}')`,
+  );
   expect(await fold()).toEqual({ folded: [], left: 'busy' });
-  await shop.db.pool.query('delete from report_builds');
+  await shop.db.pool.query('delete from report_sums_builds');
   expect(await fold()).toMatchObject({ folded: [name] });
 });

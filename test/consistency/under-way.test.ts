@@ -4,7 +4,6 @@ import { sealLedger } from '../../domain/assurance/seals/seal';
 import { expireReservation } from '../../domain/ordering/expire';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { orderReservationId } from '../../domain/orders/ids';
-import { migrate } from '../../platform/database/migrations';
 import {
   capture,
   fingerprintOf,
@@ -18,7 +17,7 @@ import {
 } from '../db/support';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { startPrivatePostgres, testLogger } from '../support/servers';
+import { startPrivatePostgres } from '../support/servers';
 import { startStack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { callApi } from '../api/support';
@@ -106,15 +105,13 @@ describe('while orders run', () => {
 
 test('a PostgreSQL that is restarted in the middle of a job and of sealing changes nothing about their outcome', async () => {
   const server = await startPrivatePostgres();
-  const databaseUrl = server.url('restarted');
-  await migrate(databaseUrl, testLogger(), { createDatabase: true });
-  const stack = await startStack({ databaseUrl, api: true });
+  const stack = await startStack({ postgres: server, api: true });
   const call = (method: string, path: string, body?: object) =>
     callApi(stack.url.replace('/api/v1', ''), method, path, body ? { body } : {});
   try {
     await addStock(stack.db, 'LAMP', 'AMS', 50);
     await tamper(
-      databaseUrl,
+      stack.databaseUrl,
       'update stock set reserved = 1',
       'alter table transfers rename to real_transfers',
       'create view transfers as select t.* from pg_sleep(2), real_transfers t',

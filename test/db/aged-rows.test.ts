@@ -121,6 +121,26 @@ test('what people were told goes when it is old, read or not, and so do mails th
   expect((await read('select status as is from mails')).sort()).toEqual(['failed', 'pending']);
 });
 
+test('where people without an account were written to goes when it is old, but for open orders', async () => {
+  await addPaidOrder(shop.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
+  const [open] = await read('select id::text as is from orders');
+  await write(
+    `insert into order_contacts (order_id, email, address_hash, locale, created_at) values
+       ('${open ?? ''}', 'open@example.com', sha256('a'), 'en', ${OLD}),
+       (gen_random_uuid(), 'never@example.com', sha256('b'), 'en', ${OLD}),
+       (gen_random_uuid(), 'young@example.com', sha256('c'), 'en', ${YOUNG})`,
+    `insert into contact_tokens (token_hash, order_id) select sha256(email::bytea), order_id from order_contacts`,
+  );
+  expect(await removeAgedRows()).toEqual({ contacts: 1 });
+  expect(await read('select email as is from order_contacts')).toEqual([
+    'open@example.com',
+    'young@example.com',
+  ]);
+  expect(await read('select order_id::text as is from contact_tokens')).toHaveLength(2);
+  await write(`update orders set status = 'fulfilled'`);
+  expect(await removeAgedRows()).toEqual({ contacts: 1 });
+});
+
 test('mails that were sent, or are for nobody, go with their tokens; those that wait stay', async () => {
   await write(
     `insert into users (id) values ('00000000-0000-4000-8000-000000000001')`,

@@ -26,8 +26,10 @@ export const all = (days: number): KeptDays => ({
   events: days,
   webhookDeliveries: days,
   settlementFiles: days,
+  reportFiles: days,
   notifications: days,
   mails: days,
+  contacts: days,
 });
 
 /** What tests of the retention do. `shop` is asked when they do it. */

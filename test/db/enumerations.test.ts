@@ -20,6 +20,7 @@ import {
   MAIL_STATUSES,
   NOTIFICATION_KINDS,
   NOTIFIED_MAIL_KINDS,
+  SUPPRESSION_CAUSES,
 } from '../../domain/notifications/types';
 import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import { CREDENTIAL_KINDS } from '../../domain/identity/tickets/tickets';
@@ -57,7 +58,7 @@ import { ACCOUNTS, KINDS_WITHOUT_PAYMENT, MONEY_KINDS } from '../../domain/money
 import {
   DIFFERENCE_CLASSES,
   DIFFERENCE_STATUSES,
-  MATCHED_KINDS,
+  ENTRY_KINDS,
   ROW_KINDS,
 } from '../../domain/reconciliation/types';
 import { OPEN_PAYOUT_STATUSES, PAYOUT_STATUSES } from '../../domain/payouts/types';
@@ -99,6 +100,8 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'account_mails.kind': { all: MAIL_KINDS },
   'user_profiles.locale': { all: LOCALES },
   'mails.kind': { all: NOTIFIED_MAIL_KINDS },
+  'order_contacts.locale': { all: LOCALES },
+  'mail_suppressions.cause': { all: SUPPRESSION_CAUSES },
   'mails.status': { all: MAIL_STATUSES, parts: [['pending']] },
   'notifications.kind': { all: NOTIFICATION_KINDS },
   'notification_preferences.kind': { all: NOTIFICATION_KINDS },
@@ -125,6 +128,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'forecasts.kind': { all: FORECAST_KINDS },
   'forecasts.model': { all: KEPT_MODELS },
   'forecast_errors.kind': { all: FORECAST_KINDS },
+  'report_sums_builds.source': { all: REPORT_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
@@ -135,7 +139,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'money_ledger.kind': { all: MONEY_KINDS, parts: [KINDS_WITHOUT_PAYMENT] },
   'reconciliation_differences.class': { all: DIFFERENCE_CLASSES },
   'reconciliation_differences.status': { all: DIFFERENCE_STATUSES, parts: [['booked'], ['open']] },
-  'reconciliation_entries.kind': { all: MATCHED_KINDS },
+  'reconciliation_entries.kind': { all: ENTRY_KINDS },
   'reconciliation_rows.kind': { all: ROW_KINDS },
   'payouts.status': {
     all: PAYOUT_STATUSES,

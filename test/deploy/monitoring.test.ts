@@ -42,10 +42,10 @@ test('dashboards are of the types that Grafana publishes, and one that is not is
   expect(check(text.replace('"displayMode": "list"', '"displayMode": "lists"'))).toHaveLength(1);
 });
 
-test('dashboards are for orders, stock, money, jobs and the system, and none is there twice', () => {
+test('dashboards are for orders, stock, money, jobs, messages and the system, and none is there twice', () => {
   const dashboards = readDashboards();
   expect(dashboards.map(({ uid }) => uid)).toEqual(
-    ['jobs', 'money', 'orders', 'stock', 'system'].map((name) => `holdfast-${name}`),
+    ['jobs', 'messages', 'money', 'orders', 'stock', 'system'].map((name) => `holdfast-${name}`),
   );
   for (const { panels } of dashboards) {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);

@@ -7,6 +7,7 @@ import { sealLog } from '../../domain/assurance/seals/sealed-logs';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { continueErasure } from '../../domain/erasure/erase';
 import { keepOrigin } from '../../domain/audit/origin';
+import { keepContact } from '../../domain/notifications/contacts';
 import { appendEvents } from '../../domain/orders/events';
 import { createFileMailer } from '../../integrations/file-mailer/mailer';
 import { newId } from '../../platform/ids';
@@ -88,6 +89,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     carried: 'left with Mr. Wintergreen junior',
     askedFrom: '2001:db8::5ec:e7',
     answered: 'thanks, order of Wintergreen received',
+    contact: 'former-address-of-p@example.com',
   };
   // One that was amended, paid, refunded by a person and partly sent back.
   const first = await person.as(
@@ -154,6 +156,7 @@ it('of a person who was erased nothing is left in the database or among the mail
     appendEvents(tx, [{ orderId, type: 'shipment_lost', data: { detail: words.carried } }]),
   );
   await answeredBy(newId(), orderId, words.answered);
+  await keepContact(db(), orderId, { email: words.contact, locale: 'en' });
   await db().runFor({ requestId: newId(), address: words.askedFrom }, () =>
     keepOrigin(db(), `user:${person.id}`),
   );

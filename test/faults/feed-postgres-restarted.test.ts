@@ -1,8 +1,7 @@
-import { migrate } from '../../platform/database/migrations';
 import { manyParts, slowDown, speedUp, unitsOfParts } from '../feeds/slow-database';
 import { openUploads } from '../feeds/uploads';
 import { expectInvariants } from '../support/invariants';
-import { startPrivatePostgres, testLogger } from '../support/servers';
+import { startPrivatePostgres } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -17,9 +16,7 @@ afterEach(() => stack.stop());
 test.each(['immediate', 'fast'] as const)(
   'a PostgreSQL that is restarted (%s) during a feed changes nothing about what it comes to',
   async (mode) => {
-    const databaseUrl = server.url(`feed_${mode}`);
-    await migrate(databaseUrl, testLogger(), { createDatabase: true });
-    stack = await startStack({ databaseUrl, api: true, settings: { FEED_BATCH_ROWS: 50 } });
+    stack = await startStack({ postgres: server, api: true, settings: { FEED_BATCH_ROWS: 50 } });
     const feeds = openUploads(stack);
     const feed = await manyParts(stack.db, 1_000);
     await slowDown(stack.db, 0.3);

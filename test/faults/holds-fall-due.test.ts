@@ -1,4 +1,3 @@
-import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import type { Harness } from './harness';
 import { harnessOf } from './harness';
@@ -6,7 +5,7 @@ import { openProduct } from './product';
 import { retryUntilFinal } from '../support/retry-until-final';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { startPrivatePostgres, testLogger } from '../support/servers';
+import { startPrivatePostgres } from '../support/servers';
 import { startStack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -74,9 +73,7 @@ test('a worker killed while holds fall due leaves them to the next, which frees 
 
 test('a PostgreSQL that is restarted while holds fall due frees each once when it is back', async () => {
   const server = await startPrivatePostgres();
-  const databaseUrl = server.url('holds');
-  await migrate(databaseUrl, testLogger(), { createDatabase: true });
-  const stack = await startStack({ databaseUrl, api: true });
+  const stack = await startStack({ postgres: server, api: true });
   try {
     const harness = harnessOf(stack);
     for (const mode of ['immediate', 'fast'] as const) {

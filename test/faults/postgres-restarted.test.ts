@@ -1,10 +1,9 @@
-import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { retryUntilFinal } from '../support/retry-until-final';
 import { expectAtRest } from '../support/invariants';
 import { startMixedOrders } from '../load/mixed';
 import { seededRandom } from '../support/random';
-import { startPrivatePostgres, testLogger } from '../support/servers';
+import { startPrivatePostgres } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './assertions';
@@ -21,11 +20,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function open(database: string, carrierDelayMs: number): Promise<void> {
-  const databaseUrl = server.url(database);
-  await migrate(databaseUrl, testLogger(), { createDatabase: true });
+async function open(carrierDelayMs: number): Promise<void> {
   stack = await startStack({
-    databaseUrl,
+    postgres: server,
     api: true,
     slowMs: 1_500,
     settings: { SANDBOX_CARRIER_DELAY_MS: carrierDelayMs },
@@ -36,7 +33,7 @@ afterEach(() => stack.stop());
 test.each(['immediate', 'fast'] as const)(
   'a PostgreSQL that is restarted (%s) while orders stand at every step changes nothing about how they end',
   async (mode) => {
-    await open(`steps_${mode}`, NEVER_MS);
+    await open(NEVER_MS);
     const harness = harnessOf(stack);
     const standing = await standAtSteps(harness);
     await server.restart(mode);
@@ -50,7 +47,7 @@ test.each(['immediate', 'fast'] as const)(
 );
 
 test('mixed orders that are under way while PostgreSQL is restarted again and again all end as they should', async () => {
-  await open('stream', 0);
+  await open(0);
   const harness = harnessOf(stack);
   const random = seededRandom();
   const mixed = await startMixedOrders(harness, random, { orders: 80, customers: 10 });

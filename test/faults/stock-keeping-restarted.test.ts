@@ -1,9 +1,8 @@
-import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { retryUntilFinal } from '../support/retry-until-final';
 import { expectInvariants } from '../support/invariants';
-import { startPrivatePostgres, testLogger } from '../support/servers';
+import { startPrivatePostgres } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { callApi } from '../api/support';
@@ -13,9 +12,7 @@ let stack: Stack;
 
 beforeAll(async () => {
   server = await startPrivatePostgres();
-  const databaseUrl = server.url('stock_keeping');
-  await migrate(databaseUrl, testLogger(), { createDatabase: true });
-  stack = await startStack({ databaseUrl, api: true });
+  stack = await startStack({ postgres: server, api: true });
   await addStock(stack.db, 'LAMP', 'AMS', 0);
   await addStock(stack.db, 'MILK', 'AMS', 0);
 });

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { startPrivatePostgres, startPrivateTemporal, testLogger } from '../support/servers';
+import { startPrivatePostgres, startPrivateTemporal } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { REFUSED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
@@ -24,9 +22,7 @@ describe('while PostgreSQL is restarted', () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    const databaseUrl = server.url(`faults_${randomBytes(4).toString('hex')}`);
-    await migrate(databaseUrl, testLogger(), { createDatabase: true });
-    stack = await startStack({ databaseUrl, api: true });
+    stack = await startStack({ postgres: server, api: true });
     harness = harnessOf(stack);
     await addStock(stack.db, 'LAMP', 'AMS', 1_000);
     await addStock(stack.db, 'LAMP', 'BER', 0);

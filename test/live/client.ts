@@ -14,6 +14,7 @@ export interface Said {
   data?: Record<string, unknown>;
   code?: string;
   reason?: string;
+  newest?: number;
 }
 
 export interface SocketOptions {

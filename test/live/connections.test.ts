@@ -6,6 +6,7 @@ import { appendEvents } from '../../domain/orders/events';
 import { openTestApi, type TestApi } from '../api/support';
 import { AS_ADMIN } from '../support/access-keys';
 import { addPaidOrder, addStock } from '../support/fixtures';
+import { recordingLines } from '../support/recording-logger';
 import { waitFor } from '../support/wait';
 import { connect, refused, tryConnect, type Client } from './client';
 
@@ -143,7 +144,7 @@ describe('what a client sends', () => {
   });
 });
 
-it('a client that takes nothing is dropped: at once where much waits, else after some time, and nothing is kept for it', async () => {
+it('a client that takes nothing is dropped after some time, however much waits for it', async () => {
   const before = await ended('slow');
   const [much, little] = [await newOrder(), await newOrder()];
   const clients: Client[] = [];
@@ -157,12 +158,77 @@ it('a client that takes nothing is dropped: at once where much waits, else after
   const text = 'x'.repeat(400_000);
   // More than the system takes for a connection, in one page; and in pages of one message, of which the next is read when the last was taken.
   await append(much, 60, { text });
-  await waitFor(async () => (await ended('slow')) === before + 1, 15_000);
   for (let n = 0; n < 60; n++) await append(little, 1, { text });
   await waitFor(async () => (await ended('slow')) === before + 2);
   for (const client of clients) client.socket.resume();
   // Without a word.
   expect(await Promise.all(clients.map(({ closed }) => closed))).toEqual([1006, 1006]);
+});
+
+it('a client that reads is told all of a page that is larger than what the system takes for it, also what it asks for meanwhile', async () => {
+  const before = await ended('slow');
+  const orderId = await newOrder();
+  const text = 'é'.repeat(200_000);
+  await append(orderId, 60, { text });
+  const client = await connect(test);
+  client.follow(`orders:${orderId}`);
+  await client.hears(({ type }) => type === 'subscribed');
+  client.send({ type: 'ping' });
+  await waitFor(() => client.of(`orders:${orderId}`).length === 60);
+  await client.hears(({ type }) => type === 'pong');
+  const told = client.of(`orders:${orderId}`);
+  expect(told.map(({ position }) => position)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+  expect(told.every(({ data }) => JSON.stringify(data).includes(text))).toBe(true);
+  expect(await ended('slow')).toBe(before);
+  await client.leave();
+});
+
+it('a stream of events whose client takes nothing is dropped, and its place is free', async () => {
+  const orderId = await newOrder();
+  await append(orderId, 60, { text: 'x'.repeat(400_000) });
+  const path = `/api/v1/live?topic=orders:${orderId}`;
+  const stalled = request(`${test.api.url}${path}`, { headers: AS_ADMIN });
+  stalled.on('error', () => undefined);
+  stalled.end();
+  const [response] = (await once(stalled, 'response')) as [IncomingMessage];
+  response.pause();
+  response.on('error', () => undefined);
+  const closed = new Promise((resolve) => response.once('close', resolve));
+  await waitFor(async () =>
+    /^holdfast_event_streams_dropped_total\S* 1$/m.test((await test.call('GET', '//metrics')).text),
+  );
+  response.resume();
+  await closed;
+  expect(response.complete).toBe(false);
+});
+
+it('what cannot be read is tried again and told when it can be; the log says so once, a metric how often', async () => {
+  const { log, lines } = recordingLines();
+  const watched = await openTestApi({ shop: test, log });
+  const orderId = await newOrder();
+  const client = await connect(watched);
+  client.follow(`orders:${orderId}`);
+  await client.hears(({ type }) => type === 'subscribed');
+  await test.db.pool.query('alter table order_events rename to order_events_away');
+  const failed = async () => {
+    const { text } = await watched.call('GET', '//metrics');
+    return Number(/^holdfast_live_read_failures_total\{[^}]*what="orders"[^}]*\} (\d+)$/m.exec(text)?.[1]);
+  };
+  await waitFor(async () => (await failed()) >= 3);
+  await test.db.pool.query('alter table order_events_away rename to order_events');
+  await append(orderId, 1);
+  await waitFor(() => client.of(`orders:${orderId}`).length === 1);
+  const told = lines.filter((line) => line.includes('a topic could not be read'));
+  expect(told.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    {
+      level: 40,
+      topic: 'orders',
+      times: 1,
+      err: { message: expect.stringContaining('order_events') as string },
+    },
+  ]);
+  await client.leave();
+  await watched.close();
 });
 
 it('sockets of one caller and of the process are counted with their streams, and a place is free when one ends', async () => {
@@ -171,6 +237,9 @@ it('sockets of one caller and of the process are counted with their streams, and
   expect(await refused(few)).toEqual({ status: 429, code: 'TOO_MANY_STREAMS' });
   const stream = await fetch(`${few.api.url}/api/v1/live?topic=alerts`, { headers: AS_ADMIN });
   expect(stream.status).toBe(429);
+  const { text } = await few.call('GET', '//metrics');
+  expect(text).toMatch(/^holdfast_live_places_used_ratio\{[^}]*of="all"[^}]*\} 1$/m);
+  expect(text).toMatch(/^holdfast_live_refused_total\{[^}]*limit="caller"[^}]*\} 2$/m);
   await first.leave();
   const third = await waitFor(async () => {
     const made = await tryConnect(few);

@@ -1,4 +1,5 @@
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
+import { createOutgoing } from '../../api/sockets/outgoing';
 import { createTokenBucket } from '../../api/sockets/token-bucket';
 import { follow, type Followed, type FollowedPage } from '../../api/streams/follow-by-position';
 import { parseTopic, topicName } from '../../api/streams/topics';
@@ -50,12 +51,22 @@ test('a client may send so many messages at first, and then so many a second', (
 });
 
 test('all of the public together leave places to who works here', () => {
-  const slots = createStreamSlots({ perProcess: 10 });
+  const told: string[] = [];
+  const slots = createStreamSlots({
+    perProcess: 10,
+    metrics: {
+      used: (by, share) => told.push(`${by} ${share}`),
+      refused: (limit) => told.push(`refused: ${limit}`),
+    },
+  });
   const open = (id: string, isPublic: boolean) => slots.take({ id, limit: 8, isPublic });
   const free = Array.from({ length: 8 }, (_, n) => open(`address:${n % 4}`, true));
+  expect(told.slice(-2)).toEqual(['all 0.8', 'public 1']);
   expect(() => open('address:5', true)).toThrow('Too many streams are open.');
+  expect(told.at(-1)).toBe('refused: process');
   open('service:a', false);
   free[0]?.();
+  expect(told.slice(-2)).toEqual(['all 0.8', 'public 0.875']);
   open('user:ada', true);
   open('service:a', false);
   expect(() => open('service:a', false)).toThrow('Too many streams are open.');
@@ -143,5 +154,91 @@ describe('following', () => {
     take();
     await following;
     expect(reads).toBe(1);
+  });
+});
+
+describe('what goes out on a connection', () => {
+  /** A connection of which the system has room for nothing: each piece is taken when the test says so. */
+  function fullConnection() {
+    const frames: { text: string; fin: boolean; take: () => void }[] = [];
+    let waiting = 0;
+    const socket: Parameters<typeof createOutgoing>[0] = {
+      OPEN: 1,
+      readyState: 1,
+      get bufferedAmount() {
+        return waiting;
+      },
+      send(data: unknown, options: unknown, done?: unknown) {
+        if (!Buffer.isBuffer(data) || typeof done !== 'function') throw new Error('a piece is a buffer');
+        waiting += data.length;
+        frames.push({
+          text: data.toString(),
+          fin: (options as { fin: boolean }).fin,
+          take() {
+            waiting -= data.length;
+            (done as () => void)();
+          },
+        });
+      },
+    };
+    return { socket, frames };
+  }
+  const PIECE = 65_536;
+
+  it('is handed over in pieces and in order, no more than a few at once, and each that is taken is progress', async () => {
+    const { socket, frames } = fullConnection();
+    let progress = 0;
+    const outgoing = createOutgoing(socket, {
+      maxReplyBytes: 100,
+      onTooMuch: () => undefined,
+      onProgress: () => (progress += 1),
+    });
+    let isSent = false;
+    const sent = outgoing.send('a'.repeat(6 * PIECE + 1)).then(() => (isSent = true));
+    outgoing.reply('b');
+    expect(frames).toHaveLength(4);
+    expect(outgoing.stuckSince).not.toBeNull();
+    for (let n = 0; n < 7; n++) {
+      await Promise.resolve();
+      expect(isSent).toBe(false);
+      frames[n]?.take();
+    }
+    await sent;
+    expect(frames.map(({ text, fin }) => [text.length, fin])).toEqual([
+      ...Array.from({ length: 6 }, () => [PIECE, false]),
+      [1, true],
+      [1, true],
+    ]);
+    expect(frames.at(-1)?.text).toBe('b');
+    expect(progress).toBe(7);
+    frames.at(-1)?.take();
+    expect(outgoing.stuckSince).toBeNull();
+  });
+
+  it('that nobody waits for is bounded, however slowly it is taken; what somebody waits for does not count', () => {
+    const { socket, frames } = fullConnection();
+    let tooMuch = 0;
+    const outgoing = createOutgoing(socket, {
+      maxReplyBytes: 100,
+      onTooMuch: () => (tooMuch += 1),
+      onProgress: () => undefined,
+    });
+    void outgoing.send('a'.repeat(10 * PIECE));
+    outgoing.reply('é'.repeat(25));
+    outgoing.reply('b'.repeat(50));
+    expect(tooMuch).toBe(0);
+    outgoing.reply('c');
+    expect(tooMuch).toBe(1);
+    for (let n = 0; n < 12; n++) frames[n]?.take();
+    outgoing.reply('d'.repeat(100));
+    expect(tooMuch).toBe(1);
+  });
+
+  it('of a connection that has gone is waited for by nobody', async () => {
+    const { socket, frames } = fullConnection();
+    const gone = { ...socket, readyState: 3 as const };
+    const options = { maxReplyBytes: 100, onTooMuch: () => undefined, onProgress: () => undefined };
+    await createOutgoing(gone, options).send('a'.repeat(PIECE + 1));
+    expect(frames).toEqual([]);
   });
 });

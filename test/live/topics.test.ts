@@ -291,6 +291,51 @@ describe('alerts and what needs a person', () => {
   });
 });
 
+describe('a position beyond the last one, as after a restore', () => {
+  const BEYOND = 900_000_000_000;
+  const jobId = newId();
+  const topics = async () => {
+    await createJob(test.db, { id: jobId, type: 'feed', input: {}, actor: 'service:another' });
+    return [`orders:${await newOrder()}`, `jobs:${jobId}`, 'inventory:A', 'alerts', 'attention'];
+  };
+
+  it('is refused for each topic with the last there is, and the client can begin anew', async () => {
+    const client = await open();
+    for (const topic of await topics()) {
+      client.follow(topic, BEYOND);
+      const told = await client.hears((said) => said.type === 'error' && said.topic === topic);
+      expect(told).toMatchObject({ code: 'EVENTS_AHEAD', newest: expect.any(Number) as number });
+      client.follow(topic);
+      await client.hears((said) => said.type === 'subscribed' && said.topic === topic);
+      const streamed = await test.call('GET', `/live?topic=${topic}`, {
+        headers: { 'last-event-id': String(BEYOND) },
+      });
+      expect(streamed).toMatchObject({ status: 422, body: { code: 'EVENTS_AHEAD' } });
+    }
+    // A time for those who are not told how far the stream of events has come.
+    const page = await open({ key: await keyOf(test, 'a page from the future', ['availability:read']) });
+    page.follow('inventory:A', Date.now() + 3_600_000);
+    expect(await page.hears(({ type }) => type === 'error')).toMatchObject({ code: 'EVENTS_AHEAD' });
+    page.follow('inventory:A', Date.now());
+    await page.hears(({ type }) => type === 'subscribed');
+  });
+
+  it('is refused by the streams of orders and jobs', async () => {
+    const orderId = await newOrder();
+    await append(orderId, 'payment_started');
+    for (const path of [`/orders/${orderId}/events`, `/jobs/${jobId}/events`]) {
+      const ahead = await test.call('GET', path, {
+        headers: { accept: 'text/event-stream', 'last-event-id': '900000' },
+      });
+      expect(ahead).toMatchObject({ status: 422, body: { code: 'EVENTS_AHEAD' } });
+    }
+    const { text } = await test.call('GET', `/orders/${orderId}/events`, {
+      headers: { accept: 'text/event-stream', 'last-event-id': '2' },
+    });
+    expect(JSON.parse(text)).toMatchObject({ newest: 1 });
+  });
+});
+
 describe('one topic as server-sent events', () => {
   const live = (topic: string, options: { key?: string; headers?: Record<string, string> } = {}) =>
     test.call('GET', `/live?topic=${encodeURIComponent(topic)}`, options);

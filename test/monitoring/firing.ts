@@ -199,6 +199,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   HoldfastErasureWaits: byAge('holdfast_erasure_oldest_seconds', 7_200),
   HoldfastOutboxOld: byAge('holdfast_outbox_oldest_seconds', 60),
   HoldfastEventsBehind: byAge('holdfast_events_unnumbered_oldest_seconds', 60),
+  HoldfastReportsBehind: byAge('holdfast_reports_behind_oldest_seconds', 900),
   HoldfastMailsBehind: byAge('holdfast_mail_oldest_seconds', 600),
   HoldfastMailsFail: {
     fires: [
@@ -284,6 +285,51 @@ export const FIRING: Readonly<Record<string, Firing>> = {
     fires: [['nodejs_eventloop_lag_p99_seconds{job="holdfast-api",instance="a:8080"}', always(0.6)]],
     as: [{ job: 'holdfast-api', instance: 'a:8080' }],
     silent: [['nodejs_eventloop_lag_p99_seconds{job="holdfast-api",instance="a:8080"}', always(0.5)]],
+  },
+  HoldfastLiveRefused: {
+    fires: [['holdfast_live_refused_total{limit="process",instance="a"}', growing(1)]],
+    silent: [
+      ['holdfast_live_refused_total{limit="process"}', always(4)],
+      ['holdfast_live_refused_total{limit="caller"}', growing(9)],
+    ],
+  },
+  HoldfastLiveNearlyFull: {
+    fires: [
+      ['holdfast_live_places_used_ratio{job="holdfast-api",instance="a:8080",of="public"}', always(0.95)],
+      ['holdfast_live_places_used_ratio{job="holdfast-api",instance="a:8080",of="all"}', always(0.76)],
+      ['holdfast_live_places_used_ratio{job="holdfast-api",instance="b:8080",of="all"}', always(1)],
+    ],
+    as: [
+      { job: 'holdfast-api', instance: 'a:8080', of: 'public' },
+      { job: 'holdfast-api', instance: 'b:8080', of: 'all' },
+    ],
+    silent: [
+      ['holdfast_live_places_used_ratio{job="holdfast-api",instance="a:8080",of="all"}', always(0.9)],
+      // For some minutes, after another process has stopped.
+      ['holdfast_live_places_used_ratio{job="holdfast-api",instance="a:8080",of="public"}', '1x3 0.5x236'],
+    ],
+  },
+  HoldfastLiveClientsDropped: {
+    fires: [
+      ['holdfast_websockets_ended_total{how="slow",instance="a"}', growing(1)],
+      ['holdfast_websockets_ended_total{how="left",instance="a"}', growing(2)],
+      ['holdfast_event_streams_dropped_total{instance="a"}', growing(1)],
+    ],
+    silent: [
+      // Half of all, and few; many, of very many.
+      ['holdfast_websockets_ended_total{how="slow",instance="few"}', '0x10 1x10 2x10 3x210'],
+      ['holdfast_websockets_ended_total{how="slow",instance="many"}', growing(5)],
+      ['holdfast_websockets_ended_total{how="left",instance="many"}', growing(100)],
+      ['holdfast_event_streams_dropped_total{instance="many"}', growing(1)],
+    ],
+  },
+  HoldfastLiveReadsFail: {
+    fires: [['holdfast_live_read_failures_total{what="orders",instance="a"}', growing(1)]],
+    silent: [
+      ['holdfast_live_read_failures_total{what="orders",instance="a"}', always(20)],
+      // For a moment, while the database was started again.
+      ['holdfast_live_read_failures_total{what="sign_in",instance="a"}', '0x10 90x230'],
+    ],
   },
   HoldfastConnectionsRefused: {
     fires: [['holdfast_http_refused_connections_total{reason="too_many"}', growing(1)]],

@@ -44,8 +44,8 @@ test('a customer gets a mail of what happens to their order, in their language, 
   expect(placed?.to).toBe(person.email);
   const { text, html } = partsOf(placed!);
   expect(text).toContain('wir haben Ihre Bestellung erhalten');
-  expect(text).toContain('2 × <script>alert(1)</script> & "Co": 20.00 USD');
-  expect(text).toContain('Summe: 20.00 USD');
+  expect(text).toContain('2 × <script>alert(1)</script> & "Co": 20,00 USD');
+  expect(text).toContain('Summe: 20,00 USD');
   expect(html).toContain('2 × &#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;Co&#34;');
   expect(html).toContain('Guten Tag &#60;b&#62;Ada&#60;/b&#62;');
   expect(html).not.toMatch(/<script|<b>/);

@@ -1,6 +1,8 @@
 import type { JsonPlan } from '../../bench/explain/reads';
 import { recordStatements } from '../../bench/explain/recorder';
+import { selectContactMailIds, selectContactReach } from '../../domain/notifications/contact-queries';
 import {
+  countWaiting,
   selectDueSeconds,
   selectFailingSeconds,
   selectMsLeft,
@@ -31,7 +33,16 @@ beforeAll(async () => {
        case when n % 100 = 0 then now() end, case when n % 100 <> 0 then now() end from generate_series(1, 5000) n`,
     [userId],
   );
-  await shop.db.pool.query('analyze notifications, mails');
+  await shop.db.pool.query(
+    `insert into mails (id, kind, subject_id, status, next_try_at, ended_at, address_hash)
+     select gen_random_uuid(), 'order_paid', gen_random_uuid()::text, 'sent', null, now(), sha256((n % 500)::text::bytea)
+     from generate_series(1, 5000) n`,
+  );
+  await shop.db.pool.query(
+    `insert into order_contacts (order_id, email, address_hash, locale)
+     select gen_random_uuid(), n || '@example.com', sha256(n::text::bytea), 'en' from generate_series(1, 2000) n`,
+  );
+  await shop.db.pool.query('analyze notifications, mails, order_contacts');
 });
 afterAll(() => shop.close());
 
@@ -56,6 +67,9 @@ test.each<[string, string, (on: Database) => Promise<unknown>]>([
   ['when the next one is', 'mails_due', selectMsLeft],
   ['for how long one has been', 'mails_due', selectDueSeconds],
   ['for how long one has failed', 'mails_failing', selectFailingSeconds],
+  ['how many wait', 'mails_due', countWaiting],
+  ['those to the contact of an order', 'mails_of_contacts', (on) => selectContactMailIds(on, [newId()])],
+  ['how many an address got', 'mails_to_contacts', (on) => selectContactReach(on, newId())],
 ])('%s: found by an index, in its order', async (_, index, run) => {
   const plan = await nodesOf(run);
   expect(plan).toContain(index);

@@ -6,6 +6,7 @@ import { readUnsealed } from '../../domain/assurance/seals/unsealed';
 import { recordChange } from '../../domain/audit/record';
 import { acknowledgeJob, createJob, failJob } from '../../domain/jobs/jobs';
 import { raiseAttention, resolveAttention } from '../../domain/orders/attention';
+import { rebuildReports } from '../../domain/reports/sums';
 import { raiseAlerts, raiseTampered, resolveTampered } from '../../domain/stock/alerts/alerts';
 import { recordFailure, forgetFailures } from '../../domain/stock/alerts/failed-work';
 import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
@@ -13,6 +14,7 @@ import { newId } from '../../platform/ids';
 import { check } from '../consistency/support';
 import { openOrderShop, orderOf, type OrderShop } from '../db/support';
 import { numberAll } from '../events/support';
+import { followAll as followReports } from '../reports/support';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 
@@ -216,4 +218,23 @@ test('events without a position, and what is due to webhooks, begin at zero and 
   await db.pool.query(`update event_batches set numbered_at = clock_timestamp() - interval '4 minutes'`);
   const due = (await series('holdfast_webhook_delivery_oldest_seconds'))[''];
   expect([await events(), Math.floor((due ?? 0) / 60)]).toEqual([0, 4]);
+});
+
+test('sums of reports that are not kept, or begin anew, are shown, until they have all', async () => {
+  const { db } = shop;
+  const behind = async () => (await series('holdfast_reports_behind_oldest_seconds'))[''];
+  await numberAll(db);
+  await followReports(db);
+  expect(await behind()).toBe(0);
+  await shop.place(orderOf({ [await shop.product({ AMS: 1 })]: 1 }));
+  await numberAll(db);
+  await db.pool.query(`update event_batches set numbered_at = clock_timestamp() - interval '4 minutes'`);
+  expect(Math.floor(((await behind()) ?? 0) / 60)).toBe(4);
+  await followReports(db);
+  expect(await behind()).toBe(0);
+  await rebuildReports(db);
+  await db.pool.query(`update report_sums_builds set began_at = clock_timestamp() - interval '9 minutes'`);
+  expect(Math.floor(((await behind()) ?? 0) / 60)).toBe(9);
+  await followReports(db);
+  expect(await behind()).toBe(0);
 });

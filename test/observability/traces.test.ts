@@ -100,6 +100,34 @@ test('events of an order, of its stock and of the catalogue have the trace of th
   await waitFor(async () => (await traced()).size === wanted.length);
 });
 
+test('a round of a workflow that always runs is a trace of its own, which the rows that it writes carry', async () => {
+  const traceId = '6e0c63257de34c92bf9efcd03927272e';
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, 'idempotency-key': newId() };
+  const sku = await test_.newSku(1);
+  const { newest } = (await test_.call('GET', '/events?limit=1')).body as unknown as { newest: number };
+  const body = { quantity: 1, holdSeconds: 1 };
+  expect((await test_.call('POST', `/inventory/${sku}/reserve`, { body, headers })).status).toBe(201);
+  const expired = async () => {
+    const { body: page } = await test_.call('GET', `/events?after=${newest}&types=stock.expire&limit=100`);
+    const items = page.items as unknown as { subject: { id: string }; trace: string | null }[];
+    return items.find(({ subject }) => subject.id === sku);
+  };
+  await waitFor(async () => (await expired()) !== undefined);
+  const [, own = ''] = ((await expired())?.trace ?? '').split('-');
+  expect(own).toMatch(/^[0-9a-f]{32}$/);
+  expect(own).not.toBe(traceId);
+  const round = 'activity expireDueReservations';
+  const spans = await receiver.traceWith(own, (all) => all.some(({ name }) => name === round));
+  const paths = spans.map((span) => pathOf(span, spans).join(' > '));
+  expect(paths).toContain(`${round} > reservations.set_expired`);
+  const top = spans.find(({ name }) => name === round);
+  expect(top?.parentSpanId ?? '').toBe('');
+  expect(top?.attributes).toContainEqual({
+    key: 'workflowId',
+    value: { stringValue: test_.stack.names.reservationExpiryWorkflowId },
+  });
+});
+
 test('a collector that does not respond holds no order up', async () => {
   const release = receiver.hold();
   try {

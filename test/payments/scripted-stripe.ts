@@ -5,7 +5,7 @@ import { refusal, StripeState, type Answer } from './stripe-state';
 
 /** Where a call is hurt: before Stripe has seen it, or after Stripe has done it and only the response is lost. */
 export interface Fault {
-  on: 'customer' | 'create' | 'confirm' | 'retrieve' | 'capture' | 'cancel' | 'refund' | 'list';
+  on: 'customer' | 'create' | 'confirm' | 'retrieve' | 'capture' | 'cancel' | 'refund' | 'list' | 'transactions';
   when: 'before' | 'after';
   how: 'hang' | 'reset' | ErrorResponse;
 }
@@ -99,7 +99,7 @@ export class ScriptedStripe extends StripeState {
         message: 'Keys can only be used with the same request.',
       });
     const answer = this.handle(call, id);
-    if (call.route !== 'retrieve' && call.route !== 'list') this.store(call, id, answer);
+    if (call.route !== 'retrieve' && call.route !== 'list' && call.route !== 'transactions') this.store(call, id, answer);
     return answer;
   }
 
@@ -130,6 +130,8 @@ export class ScriptedStripe extends StripeState {
         return this.refund(params);
       case 'list':
         return this.listRefunds(params);
+      case 'transactions':
+        return this.listTransactions(params);
     }
   }
 }
@@ -137,6 +139,7 @@ export class ScriptedStripe extends StripeState {
 function routeOf(method: string | undefined, path: string): { route: Fault['on']; id: string } {
   const [, , resource, id = '', action] = path.split('/');
   if (resource === 'refunds') return { route: method === 'POST' ? 'refund' : 'list', id: '' };
+  if (resource === 'balance_transactions') return { route: 'transactions', id: '' };
   if (resource === 'customers') return { route: 'customer', id: '' };
   if (method === 'GET') return { route: 'retrieve', id };
   const isAction = action === 'confirm' || action === 'capture' || action === 'cancel';

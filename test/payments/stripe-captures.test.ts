@@ -11,6 +11,7 @@ const FAILURE = { type: 'api_error', message: 'Something went wrong on our end.'
 /** Nothing more can be captured of a charge of which so much was in all; null: more can be. */
 const succeeded = (endedMinor: number | null) => ({ status: 'succeeded', gatewayRef: 'ch_1', endedMinor });
 const SUCCEEDED = succeeded(null);
+const EXPANDED = { 'expand[0]': 'latest_charge.balance_transaction' };
 
 function request(changes: Partial<ChargeRequest> = {}): ChargeRequest {
   return {
@@ -127,10 +128,37 @@ describe('a capture', () => {
     for (let n = 0; n < 2; n++) expect(await gateway().capture(last)).toEqual(succeeded(3_000));
     expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 3_000, captures: 2 });
     expect(captures()).toEqual([
-      { key: first.captureId, amount_to_capture: '2000', final_capture: 'false' },
-      { key: last.captureId, amount_to_capture: '1000' },
+      { key: first.captureId, amount_to_capture: '2000', final_capture: 'false', ...EXPANDED },
+      { key: last.captureId, amount_to_capture: '1000', ...EXPANDED },
     ]);
     expect(await gateway().find(charge)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
+  });
+
+  test('has the time at which Stripe has booked it, also where it is found later', async () => {
+    const { charge } = await authorized();
+    stripe().bookingTimes.push(1_750_000_000, 1_750_086_400, 1_750_172_800);
+    const at = (seconds: number) => ({ at: new Date(seconds * 1_000) });
+    const first = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+    const second = captureOf(charge, { amountMinor: 2_000, capturedMinor: 2_000, isFinal: false });
+    const third = captureOf(charge, { amountMinor: 500, capturedMinor: 4_000 });
+    expect(await gateway().capture(first)).toEqual({ ...SUCCEEDED, ...at(1_750_000_000) });
+    expect(stripe().routes()).not.toContain('transactions');
+    expect(await gateway().capture(second)).toEqual({ ...SUCCEEDED, ...at(1_750_086_400) });
+    expect(await gateway().capture(third)).toEqual({ ...succeeded(4_500), ...at(1_750_172_800) });
+    stripe().forgetKeys();
+    expect(await gateway().capture(second)).toEqual({ ...succeeded(4_500), ...at(1_750_086_400) });
+    expect(await gateway().capture(first)).toEqual({ ...succeeded(4_500), ...at(1_750_000_000) });
+  });
+
+  test('is made, without a time, where that cannot be read, or is kept in another currency', async () => {
+    const { charge } = await authorized();
+    stripe().bookingTimes.push(1_750_000_000, 1_750_086_400);
+    await gateway().capture(captureOf(charge, { amountMinor: 2_000, isFinal: false }));
+    const last = captureOf(charge, { amountMinor: 1_000, capturedMinor: 2_000 });
+    stripe().fail({ on: 'transactions', when: 'before', how: 'hang' });
+    expect(await gateway().capture(last)).toEqual(succeeded(3_000));
+    for (const transaction of stripe().transactions) transaction.currency = 'eur';
+    expect(await gateway().capture(last)).toEqual(succeeded(3_000));
   });
 
   test('of a card without multicapture takes what it is asked for and ends the charge', async () => {

@@ -2,6 +2,7 @@
 export interface Intent {
   id: string;
   amount: number;
+  currency: string;
   amount_received: number;
   amount_capturable: number;
   capture_method: string;
@@ -26,6 +27,16 @@ export interface Refund {
   metadata: Record<string, string>;
 }
 
+/** A balance transaction. */
+export interface Transaction {
+  id: string;
+  source: string;
+  amount: number;
+  currency: string;
+  reporting_category: 'charge';
+  created: number;
+}
+
 export interface Answer {
   status: number;
   body: unknown;
@@ -48,6 +59,9 @@ export class StripeState {
   readonly intents = new Map<string, Intent>();
   readonly refunds: Refund[] = [];
   readonly customers: string[] = [];
+  /** When the captures that come are booked, one after the other: Unix time in seconds. Others are not booked yet. */
+  readonly bookingTimes: number[] = [];
+  readonly transactions: Transaction[] = [];
   /** Methods `pm_own…` that were used, with the Customer they belong to since; null: with none. */
   private readonly used = new Map<string, string | null>();
   /** Part of each id, where ids of several of these must differ. */
@@ -107,7 +121,12 @@ export class StripeState {
       status: 200,
       body: {
         ...intent,
-        latest_charge: { id: charge, object: 'charge', payment_method_details: { type: 'card', card } },
+        latest_charge: {
+          id: charge,
+          object: 'charge',
+          payment_method_details: { type: 'card', card },
+          balance_transaction: this.transactions.find(({ source }) => source === charge) ?? null,
+        },
       },
     };
   }
@@ -140,6 +159,7 @@ export class StripeState {
       amount,
       amount_received: 0,
       amount_capturable: 0,
+      currency: params.get('currency') ?? '',
       capture_method: params.get('capture_method') ?? 'automatic',
       status: 'requires_confirmation',
       payment_method: method,
@@ -217,7 +237,10 @@ export class StripeState {
       return refusal(400, { type: 'invalid_request_error', param: 'amount_to_capture' });
     intent.amount_received += amount;
     intent.amount_capturable -= amount;
-    if (amount > 0) intent.captures += 1;
+    if (amount > 0) {
+      intent.captures += 1;
+      this.book(intent, amount);
+    }
     if (isFinal || intent.amount_capturable === 0) ended(intent, 'succeeded');
     return this.show(id, params);
   }
@@ -254,6 +277,19 @@ export class StripeState {
     };
     this.refunds.push(refund);
     return { status: 200, body: refund };
+  }
+
+  private book({ latest_charge: source, currency }: Intent, amount: number): void {
+    const created = this.bookingTimes.shift();
+    if (created === undefined || source === null) return;
+    const id = `txn_${this.transactions.length + 1}`;
+    this.transactions.push({ id, source, amount, currency, reporting_category: 'charge', created });
+  }
+
+  /** The newest first. */
+  listTransactions(params: URLSearchParams): Answer {
+    const data = this.transactions.filter(({ source }) => source === params.get('source')).reverse();
+    return { status: 200, body: { object: 'list', data, has_more: false } };
   }
 
   listRefunds(params: URLSearchParams): Answer {

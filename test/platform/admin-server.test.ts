@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { Gauge } from 'prom-client';
 import { createLogger } from '../../platform/telemetry/log';
 import { addProcessMetrics, createMetricsRegistry, metricsText } from '../../platform/telemetry/metrics';
@@ -39,10 +40,15 @@ function registryWith(part: string, metric: string) {
   return registry;
 }
 
-async function serve(host = '127.0.0.1', { port = 0, allowedHosts = [] as readonly string[] } = {}) {
+interface ServeOptions {
+  allowedHosts?: readonly string[];
+  requestMs?: number;
+}
+
+async function serve(host = '127.0.0.1', options: ServeOptions = {}) {
   const registry = registryWith('worker', 'one_thing');
   addProcessMetrics(registry);
-  server = await serveAdmin({ host, port, allowedHosts, registry, health: healthOf(true), log });
+  server = await serveAdmin({ host, port: 0, registry, health: healthOf(true), log, ...options });
   return `http://${host}:${server.port}`;
 }
 
@@ -124,6 +130,24 @@ test('on every address, metrics have the names that are allowed, where some are'
   expect(await statusOf(url, '/metrics', 'worker:9464')).toBe(200);
   expect(await statusOf(url, '/metrics', 'localhost')).toBe(200);
   expect(await statusOf(url, '/health')).toBe(200);
+});
+
+test('connections that bring no request, or never all of one, are closed', async () => {
+  const url = await serve('127.0.0.1', { requestMs: 500 });
+  const port = Number(new URL(url).port);
+  const sent = [
+    '',
+    'GET /health HTTP/1.1\r\nhost:',
+    'POST /health HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{',
+  ];
+  const closed = sent.map(async (text) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.resume();
+    socket.write(text);
+    await once(socket, 'close');
+  });
+  await Promise.all(closed);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
 });
 
 test('a port that is taken is named', async () => {

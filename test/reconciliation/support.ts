@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import { fillPayments } from '../../bench/reconciliation-data';
 import { listDifferences } from '../../domain/reconciliation/differences';
 import { collectEntries, compareEntries, forgetCompared } from '../../domain/reconciliation/run';
-import { stageReport } from '../../domain/reconciliation/stage';
-import type { DifferenceView, ReconciliationRequest, ReportFormat } from '../../domain/reconciliation/types';
+import { stageStatement } from '../../domain/reconciliation/stage';
+import type { DifferenceView, ReconciliationRequest, StatementFormat } from '../../domain/reconciliation/types';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import type { TestShop } from '../support/fixtures';
@@ -11,7 +11,7 @@ import type { TestShop } from '../support/fixtures';
 export const JUNE = { from: '2026-06-01', to: '2026-06-30' };
 
 export const OF_GATEWAY: ReconciliationRequest = {
-  report: 'gateway',
+  mode: 'gateway',
   ...JUNE,
   gateway: 'sandbox',
   gatewayJobId: null,
@@ -23,7 +23,7 @@ export const OF_GATEWAY: ReconciliationRequest = {
 
 export const OF_BANK: ReconciliationRequest = {
   ...OF_GATEWAY,
-  report: 'bank',
+  mode: 'bank',
   gateway: null,
   toleranceDays: 5,
 };
@@ -45,10 +45,10 @@ export async function upload(
   db: Database,
   file: string | Iterable<string>,
   request: Partial<ReconciliationRequest> = {},
-  format: Partial<ReportFormat> = {},
+  format: Partial<StatementFormat> = {},
 ): Promise<string> {
   const jobId = newId();
-  await stageReport(db, {
+  await stageStatement(db, {
     jobId,
     actor: 'user:anna',
     request: { ...OF_GATEWAY, ...request },

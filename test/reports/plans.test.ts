@@ -1,5 +1,6 @@
 import { recordStatements } from '../../bench/explain/recorder';
-import { dailyReport } from '../../domain/reports/sales';
+import { dailyReport, monthlyReport } from '../../domain/reports/sales';
+import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 
 const ORDERS = 60_000;
@@ -9,13 +10,17 @@ let shop: TestShop;
 beforeAll(async () => {
   shop = await openTestShop();
   const { pool } = shop.db;
+  const none = '0, 0, 0, 0, 0, 0, 0';
   await pool.query(
-    `insert into report_sales (bucket, product_id, warehouse_id, currency, merchant_id, units, sales_minor, returned_units, returned_minor)
-     select date '2026-06-01' + make_interval(mins => 15 * (n % ${DAYS * 96})), n, 1, 'USD', 1, 1, 100, 0, 0 from generate_series(1, ${ORDERS}) n`,
+    `insert into report_products
+     select m.minutes, date_bin(make_interval(mins => m.minutes), q.at, timestamptz '2000-01-01Z'), q.n, 'USD', 1, 100, 0, 0, ${none}
+     from (select n, timestamptz '2026-06-01Z' + make_interval(mins => 15 * (n % ${DAYS * 96})) as at from generate_series(1, ${ORDERS}) n) q
+     cross join (values (15), (180), (1440)) m (minutes)`,
   );
   await pool.query(
-    `insert into report_money (bucket, merchant_id, currency, captured_minor, refunded_minor, disputed_minor, fee_minor)
-     select date '2026-06-01' + make_interval(mins => 15 * (n % ${DAYS * 96})), n, 'USD', 100, 0, 0, 0 from generate_series(1, ${ORDERS}) n`,
+    `insert into report_quarters
+     select timestamptz '2026-06-01Z' + make_interval(mins => 15 * (n % ${DAYS * 96})), 1, n, 'USD', 1, 100, 0, 0, ${none}
+     from generate_series(1, ${ORDERS}) n`,
   );
   // What the sums have, and what they lack.
   await pool.query(
@@ -49,14 +54,15 @@ function nodesOf(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 }
 
-test('a day is read by its sums of that day and by what they lack, whatever there is of other days', async () => {
+/** Rows of each table that a report looks at. */
+async function rowsRead(work: (db: Database) => Promise<unknown>): Promise<Record<string, number>> {
   const { db } = shop;
   const statements = await recordStatements(db, async (on) => {
-    await dailyReport(on, { date: '2026-06-03', tz: 'Europe/Paris', products: 100 });
+    await work(on);
   });
   const read: Record<string, number> = {};
   for (const { text, values, name } of statements) {
-    if (!/^reports\.(sales|money|orders)_by/.test(name)) continue;
+    if (!/^reports\.(figures|orders|money|goods)_/.test(name)) continue;
     const { rows } = await db.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
       `explain (analyze, format json) ${text}`,
       values,
@@ -70,12 +76,29 @@ test('a day is read by its sums of that day and by what they lack, whatever ther
       read[table] = (read[table] ?? 0) + looked;
     }
   }
+  return read;
+}
+
+test('a day is read by its sums of that day and by what they lack, whatever there is of other days', async () => {
+  const read = await rowsRead((db) =>
+    dailyReport(db, { date: '2026-06-03', tz: 'Europe/Paris', products: 100 }),
+  );
   const day = ORDERS / DAYS;
   // With what is at its edges.
-  for (const table of ['report_sales', 'report_money']) {
+  // Of products here each bucket has others, so that all are read once: by three hours, and at the edges by quarters of an hour.
+  for (const table of ['report_quarters', 'report_products']) {
     expect(read[table]).toBeGreaterThan(0.9 * day);
     expect(read[table]).toBeLessThan(1.2 * day);
   }
-  expect(read['money_ledger']).toBe(50);
+  // Those that are not summed, and then all of their payments.
+  expect(read['money_ledger']).toBe(100);
   expect(read['order_events']).toBe(50);
+});
+
+test('products of a month are read by its days, and at its edges by shorter times', async () => {
+  const read = await rowsRead((db) =>
+    monthlyReport(db, { month: '2026-06', tz: 'Asia/Kolkata', products: 100 }),
+  );
+  expect(read['report_products']).toBeGreaterThan(0.9 * ORDERS);
+  expect(read['report_products']).toBeLessThan(1.1 * ORDERS);
 });

@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { numberEvents } from '../../domain/event-log/sequencer';
 import { followSales, rebuildReports } from '../../domain/reports/sums';
-import { REPORTED_ORDER_EVENTS, type SalesReport } from '../../domain/reports/types';
+import { REPORTED_ORDER_EVENTS, type Figures, type SalesReport } from '../../domain/reports/types';
+import { costOfGoodsSold, type CostOfGoodsSold } from '../../domain/warehousing/costing/sold';
 import type { Database } from '../../platform/database/database';
 import { RandomShop } from '../db/random-shop';
 import { step, type Step } from '../db/random-step';
 import { openOrderShop } from '../db/support';
 import { numberAll } from '../events/support';
 import { addMerchant } from '../money/support';
+import { deliver } from '../tracking/support';
 import { expectInvariants } from '../support/invariants';
 import { dayOf, followAll, rawOf, soldBy, today, type Raw } from './support';
 
@@ -97,6 +99,46 @@ function expectSame(report: SalesReport, raw: Raw): void {
     });
 }
 
+const MONEY = ['capturedMinor', 'refundedMinor', 'disputedMinor', 'netMinor', 'feeMinor'] as const;
+const ALL_FIGURES = [
+  'units',
+  'salesMinor',
+  'returnedUnits',
+  'costMinor',
+  'uncosted',
+  'marginMinor',
+  ...MONEY,
+] as const;
+
+/** Each grouping has all that the whole has, and nothing is of several currencies. */
+function expectWhole(report: SalesReport): void {
+  const sums = (rows: readonly Figures[]) =>
+    report.totals.map(({ currency }) =>
+      Object.fromEntries(
+        ALL_FIGURES.map((figure) => [
+          figure,
+          rows.reduce((sum, row) => (row.currency === currency ? sum + Number(row[figure]) : sum), 0),
+        ]),
+      ),
+    );
+  const { slots, products, categories, warehouses, merchants } = report;
+  const whole = sums(report.totals);
+  const hours = slots.flatMap(({ figures }) => figures);
+  for (const rows of [hours, products, categories, warehouses, merchants]) expect(sums(rows)).toEqual(whole);
+}
+
+function expectCosts(report: SalesReport, sold: CostOfGoodsSold): void {
+  const costs = report.totals
+    .filter(({ costMinor }) => costMinor !== 0)
+    .map(({ currency, costMinor }) => ({ currency, costMinor }));
+  expect(costs).toEqual(
+    sold.totals
+      .filter(({ costMinor }) => costMinor !== 0)
+      .map(({ currency, costMinor }) => ({ currency, costMinor })),
+  );
+  expect(report.totals.reduce((sum, { uncosted }) => sum + Number(uncosted), 0)).toBe(Number(sold.uncosted));
+}
+
 async function run(rounds: readonly { steps: readonly Step[]; upkeep: Upkeep }[]): Promise<void> {
   const shop = await openOrderShop();
   const { db } = shop;
@@ -109,6 +151,11 @@ async function run(rounds: readonly { steps: readonly Step[]; upkeep: Upkeep }[]
     skus: skus.slice(0, 1),
     fee: { rateBasisPoints: 250, fixedMinor: 3, isReturned: true },
   });
+  // Units without a cost leave first.
+  await deliver(
+    db,
+    skus.map((sku, at) => ({ sku, quantity: 20, unitCostMinor: 133 * at + 77 })),
+  );
   await db.pool.query(
     `with made as (insert into categories (code, name) values ('things', 'Things') returning id)
      update products set category_id = (select id from made) where sku = $1`,
@@ -121,6 +168,8 @@ async function run(rounds: readonly { steps: readonly Step[]; upkeep: Upkeep }[]
     // At midnight the rest of them is of the next day.
     if (report.isOver) return;
     expectSame(report, await rawOf(db, report));
+    expectWhole(report);
+    expectCosts(report, await costOfGoodsSold(db, { from: report.from }));
   }
   try {
     for (const { steps, upkeep } of rounds) {
@@ -138,7 +187,7 @@ async function run(rounds: readonly { steps: readonly Step[]; upkeep: Upkeep }[]
     await followAll(db);
     await compare();
     const { rows } = await db.pool.query<{ units: number }>(
-      'select sum(units)::int as units from report_sales',
+      'select sum(units)::int as units from report_quarters',
     );
     const { sales } = await rawOf(db, { from: '-infinity', to: 'infinity' });
     // All of it is in the sums by now.

@@ -3,7 +3,7 @@ import { followSales, rebuildReports } from '../../domain/reports/sums';
 import type { Database } from '../../platform/database/database';
 import { openOrderShop, orderOf, type OrderShop } from '../db/support';
 import { numberAll, withOpenTransaction, withQueriesSeen } from '../events/support';
-import { dayOf, expectSumsRight, followAll, today } from './support';
+import { dayOf, dyingAfter, expectSumsRight, followAll, today } from './support';
 
 let shop: OrderShop;
 let db: Database;
@@ -26,8 +26,8 @@ async function captured(): Promise<unknown> {
 
 async function summed(): Promise<{ captured: number; placed: number }> {
   const { rows } = await db.pool.query<{ captured: number; placed: number }>(
-    `select (select coalesce(sum(captured_minor), 0)::int from report_money) as captured,
-       (select coalesce(sum(count), 0)::int from report_orders where type = 'order_placed') as placed`,
+    `select (select coalesce(sum(captured_minor), 0)::int from report_quarters) as captured,
+       (select coalesce(sum(count), 0)::int from report_order_counts where type = 'order_placed') as placed`,
   );
   return rows[0] ?? { captured: -1, placed: -1 };
 }
@@ -106,6 +106,29 @@ test('sums are made anew part by part, with what is written meanwhile, and there
   expect(await captured()).toBe(23 * 7);
 });
 
+test('sums that are made anew are whole wherever a follower dies, and whoever goes on', async () => {
+  const sku = await shop.product({ AMS: 100 });
+  for (let n = 0; n < 4; n++) await shop.place(orderOf({ [sku]: 1 }));
+  await db.pool.query(`${CAPTURE} from generate_series(1, 10)`);
+  await numberAll(db);
+  let died = 0;
+  for (let deadAfter = 0; deadAfter < 12; deadAfter++) {
+    await rebuildReports(db);
+    await db.pool.query(CAPTURE);
+    await numberAll(db);
+    const dying = dyingAfter(db, deadAfter);
+    for (;;) {
+      const turn = await followSales(dying, { idsPerTurn: 7 }).catch(() => null);
+      if (turn === null) died++;
+      if (turn === null || !turn.found) break;
+    }
+    for (let turn = 0; (await followSales(db, { idsPerTurn: 7 })).found; turn++)
+      expect(turn).toBeLessThan(100);
+    expect(await summed()).toEqual({ captured: 7 * (11 + deadAfter), placed: 4 });
+  }
+  expect(died).toBeGreaterThan(6);
+});
+
 test('histories from before their rows had ids are summed too', async () => {
   const sku = await shop.product({ AMS: 100 });
   for (let n = 0; n < 3; n++) await shop.place(orderOf({ [sku]: 1 }));
@@ -144,8 +167,13 @@ test('the check names a sum that is not what its source has, and making them ane
   await followAll(db);
   const find = () => findInconsistencies({ db }, { check: 'report_sums', mode: 'full', graceSeconds: 0 });
   expect(await find()).toEqual([]);
-  await db.pool.query('update report_money set captured_minor = captured_minor + 1');
-  expect(await find()).toMatchObject([{ details: { captured_minor: -1 } }]);
+  await db.pool.query('update report_quarters set captured_minor = captured_minor + 1');
+  const found = await find();
+  expect(found.map(({ subject }) => subject.replace(/:[^:]*:\d\dZ$/, ''))).toEqual([
+    'money:house:USD',
+    ...['products:1440:USD', 'products:15:USD', 'products:180:USD'],
+  ]);
+  expect(found[0]).toMatchObject({ details: { captured_minor: -1 } });
   await rebuildReports(db);
   // Until they are there nothing is said.
   expect(await find()).toEqual([]);

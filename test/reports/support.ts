@@ -2,7 +2,7 @@ import { findInconsistencies } from '../../domain/assurance/run-check';
 import { followSales } from '../../domain/reports/sums';
 import { dailyReport } from '../../domain/reports/sales';
 import type { SalesReport } from '../../domain/reports/types';
-import type { Database } from '../../platform/database/database';
+import type { Database, Queryable } from '../../platform/database/database';
 
 /** The sums are what their sources have. Of money that tests write by hand other checks would find no payment. */
 export async function expectSumsRight(db: Database): Promise<void> {
@@ -108,4 +108,22 @@ export function soldBy(
     );
     return { key: one, units, sales: sold, returnedUnits, returned };
   });
+}
+
+/** A database that answers so many statements, then one more, after which its client is killed. */
+export function dyingAfter(db: Database, statements: number): Database {
+  let answered = 0;
+  const dying = <On extends Queryable>(on: On): On => ({
+    ...on,
+    query: async (statement: Parameters<On['query']>[0]) => {
+      const result = await on.query(statement);
+      if (answered++ >= statements) throw new Error('killed');
+      return result;
+    },
+  });
+  return {
+    ...dying(db),
+    transaction: (work) => db.transaction((tx, commitEarly) => work(dying(tx), commitEarly)),
+    retrying: (work, limits) => db.retrying((tx) => work(dying(tx)), limits),
+  };
 }

@@ -110,6 +110,20 @@ describe('what comes late', () => {
     ]);
   });
 
+  test('of a merchant who came while a later file was made is in the next file as well', async () => {
+    await enter(shop.db, { day: '2026-06-10', minor: 1 });
+    await settle(shop.db, JUNE);
+    const july = await ask(shop.db, { ...JULY, currency: 'USD' });
+    await beginSettlement(shop.db, july, PARTS);
+    await addMerchant(shop.db, 'new', { zone: 'Pacific/Pago_Pago' });
+    expect(linesOf(await carryOut(shop.db, july))).toEqual([]);
+    await enter(shop.db, { merchant: 'new', day: '2026-06-30', minor: 500 });
+    expect(await settle(shop.db, { from: '2026-08-01', to: '2026-08-31' })).toEqual([
+      'new,2026-06-30,5.00,0.00,5.00,1',
+    ]);
+    expect(await settle(shop.db, { ...JUNE, supplement: true })).toEqual([]);
+  });
+
   test('and was being written when the cut was made is not lost', async () => {
     await enter(shop.db, { day: '2026-06-10', minor: 1 });
     let end = (): void => undefined;

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
-import { cancelStatement, selectBackend } from '../../domain/settlement/queries';
 import { beginSettlement, sumPart } from '../../domain/settlement/run';
 import { openDatabase, type Database } from '../../platform/database/database';
+import { cancelStatement, selectBackend } from '../../platform/database/forced-end';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -26,7 +26,7 @@ test('a statement that runs is ended where that is forced', async () => {
     const summed = sumPart({ db: shop.db, batch: 10, ...signals }, { jobId, part: parts[0] ?? 0 });
     await waitFor(async () => {
       const { rowCount } = await holder.query(
-        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        `select from pg_locks where not granted and relation = 'settlement_sums'::regclass`,
       );
       return (rowCount ?? 0) > 0;
     });
@@ -47,7 +47,7 @@ test('one that begins after the cancellation was sent is ended all the same', as
     ...shop.db,
     async query(statement) {
       const result = await shop.db.query(statement);
-      if (statement.name === 'settlement.cancel_statement') sent.tell();
+      if (statement.name === 'forced_end.cancel_statement') sent.tell();
       return result;
     },
     transaction: (work) =>

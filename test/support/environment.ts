@@ -21,25 +21,38 @@ interface Counted {
   b: Record<string, number[]>;
 }
 
-/** What of each file ran in the test files of this process before, by path. */
-const reported = new Map<string, Set<string>>();
+/** Where modules count, and Jest looks for the counts of a test file. */
+interface Counting {
+  __coverage__?: Record<string, Counted>;
+}
+
+/** What each file's counts were when they were last reported, by path: how many of them were above zero. */
+const reported = new Map<string, number>();
+/** Of this process: the product's modules are loaded once and go on counting in here (runtime.cjs). */
+const counts: Record<string, Counted> = {};
 
 /**
- * Leaves out of the counts the files of which nothing ran that has not run in this process before. Jest copies the counts of
- * every loaded file after every test file and sends them to its main process, which was a quarter of the run's processor time.
- * What is covered stays the same; how often is not reported.
+ * The counts of the files of which something ran that had not run before in this process. Jest copies what it finds after every test
+ * file and sends it to its main process: of all files that was a quarter of the run's processor time. What is covered stays
+ * the same; how often is not reported.
  */
-function leaveOutReported(counts: Record<string, Counted>): void {
-  for (const [path, { s, f, b }] of Object.entries(counts)) {
-    const known = reported.get(path) ?? new Set();
-    const sizeBefore = known.size;
-    for (const [at, hits] of Object.entries(s)) if (hits > 0) known.add(`s${at}`);
-    for (const [at, hits] of Object.entries(f)) if (hits > 0) known.add(`f${at}`);
-    for (const [at, ways] of Object.entries(b))
-      ways.forEach((hits, way) => hits > 0 && known.add(`b${at}.${way}`));
-    reported.set(path, known);
-    if (known.size === sizeBefore) Reflect.deleteProperty(counts, path);
+function newlyCovered(): Record<string, Counted> {
+  const fresh: Record<string, Counted> = {};
+  for (const [path, file] of Object.entries(counts)) {
+    const ran = numberRun(file);
+    if (ran !== reported.get(path)) fresh[path] = file;
+    reported.set(path, ran);
   }
+  return fresh;
+}
+
+/** Counts only grow, so that the number of those above zero changes with what has run. */
+function numberRun({ s, f, b }: Counted): number {
+  let ran = 0;
+  for (const hits of Object.values(s)) if (hits > 0) ran++;
+  for (const hits of Object.values(f)) if (hits > 0) ran++;
+  for (const ways of Object.values(b)) for (const hits of ways) if (hits > 0) ran++;
+  return ran;
 }
 
 /** Properties of the global object that packages have set, which they may look for in the files to come. */
@@ -66,8 +79,8 @@ function processState() {
 }
 
 /**
- * Test files in the context of Node itself, one after the other, instead of one context each: packages are loaded once a process
- * (runtime.cjs), and what they throw is an `Error` for a test as well. What a file changes of the global object and of the
+ * Test files in the context of Node itself, one after the other, instead of one context each: packages and the product are loaded
+ * once a process (runtime.cjs), and what they throw is an `Error` for a test as well. What a file changes of the global object and of the
  * process is put back. A file fails when it leaves more handles open than it found.
  */
 export default class Environment extends TestEnvironment {
@@ -75,9 +88,10 @@ export default class Environment extends TestEnvironment {
   readonly #process = processState();
   #hasFailed = false;
 
-  constructor(...args: ConstructorParameters<typeof TestEnvironment>) {
-    super(...args);
+  constructor(...[config, context]: ConstructorParameters<typeof TestEnvironment>) {
+    super(config, context);
     this.global = globalThis as unknown as typeof this.global;
+    if (config.globalConfig.collectCoverage) (this.global as Counting).__coverage__ = counts;
     this.moduleMocker &&= Reflect.construct(this.moduleMocker.constructor, [
       globalThis,
     ]) as typeof this.moduleMocker;
@@ -94,8 +108,8 @@ export default class Environment extends TestEnvironment {
 
   handleTestEvent({ name, test }: { name: string; test?: { errors?: readonly unknown[] } }): void {
     this.#hasFailed ||= name === 'test_done' && (test?.errors?.length ?? 0) > 0;
-    const { __coverage__: counts } = this.global as { __coverage__?: Record<string, Counted> };
-    if (name === 'run_finish' && counts) leaveOutReported(counts);
+    const globals = this.global as Counting;
+    if (name === 'run_finish' && globals.__coverage__) globals.__coverage__ = newlyCovered();
   }
 
   override async teardown(): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from 'jest';
 import { Client, escapeIdentifier } from 'pg';
-import { startEmbeddedPostgres } from '../../platform/embedded/postgres';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../platform/embedded/postgres';
 import { ownIdentity } from '../../platform/embedded/processes';
 import { startTemporalServer } from '../../platform/embedded/temporal';
 import { findTemporalCli } from '../../platform/embedded/temporal-cli';
@@ -29,7 +29,10 @@ const FAST = {
   max_connections: 300,
 };
 
-/** Starts one PostgreSQL and one Temporal for all test files, with a migrated template database. */
+/**
+ * Starts one PostgreSQL and one Temporal for all test files. The cluster has a migrated template database, and so have the copies of it that tests
+ * start servers of their own on.
+ */
 export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'>): Promise<void> {
   const log = createLogger(process.env.HOLDFAST_TEST_LOG_LEVEL ?? 'warn', 'test');
   await removeAbandonedRuns();
@@ -54,10 +57,22 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
   async function startPostgres({ folder }: TestRun): Promise<void> {
     const [cluster, dataDir] = [join(folder, 'cluster'), join(folder, 'postgres')];
     await createCluster(cluster, log);
+    const maker = await startEmbeddedPostgres({ dataDir: cluster, log, settings: FAST });
+    try {
+      await makeTemplate(maker);
+    } finally {
+      await maker.stop();
+    }
     await copyCluster(cluster, dataDir);
-    process.env[ENV.cluster] = cluster;
     const server = await startEmbeddedPostgres({ dataDir, log, settings: FAST });
     run.postgres = server;
+    process.env[ENV.cluster] = cluster;
+    process.env[ENV.postgres] = server.url();
+    process.env[ENV.postgresRuntime] = server.runtimeUrl();
+    process.env[ENV.template] = TEMPLATE;
+  }
+
+  async function makeTemplate(server: EmbeddedPostgres): Promise<void> {
     await migrate(server.url(TEMPLATE), log, { createDatabase: true });
     const roles = { ownerUrl: server.url(TEMPLATE), runtimeUrl: server.runtimeUrl(TEMPLATE) };
     // Databases that are cloned from it have its grants.
@@ -72,9 +87,6 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
       `alter database ${escapeIdentifier(TEMPLATE)} with is_template true allow_connections false`,
     );
     await client.end();
-    process.env[ENV.postgres] = server.url();
-    process.env[ENV.postgresRuntime] = server.runtimeUrl();
-    process.env[ENV.template] = TEMPLATE;
   }
 
   async function startTemporal(started: TestRun): Promise<void> {

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
-import type { Logger } from '../../platform/telemetry/log';
+import { createLogger, type Logger } from '../../platform/telemetry/log';
 
 /** A logger whose messages a test can read. */
 export function recordingLogger(): { log: Logger; messages: string[] } {
@@ -13,4 +13,13 @@ export function recordingLogger(): { log: Logger; messages: string[] } {
     },
   });
   return { log: pino({ level: 'debug' }, sink), messages };
+}
+
+/** The product's logger at its most talkative, and its lines as they are written. */
+export function recordingLines(): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return {
+    log: createLogger('trace', 'test', { destination: { write: (line) => lines.push(line) } }),
+    lines,
+  };
 }

@@ -50,7 +50,7 @@ export function testLogger(): Logger {
   return createLogger(process.env.HOLDFAST_TEST_LOG_LEVEL ?? 'silent', 'test');
 }
 
-/** A PostgreSQL server of one's own, with fsync on, to kill and to restart. The caller stops it. */
+/** A PostgreSQL server of one's own, with fsync on and the run's template, to kill and to restart. The caller stops it. */
 export async function startPrivatePostgres(
   options: Partial<EmbeddedPostgresOptions> = {},
 ): Promise<EmbeddedPostgres & { dataDir: string }> {

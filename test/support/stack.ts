@@ -15,7 +15,9 @@ import { openWebhookSender } from '../../integrations/webhook-sender/open';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
+import type { EmbeddedPostgres } from '../../platform/embedded/postgres';
 import type { Observability } from '../../platform/observability';
+import type { Logger } from '../../platform/telemetry/log';
 import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
@@ -26,7 +28,6 @@ import { SCHEDULES } from '../../worker/schedules';
 import { startWorker, type RunningWorker } from '../../worker/worker';
 import type { Integrations } from '../../worker/integrations';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
-import { insertAdminKey } from './access-keys';
 import { CARRIER_SECRETS } from './carrier-signature';
 import { createTestDatabase, openTestDatabase } from './database';
 import { productDatabase } from './pooler';
@@ -45,14 +46,16 @@ export interface StackOptions {
   loseWarehouses?: string[];
   /** How long `tok_slow` takes. */
   slowMs?: number;
-  /** A server or database of the test's own, instead of the run's. */
-  databaseUrl?: string;
+  /** Servers of the test's own, instead of the run's. */
+  postgres?: EmbeddedPostgres;
   temporalAddress?: string;
   /** Changes the gateway before it is put behind its circuit breaker. */
   gateway?: (sandbox: ClosableGateway) => ClosableGateway;
   integrations?: (made: Integrations) => Integrations;
   /** Measures and traces everything that runs. The caller closes it. */
   observability?: Observability;
+  /** The test's own unless given. */
+  log?: Logger;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -79,14 +82,12 @@ const NEVER_SECONDS = 946_080_000;
 let runtimeInstalled = false;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const log = testLogger();
+  const log = options.log ?? testLogger();
   if (!runtimeInstalled) installTemporalRuntime(log);
   runtimeInstalled = true;
-  const database = options.databaseUrl ? undefined : await createTestDatabase();
-  const ownerUrl = options.databaseUrl ?? database?.url ?? '';
+  const database = await createTestDatabase(options.postgres);
   // What runs is the product, so it runs as it does elsewhere.
-  const runtimeUrl = database?.runtimeUrl ?? ownerUrl;
-  const product = database ? productDatabase(runtimeUrl) : { DATABASE_URL: ownerUrl };
+  const product = productDatabase(database.runtimeUrl);
   const databaseUrl = product.DATABASE_URL;
   const settings: Settings = {
     ...readSettings({ ...CARRIER_SECRETS, ...product }),
@@ -105,12 +106,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
   const { observability } = options;
   const db = openTestDatabase(
-    { url: ownerUrl, runtimeUrl },
+    database,
     settings.DATABASE_POOL_SIZE,
     observability && { metrics: observability.poolMetrics('main'), tracer: observability.tracer },
   );
-  // A database that is no copy of the run's template.
-  if (options.databaseUrl) await insertAdminKey(db.pool);
   const temporal = await connectTemporal(settings, {
     address: options.temporalAddress ?? temporalAddress(),
     ...(observability && { tracer: observability.tracer }),
@@ -157,7 +156,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   const stack: Stack = {
     db,
-    databaseUrl: ownerUrl,
+    databaseUrl: database.url,
     settings,
     names,
     temporal,
@@ -200,7 +199,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await removeStanding(temporal, names);
       await temporal.close();
       await db.close();
-      await database?.drop();
+      await database.drop();
     },
   };
   if (options.worker !== false) await stack.startWorker();

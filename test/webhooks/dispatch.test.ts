@@ -2,6 +2,7 @@ import { dispatchWebhooks, webhooksAreDue, webhooksDueSeconds } from '../../doma
 import { createWebhookSecrets } from '../../domain/webhooks/secrets';
 import { serveWebhook, type DeliveryContext } from '../../domain/webhooks/serve';
 import { removeWebhook } from '../../domain/webhooks/webhooks';
+import type { Database } from '../../platform/database/database';
 import { numberAll } from '../events/support';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -94,6 +95,26 @@ test('a secret that cannot be decrypted is an alert, and put off, until somethin
   expect(await shop.deliveriesOf(id)).toMatchObject([{ status: 'pending', tries: 0 }]);
   expect(await dispatch([{ id: 'one', key: Buffer.alloc(32, 7) }])).toMatchObject({ delivered: 1 });
   expect(await alerts()).toEqual([{ status: 'resolved' }]);
+});
+
+test('one that is removed while it is served leaves no alert, which nobody could end', async () => {
+  const { id } = await shop.add();
+  const { id: other } = await shop.add();
+  await shop.happen('a');
+  const db: Database = {
+    ...shop.db,
+    async query(sent) {
+      const result = await shop.db.query(sent);
+      if (sent.name === 'webhooks.count_pending' && sent.values?.[0] === id)
+        await removeWebhook(shop.db, id, ACTOR);
+      return result;
+    },
+  };
+  const round = { signal: new AbortController().signal, log: testLogger(), withinMs: 30_000 };
+  expect(await dispatchWebhooks({ ...context, db }, round)).toMatchObject({ delivered: 1 });
+  expect(await shop.deliveriesOf(other)).toMatchObject([{ status: 'delivered' }]);
+  expect((await shop.db.pool.query('select from failed_work')).rowCount).toBe(0);
+  expect((await shop.db.pool.query(`select from alerts where status <> 'resolved'`)).rowCount).toBe(0);
 });
 
 test('a webhook with many deliveries that wait plans no more: the rest stays in the stream', async () => {

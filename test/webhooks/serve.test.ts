@@ -2,8 +2,14 @@ import { eraseAnswersOf } from '../../domain/webhooks/erase';
 import { serveWebhook, type DeliveryContext } from '../../domain/webhooks/serve';
 import { createWebhookSecrets } from '../../domain/webhooks/secrets';
 import type { TryOutcome, WebhookSender } from '../../domain/webhooks/types';
-import { changeWebhook, readWebhook, redeliver, rotateSecret } from '../../domain/webhooks/webhooks';
-import type { Database } from '../../platform/database/database';
+import {
+  changeWebhook,
+  readWebhook,
+  redeliver,
+  removeWebhook,
+  rotateSecret,
+} from '../../domain/webhooks/webhooks';
+import type { Database, Queryable } from '../../platform/database/database';
 import { verifyWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
 import { startReceiver, type Receiver } from './receiver';
 import { ACTOR, always, openWebhookShop, secrets, send, subjectOf, type WebhookShop } from './support';
@@ -103,6 +109,26 @@ test('410 disables a webhook, with an alert, and enabling it ends that and goes 
   expect(shop.subjects()).toEqual(['a', 'b', 'c']);
 });
 
+test('a dispatcher that dies as it disables a webhook leaves none that is disabled and nobody was told of', async () => {
+  const { id } = await shop.add();
+  receiver.answer = (res) => res.writeHead(410).end();
+  await shop.happen('a');
+  const orDies =
+    (on: Queryable): Queryable['query'] =>
+    (sent) =>
+      sent.name === 'alerts.record_failure' ? Promise.reject(new Error('the process died')) : on.query(sent);
+  const dying: Database = {
+    ...shop.db,
+    query: orDies(shop.db),
+    retrying: (work) => shop.db.retrying((tx) => work({ ...tx, query: orDies(tx) })),
+  };
+  await expect(serveWebhook({ ...context, db: dying }, id, always)).rejects.toThrow('died');
+  await serveWebhook(context, id, always);
+  expect(await readWebhook(shop.db, id)).toMatchObject({ disabled: 'gone' });
+  const { rows } = await shop.db.pool.query(`select status from alerts where kind = 'work_failed'`);
+  expect(rows).toEqual([{ status: 'open' }]);
+});
+
 test('three days without success end a delivery and disable the webhook; one that took others in between stays', async () => {
   const { id } = await shop.add();
   receiver.answer = (res) => res.writeHead(500).end();
@@ -136,6 +162,22 @@ test('events are delivered again on request, one or a range, also such as came b
   expect(shop.subjects().slice(4)).toEqual(['before', 'a', 'b', 'c']);
   expect(a?.position).toBeLessThan(b?.position ?? 0);
   await expect(redeliver(shop.db, id, { from: 1_000, to: 1_001, actor: ACTOR })).resolves.toBe(0);
+});
+
+test('events of a webhook that is removed as they are planned again are not found', async () => {
+  const { id } = await shop.add();
+  await shop.happen('a');
+  await serveWebhook(context, id, always);
+  const removing: Database = {
+    ...shop.db,
+    async query(sent) {
+      const result = await shop.db.query(sent);
+      if (sent.name === 'events.window') await removeWebhook(shop.db, id, ACTOR);
+      return result;
+    },
+  };
+  const range = { from: 1, to: 1_000, actor: ACTOR };
+  await expect(redeliver(removing, id, range)).rejects.toMatchObject({ code: 'WEBHOOK_NOT_FOUND' });
 });
 
 test('a changed secret signs beside the one before until its time is over; nothing in the database shows either', async () => {

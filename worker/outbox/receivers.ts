@@ -1,6 +1,7 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { continueErasure, eraseAgain } from '../../domain/erasure/erase';
 import type { Mailer } from '../../domain/identity/accounts/types';
+import { withdrawContactMails } from '../../domain/notifications/contacts';
 import { mailsAreDue } from '../../domain/notifications/dispatch';
 import { planAccountMail } from '../../domain/notifications/plan';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
@@ -97,6 +98,10 @@ export function createReceivers(context: ReceiverContext): Receivers {
     },
     'account-mail.send': { key: 'mailId', receive: (id) => planAccountMail(db, id, { sendsMail }) },
     'user.erase': { key: 'userId', receive: eraseUser },
+    'contact-mails.withdraw': {
+      key: 'orderId',
+      receive: (id) => withdrawContactMails(db, mailer, [id]),
+    },
     'order.erase': { key: 'orderId', receive: (id) => eraseAgain(db, id) },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {

@@ -17,7 +17,7 @@ export const MONEY_CHECKS: readonly SqlCheck[] = [
     finding:
       'A payment: orderId, paymentId, currency, what (captured, refunded, disputed), minor (by the payment, its captures, refunds and disputes), ledgerMinor (by the ledger); or rows of the ledger of a payment that there is not',
     repair:
-      'For a person: money is never moved by a script. What was captured by a version from before the ledger is posted by itself within two hours.',
+      'For a person: money is never moved by a script. What a version from before the ledger has taken, or given back, is posted by itself, also after it ran once more: the next run finds none of it.',
     statement: ({ since }) => ({
       name: 'consistency.money_ledger',
       text: `with payment as (

@@ -1,30 +1,83 @@
-import { moneyOf, ordersOf, quarterOf, salesOf, UNSUMMED } from '../../reports/sums-sql';
+import { SPAN_MINUTES } from '../../reports/spans';
+import {
+  bucketOf,
+  eachFigure,
+  FIGURE_COLUMNS,
+  LEFT,
+  MONEY_FIGURES,
+  OF_PAYMENT,
+  ordersOf,
+  quarterOf,
+  rowsOf,
+  SOLD_OR_RETURNED,
+  UNSUMMED,
+  type Narrowed,
+} from '../../reports/sums-sql';
 import type { SqlCheck } from '../types';
 
 /** What was dropped of the ledger is in the sums still; an incremental run looks at what happened since the last one. */
 const SINCE = '(select at from since)';
 
-const SOURCE = { from: SINCE };
-const SOURCE_UNSUMMED = { from: SINCE, ids: 'wanted' };
-const SUMMED = `bucket >= ${SINCE}`;
+/** All of a source, and what of it is not in the sums yet. */
+const ALL: Narrowed = { from: SINCE };
+const LACKING: Narrowed = { from: SINCE, ids: 'wanted' };
+
+const sumOf = ([column, of]: readonly [string, string]) => `sum(${of}) as ${column}`;
+
+/** SQL of what was sold and came back, by quarter of an hour, warehouse and currency. */
+function salesOf(narrowed: Narrowed): string {
+  const { join, where, figures } = SOLD_OR_RETURNED;
+  return `select ${quarterOf('t.at')} as bucket, t.warehouse_id, o.currency, ${Object.entries(figures).map(sumOf).join(', ')}
+    from ${rowsOf('ledger', narrowed)} ${join} where ${where} group by 1, 2, 3`;
+}
+
+/** SQL of units that left, with a known cost or without. */
+function leftOf(narrowed: Narrowed): string {
+  return `select ${quarterOf('t.at')} as bucket, t.warehouse_id, sum(-t.on_hand_delta) as left_units
+    from ${rowsOf('ledger', narrowed)} where ${LEFT} group by 1, 2`;
+}
+
+/** SQL of money of payments, by merchant and currency. */
+function moneyOf(narrowed: Narrowed): string {
+  return `select ${quarterOf('t.effective_at')} as bucket, t.merchant_id, t.currency, ${Object.entries(MONEY_FIGURES).map(sumOf).join(', ')}
+    from ${rowsOf('money', narrowed)} where ${OF_PAYMENT} group by 1, 2, 3`;
+}
 
 /**
  * SQL of sums that are not what their source has, less what is not in them yet: `key` names one, of which `sums` are added.
  *
- * @param sources SQL of the sums of all of the source, and of what of it is not in them yet
+ * @param summed SQL of the sums
+ * @param source SQL of the source's, of what it is narrowed to
  */
-function wrong(
-  table: string,
-  { key, sums, sources }: { key: string; sums: readonly string[]; sources: readonly [string, string] },
-): string {
-  const [all, unsummed] = sources;
+function wrong({
+  summed,
+  key,
+  sums,
+  source,
+}: {
+  summed: string;
+  key: string;
+  sums: readonly string[];
+  source: (narrowed: Narrowed) => string;
+}): string {
   const negative = sums.map((sum) => `-${sum}`).join(', ');
   return `select ${key}, ${sums.map((sum) => `sum(${sum}) as ${sum}`).join(', ')} from (
-      select ${key}, ${sums.join(', ')} from (${all}) a
-      union all select ${key}, ${negative} from (${unsummed}) u
-      union all select ${key}, ${negative} from ${table} where ${SUMMED}) d
+      select ${key}, ${sums.join(', ')} from (${source(ALL)}) a
+      union all select ${key}, ${negative} from (${source(LACKING)}) u
+      union all select ${key}, ${negative} from ${summed} s where bucket >= ${SINCE}) d
     group by ${key} having ${sums.map((sum) => `sum(${sum}) <> 0`).join(' or ')}`;
 }
+
+const DAY = String(SPAN_MINUTES.at(-1));
+
+/** SQL of buckets of which the products do not have together what the quarters of an hour have. */
+const UNEQUAL = `select minutes, bucket, currency, ${eachFigure((figure) => `sum(${figure}) as ${figure}`)} from (
+      select m.minutes, ${bucketOf('q.bucket', 'm.minutes')} as bucket, q.currency, ${eachFigure((figure) => `q.${figure}`)}
+      from report_quarters q cross join (values ${SPAN_MINUTES.map((minutes) => `(${minutes})`).join(', ')}) m (minutes)
+      where q.bucket >= ${bucketOf(SINCE, DAY)}
+      union all
+      select minutes, bucket, currency, ${eachFigure((figure) => `-${figure}`)} from report_products where bucket >= ${bucketOf(SINCE, DAY)}) d
+    group by 1, 2, 3 having ${FIGURE_COLUMNS.map((figure) => `sum(${figure}) <> 0`).join(' or ')}`;
 
 export const REPORT_CHECKS: readonly SqlCheck[] = [
   {
@@ -32,37 +85,50 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
     title: 'Sums of reports are what ledgers and histories of orders have',
     severity: 'error',
     finding:
-      'A quarter of an hour of report_sales (SKU, warehouse, currency), report_money (merchant, currency) or report_orders (type), and how much the source has more than the sum',
+      'A quarter of an hour of report_quarters (sales: warehouse, currency; left: warehouse; money: merchant, currency) or report_order_counts (orders: type), and how much the source has more than the sum; or a bucket of so many minutes of report_products (products: minutes, currency), and how much report_quarters has more',
     repair: 'For a person: holdfast reports rebuild has all sums made anew.',
     statement: ({ since }) => ({
       name: 'consistency.report_sums',
       text: `with ${UNSUMMED}, since as materialized (
           select greatest(case when $1::timestamptz is null then '-infinity'::timestamptz else ${quarterOf('$1::timestamptz')} end,
             (select max(upper_bound) from ledger_folds)) as at
-        ), sales as (${wrong('report_sales', {
-          key: 'bucket, product_id, warehouse_id, currency, merchant_id',
-          sums: ['units', 'sales_minor', 'returned_units', 'returned_minor'],
-          sources: [salesOf(SOURCE), salesOf(SOURCE_UNSUMMED)],
-        })}), money as (${wrong('report_money', {
+        ), sales as (${wrong({
+          summed: 'report_quarters',
+          key: 'bucket, warehouse_id, currency',
+          sums: Object.keys(SOLD_OR_RETURNED.figures),
+          source: salesOf,
+        })}), gone as (${wrong({
+          summed:
+            '(select bucket, warehouse_id, costed_units + uncosted_units as left_units from report_quarters)',
+          key: 'bucket, warehouse_id',
+          sums: ['left_units'],
+          source: leftOf,
+        })}), money as (${wrong({
+          summed: 'report_quarters',
           key: 'bucket, merchant_id, currency',
-          sums: ['captured_minor', 'refunded_minor', 'disputed_minor', 'fee_minor'],
-          sources: [moneyOf(SOURCE), moneyOf(SOURCE_UNSUMMED)],
-        })}), happened as (${wrong('report_orders', {
+          sums: Object.keys(MONEY_FIGURES),
+          source: moneyOf,
+        })}), happened as (${wrong({
+          summed: 'report_order_counts',
           key: 'bucket, type',
           sums: ['count'],
-          sources: [ordersOf(SOURCE), ordersOf(SOURCE_UNSUMMED)],
-        })}), found as (
-          select 'sales:' || p.sku || '@' || w.code || ':' || trim(s.currency) as what, s.bucket, to_jsonb(s) as missing
-          from sales s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
+          source: ordersOf,
+        })}), unequal as (${UNEQUAL}), found as (
+          select 'sales:' || coalesce(w.code, 'none') || ':' || trim(s.currency) as what, s.bucket, to_jsonb(s) as missing
+          from sales s left join warehouses w on w.id = s.warehouse_id
+          union all
+          select 'left:' || coalesce(w.code, 'none'), s.bucket, to_jsonb(s) from gone s left join warehouses w on w.id = s.warehouse_id
           union all
           select 'money:' || coalesce(m.code, 'none') || ':' || trim(s.currency), s.bucket, to_jsonb(s)
           from money s left join merchants m on m.id = s.merchant_id
           union all
           select 'orders:' || s.type, s.bucket, to_jsonb(s) from happened s
+          union all
+          select 'products:' || s.minutes || ':' || trim(s.currency), s.bucket, to_jsonb(s) from unequal s
         )
         -- Until they are all made, they are less.
         select what || ':' || to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') as subject, missing as details
-        from found where not exists (select from report_builds) order by 1`,
+        from found where not exists (select from report_sums_builds) order by 1`,
       values: [since],
     }),
   },

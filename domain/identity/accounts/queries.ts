@@ -191,11 +191,16 @@ export async function setName(
   return before;
 }
 
-export async function setLocale(on: Queryable, userId: string, locale: Locale): Promise<void> {
-  await execute(
-    on,
+/** Returns the language before; undefined: it was this one already, or they have no profile. */
+export function setLocale(
+  tx: Transaction,
+  userId: string,
+  locale: Locale,
+): Promise<{ locale: Locale } | undefined> {
+  return maybeOne<{ locale: Locale }>(
+    tx,
     'user_profiles.set_locale',
-    'update user_profiles set locale = $2 where user_id = $1 and locale <> $2',
+    'update user_profiles set locale = $2 where user_id = $1 and locale <> $2 returning old.locale',
     [userId, locale],
   );
 }

@@ -92,9 +92,24 @@ export async function rename(
   });
 }
 
-/** Changes in which language a user is written to. Of one without a profile it does nothing. */
-export async function changeLocale(on: Queryable, userId: string, locale: Locale): Promise<void> {
-  await setLocale(on, userId, locale);
+/**
+ * Changes in which language a user is written to. Of one without a profile it does nothing. What is changed for somebody else is recorded;
+ * one's own language is a preference of one's own.
+ */
+export async function changeLocale(
+  db: Database,
+  { userId, locale, actor }: { userId: string; locale: Locale; actor: string },
+): Promise<void> {
+  await db.retrying(async (tx) => {
+    const before = await setLocale(tx, userId, locale);
+    if (before === undefined || actor === `user:${userId}`) return;
+    await recordChange(tx, {
+      actor,
+      action: 'user.language_changed',
+      subject: { type: 'user', id: userId },
+      personal: { person: `user:${userId}`, before, after: { locale } },
+    });
+  });
 }
 
 /**

@@ -1,8 +1,8 @@
 import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
-import { BYTEWISE, utcMicros } from '../../../platform/database/pages';
+import { utcMicros } from '../../../platform/database/pages';
 import { SOLD_LEDGER_KINDS } from '../../stock/ledger/types';
-import { unitsThen } from './units-sql';
+import { costedSql } from './costed-sql';
 
 /** Entries of the ledger by which goods left for customers, from `$1` on and before `$2`. */
 const SOLD = `
@@ -12,30 +12,8 @@ const SOLD = `
   from inventory_transactions t
   where t.at >= $1::timestamptz and t.at < $2::timestamptz and t.kind in ${literals(SOLD_LEDGER_KINDS)} and t.on_hand_delta < 0`;
 
-/**
- * What the units of `sold` cost, each at the average of the time at which they left, as `costed`. Units of a product whose cost nobody knows
- * leave first, so what there was of it counts: read once as of just before its first units of `sold` left, and followed from there on. So
- * each entry of the ledger from there to the last of them is read once, however many of them there are.
- */
-const COSTED = `products_sold as materialized (
-    select product_id as id, min(at) as first, max(at) as last from sold group by 1
-  ), had as (
-    select u.product_id, sum(u.units) as units from (${unitsThen('products_sold c', `(c.first - interval '1 microsecond')`)}) u group by 1
-  ), followed as (
-    select e.id, e.product_id, sum(e.on_hand_delta) over (partition by e.product_id order by e.at, e.id) - e.on_hand_delta as moved
-    from products_sold c join inventory_transactions e on e.product_id = c.id and e.at between c.first and c.last
-    where e.at >= $1::timestamptz and e.at < $2::timestamptz and e.on_hand_delta <> 0 and e.kind not in ('transfer_out', 'transfer_in')
-  ), costed as (
-    select s.*, a.currency, c.costed, round(c.costed * coalesce(a.average_minor, 0)) as cost
-    from sold s join followed f on f.id = s.id left join had h on h.product_id = s.product_id
-    left join lateral (
-      select p.average_minor, p.costed_units, p.currency from product_cost_steps p
-      where p.product_id = s.product_id and p.at <= s.at order by p.at desc limit 1) a on true
-    cross join lateral (select coalesce(h.units, 0) + f.moved as owned) o
-    cross join lateral (
-      select case when a.average_minor is null then 0
-                  else least(o.owned, a.costed_units) - least(o.owned - s.units, a.costed_units) end as costed) c
-  )`;
+/** Of entries of `SOLD`. */
+const COSTED = costedSql('e.at >= $1::timestamptz and e.at < $2::timestamptz');
 
 /** Whole numbers as text: they may be beyond 2^53. */
 export interface SoldTotalRow {
@@ -55,27 +33,6 @@ export function selectSoldTotals(
     `with sold as (${SOLD}), ${COSTED}
      select currency, sum(units)::text as units, sum(costed)::text as costed, sum(cost)::text as "costMinor"
      from costed group by currency order by currency`,
-    [from, to],
-  );
-}
-
-/** What left of a product, and what it cost. Whole numbers as text. */
-export interface ProductCostRow extends SoldTotalRow {
-  sku: string;
-}
-
-/** The same by product, by the bytes of its SKU. */
-export function selectSoldByProduct(
-  on: Queryable,
-  { from, to }: { from: string; to: string },
-): Promise<ProductCostRow[]> {
-  return many<ProductCostRow & Record<string, unknown>>(
-    on,
-    'costing.sold_by_product',
-    `with sold as (${SOLD}), ${COSTED}
-     select p.sku, c.currency, c.units::text as units, c.costed::text as costed, c.cost::text as "costMinor"
-     from (select product_id, currency, sum(units) as units, sum(costed) as costed, sum(cost) as cost from costed group by 1, 2) c
-     join products p on p.id = c.product_id order by p.sku ${BYTEWISE}, c.currency nulls last`,
     [from, to],
   );
 }

@@ -5,7 +5,6 @@ import {
   selectCostCorrections,
   selectShipmentTime,
   selectSold,
-  selectSoldByProduct,
   selectSoldOfShipment,
   selectSoldTotals,
   selectTime,
@@ -84,62 +83,6 @@ export async function costOfGoodsSold(on: Queryable, period: Period): Promise<Co
       .sort((one, other) => (one.currency < other.currency ? -1 : 1)),
     uncosted: uncostedOf(rows),
   };
-}
-
-/** What left of a product, and what it cost, of one currency. */
-export interface ProductCost {
-  sku: string;
-  /** ISO 4217; null: no cost is known. */
-  currency: string | null;
-  /** Those whose cost is known. */
-  units: Exact;
-  costMinor: Exact;
-  /** Those whose cost nobody knows. */
-  uncosted: Exact;
-}
-
-/** What the goods cost that left in a period, by product, and per currency. */
-export interface CostByProduct {
-  from: string;
-  to: string;
-  /** Nothing more is written before `to`. */
-  final: boolean;
-  totals: { currency: string; units: Exact; costMinor: Exact }[];
-  uncosted: Exact;
-  /** By the bytes of the SKU. */
-  products: ProductCost[];
-}
-
-/**
- * The same by product: its totals are those of `costOfGoodsSold`, without what was corrected later.
- *
- * @throws what `costOfGoodsSold` throws
- */
-export async function costByProduct(on: Queryable, period: Period): Promise<CostByProduct> {
-  const { from, to, final } = await checkPeriod(on, period);
-  const rows = await selectSoldByProduct(on, { from, to });
-  const currencies = [...new Set(rows.flatMap(({ currency }) => currency ?? []))].sort();
-  return {
-    from,
-    to,
-    final,
-    totals: currencies.map((currency) => {
-      const mine = rows.filter((row) => row.currency === currency);
-      return { currency, units: total(mine, 'costed'), costMinor: total(mine, 'costMinor') };
-    }),
-    uncosted: uncostedOf(rows),
-    products: rows.map(({ sku, currency, ...row }) => ({
-      sku,
-      currency,
-      units: exact(row.costed),
-      costMinor: exact(row.costMinor),
-      uncosted: uncostedOf([row]),
-    })),
-  };
-}
-
-function total(rows: readonly SoldTotalRow[], of: 'costed' | 'costMinor'): Exact {
-  return exact(rows.reduce((sum, row) => sum + BigInt(row[of]), 0n));
 }
 
 function uncostedOf(rows: readonly Pick<SoldTotalRow, 'units' | 'costed'>[]): Exact {

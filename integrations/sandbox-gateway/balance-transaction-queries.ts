@@ -1,7 +1,7 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { utc } from '../../platform/database/pages';
 
-/** A row of the report. */
+/** A row of the statement. */
 export interface BalanceTransaction {
   id: string;
   /** RFC 3339 */

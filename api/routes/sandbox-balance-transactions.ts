@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { balanceTransactionsCsv } from '../../integrations/sandbox-gateway/report';
+import { balanceTransactionsCsv } from '../../integrations/sandbox-gateway/balance-transactions';
 import { OPERATORS } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { API_BASE } from '../http/paths';
@@ -13,7 +13,7 @@ const query = z
   .refine(...daysWithin(366));
 
 /** What the sandbox gateway reports, to reconcile with. */
-export function sandboxReportRoutes({ reports }: ApiContext): Route[] {
+export function sandboxBalanceTransactionRoutes({ reports }: ApiContext): Route[] {
   return [
     route(
       {

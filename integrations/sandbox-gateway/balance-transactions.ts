@@ -1,7 +1,7 @@
 import { majorUnits, minorDigits } from '../../domain/catalog/currencies';
 import { csvLine, Numeral } from '../../platform/csv';
 import type { Queryable } from '../../platform/database/database';
-import { selectBalanceTransactions, type BalanceTransaction } from './report-queries';
+import { selectBalanceTransactions, type BalanceTransaction } from './balance-transaction-queries';
 
 const HEADER = csvLine([
   'balance_transaction_id',
