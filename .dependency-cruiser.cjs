@@ -29,6 +29,7 @@ const ROOMS = [
   'events',
   'webhooks',
   'reports',
+  'analytics',
   'forecasting',
   'notifications',
   'ordering',

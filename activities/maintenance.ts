@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { areAnalyticsBuilding } from '../domain/analytics/sums';
 import { areReportsBuilding } from '../domain/reports/sums';
 import { removeOrphanedUploads } from '../domain/uploads/receiving';
 import { raiseTampered, resolveTampered } from '../domain/stock/alerts/alerts';
@@ -42,8 +43,8 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
       const months = deps.retentionMonths;
       if (months === 0) return { folded: [], left: null };
       // They would never have what is dropped before it is in their sums.
-      if (await areReportsBuilding(db)) {
-        log.warn({ months }, 'the ledger keeps all months until reports have their sums');
+      if ((await areReportsBuilding(db)) || (await areAnalyticsBuilding(db))) {
+        log.warn({ months }, 'the ledger keeps all months until reports and analytics have their sums');
         return { folded: [], left: 'busy' };
       }
       const { cancellationSignal: signal } = Context.current();

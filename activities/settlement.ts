@@ -46,7 +46,7 @@ export function createSettlementActivities({
 }: SettlementDeps): SettlementActivities {
   return withFailures<SettlementActivities>(
     {
-      beginSettlement: (jobId) => beginSettlement(db, jobId, parts),
+      beginSettlement: (jobId) => withHeartbeats(() => beginSettlement(db, jobId, parts)),
 
       async sumSettlementPart({ jobId, part }) {
         const { cancellationSignal } = Context.current();
@@ -90,7 +90,7 @@ export function createSettlementActivities({
         }),
 
       async abandonSettlement({ jobId, error }) {
-        await abandonSettlement(db, jobId, error ?? null);
+        await withHeartbeats(() => abandonSettlement(db, jobId, error ?? null));
       },
     },
     PERMANENT,

@@ -148,6 +148,16 @@ With --json, standard output has one JSON value and nothing else, also of an err
       const { runSeedTransactions } = await import('./seed.js');
       finish(await runSeedTransactions(readCommandSettings({}, 'warn'), rows, output));
     });
+  seed
+    .command('history')
+    .description('add two years of receipts and sales, with products and warehouses of their own')
+    .option('--rows <count>', 'rows of the ledger, about', wholeNumber(1_000, 1_000_000_000), 100_000)
+    .option('--seed <number>', 'the same number makes the same history', wholeNumber(0, 2_147_483_647), 1)
+    .exitOverride()
+    .action(async (options: { rows: number; seed: number }) => {
+      const { runSeedHistory } = await import('./seed.js');
+      finish(await runSeedHistory(readCommandSettings({}, 'warn'), options, output));
+    });
 
   program
     .command('verify')
@@ -184,6 +194,18 @@ With --json, standard output has one JSON value and nothing else, also of an err
     .action(async () => {
       const settings = readCommandSettings({}, 'warn');
       finish(await (await import('./reports.js')).runReportsRebuild(settings, output));
+    });
+
+  program
+    .command('analytics')
+    .description('sums of analytics')
+    .command('rebuild')
+    .description(
+      'have all sums of analytics made anew from the ledger and histories of orders; until then there are no analytics',
+    )
+    .action(async () => {
+      const settings = readCommandSettings({}, 'warn');
+      finish(await (await import('./analytics.js')).runAnalyticsRebuild(settings, output));
     });
 
   program

@@ -1,4 +1,5 @@
 import { seedCatalogue, type SeedResult } from '../domain/demo/seed';
+import { seedHistory } from '../domain/demo/history';
 import { seedTransactions } from '../domain/demo/transactions';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -26,6 +27,25 @@ export async function runSeedTransactions(settings: Settings, rows: number, outp
     });
     output.line(`Added ${written} captures and refunds, with their orders.`);
     output.json({ transactions: written });
+  });
+}
+
+/** `holdfast seed history`: adds two years of receipts and sales. Only the owner may write entries of the past. */
+export async function runSeedHistory(
+  settings: Settings,
+  { rows, seed }: { rows: number; seed: number },
+  output: Output,
+): Promise<number> {
+  return onMigrated(settings, await locateDatabaseOwner(settings), async (db) => {
+    const seeded = await seedHistory(db, {
+      rows,
+      seed,
+      onMonth: (done) => output.line(`${done} of about ${rows}`),
+    });
+    output.line(
+      `Added ${seeded.rows} rows of the ledger, of ${seeded.products} products at ${seeded.warehouses} warehouses.`,
+    );
+    output.json(seeded);
   });
 }
 

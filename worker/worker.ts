@@ -31,6 +31,8 @@ import { createReceivers } from './outbox/receivers';
 import { startEventSequencer } from './event-sequencer';
 import { startNotificationPlanner } from './notification-planner';
 import { startRelay } from './outbox/relay';
+import { addAnalyticsMetrics } from './analytics-metrics';
+import { startAnalyticsFollower } from './analytics-follower';
 import { startReportFollower } from './report-follower';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
@@ -138,6 +140,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, tracer, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   addLedgerMetrics(deps.metrics, db, settings.LEDGER_RETENTION_MONTHS);
+  addAnalyticsMetrics(deps.metrics, db);
   const workers = runWorkers(taskQueueWorkers);
   const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
   const receivers = createReceivers({
@@ -148,6 +151,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const relay = startRelay({ db, databaseUrl, receivers, tracer, log });
   const sequencer = startEventSequencer({ db, log, onNumbered: wakeWebhooks });
   const reportFollower = startReportFollower({ db, log });
+  const analyticsFollower = startAnalyticsFollower({ db, log });
   const planner = startNotificationPlanner({ db, log, sendsMail: mailer !== null });
   for (const { start } of carriers) start();
 
@@ -157,6 +161,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await relay.stop();
     await sequencer.stop();
     await reportFollower.stop();
+    await analyticsFollower.stop();
     await planner.stop();
     mailer?.close();
     await engine.idle();

@@ -28,7 +28,7 @@ import { createBadCredentials, type BadCredentials } from './bad-credentials';
 import { bodyOf, readInTime, senderOf } from './body';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
-import { describeApi } from './openapi';
+import { describeApi, type OpenApiDocument } from './openapi';
 import { isProblemCode, problem, notFound, type ProblemCode } from './problems';
 import { addressOf, contextOf, joinTrace, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
@@ -69,10 +69,11 @@ export interface AppContext {
   accessLog: AccessLog;
 }
 
-/** The HTTP application over these routes: the same table is mounted and described. */
+/** The HTTP application over these routes: the same table is mounted and described, the latter when it is first asked for. */
 export function createApp(context: AppContext, served: readonly Route[]): Express {
-  const routes = [...served, descriptionRoute(() => document)];
-  const document = describeApi(routes, context.access.authenticators);
+  let described: OpenApiDocument | undefined;
+  const document = () => (described ??= describeApi(routes, context.access.authenticators));
+  const routes: readonly Route[] = [...served, descriptionRoute(document)];
 
   const app = express();
   app.disable('x-powered-by');
@@ -105,12 +106,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
       readBody,
     );
   }
-  app.use(
-    '/docs',
-    docsHeaders(),
-    swaggerUi.serveFiles(document),
-    swaggerUi.setup(document, { customSiteTitle: 'Holdfast API' }),
-  );
+  app.use('/docs', docsHeaders(), docsPages(document));
   for (const [path, methods] of methodsByPath(routes)) {
     const { router, prefix } = routerOf(path);
     router.all(expressPath(path.slice(prefix.length)), refuseMethod(methods));
@@ -120,6 +116,20 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   });
   app.use(respondToError);
   return app;
+}
+
+/** The pages of the description, made with the first request. */
+function docsPages(document: () => OpenApiDocument): RequestHandler {
+  let pages: IRouter | undefined;
+  return (req, res, next) => {
+    pages ??= express
+      .Router()
+      .use(
+        swaggerUi.serveFiles(document()),
+        swaggerUi.setup(document(), { customSiteTitle: 'Holdfast API' }),
+      );
+    pages(req, res, next);
+  };
 }
 
 function descriptionRoute(document: () => unknown): Route {

@@ -179,6 +179,7 @@ export const PROBLEMS = {
   NOT_IN_PARCEL: { status: 422, title: 'The parcel has nothing of it' },
   NOT_TRACKED: { status: 422, title: 'The product keeps no lots or serial numbers' },
   ASOF_IN_FUTURE: { status: 422, title: 'The time has not come yet' },
+  ZONE_NOT_WHOLE_HOURS: { status: 422, title: 'Days of this time zone do not begin with an hour of UTC' },
   ASOF_BEFORE_RETENTION: { status: 422, title: 'The ledger does not go back that far' },
   FEED_EMPTY: { status: 422, title: 'The upload has no rows' },
   FEED_HEADER_INVALID: { status: 422, title: 'The header of the upload cannot be read' },
@@ -192,8 +193,9 @@ export const PROBLEMS = {
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
   OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
-  FORECAST_NOT_MADE: { status: 404, title: 'There is no forecast of it yet' },
   FILE_STORE_UNAVAILABLE: { status: 503, title: 'The file cannot be read from its store', retryAfter: 10 },
+  FORECAST_NOT_MADE: { status: 404, title: 'There is no forecast of it yet' },
+  ANALYTICS_BUILDING: { status: 503, title: 'Analytics are being prepared', retryAfter: 10 },
   REPORTS_BUILDING: { status: 503, title: 'Reports are being prepared', retryAfter: 10 },
   JOB_QUEUE_FULL: { status: 503, title: 'Too many jobs are open', retryAfter: 10 },
   ORDER_STEP_FAILED: { status: 503, title: 'A step of the order fails each time', retryAfter: 60 },
@@ -280,12 +282,16 @@ export function invalid(errors: readonly FieldError[]): AppError {
   return problem('VALIDATION_FAILED', detail, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
-/** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */
-export function asInvalidTime(error: unknown): never {
-  throw isAppError(error, 'ASOF_IN_FUTURE')
-    ? invalid([{ path: 'asOf', message: 'must not be in the future' }])
-    : error;
+/** For the `catch` of what is about a time in the past, which the request has at `path`: one that has not come yet is invalid. */
+export function asInvalidTimeAt(path: string): (error: unknown) => never {
+  return (error) => {
+    throw isAppError(error, 'ASOF_IN_FUTURE')
+      ? invalid([{ path, message: 'must not be in the future' }])
+      : error;
+  };
 }
+
+export const asInvalidTime = asInvalidTimeAt('asOf');
 
 /** Seconds for `Retry-After`, or undefined where trying again is of no use. A document's own `retryAfter` goes first. */
 export function retryAfter({ code, retryAfter: told }: Problem): number | undefined {

@@ -35,6 +35,7 @@ import { productImportRoutes } from './product-imports';
 import { productInventoryRoutes } from './product-inventory';
 import { reconciliationRoutes } from './reconciliation';
 import { refundRoutes } from './refunds';
+import { analyticsRoutes } from './analytics';
 import { forecastRoutes } from './forecasts';
 import { reportRoutes } from './reports';
 import { reservationRoutes } from './reservations';
@@ -90,6 +91,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...reportRoutes(context),
     ...forecastRoutes(context),
+    ...analyticsRoutes(context),
     ...settlementRoutes(context),
     ...payoutRoutes(context),
     ...reconciliationRoutes(context, uploads),

@@ -2,13 +2,12 @@ import { costOfGoodsSold, costOfShipment, listSold } from '../../domain/warehous
 import { READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { invalid, notFound } from '../http/problems';
+import { asInvalidTimeAt, notFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
 import { costOfGoods, costOfParcel, soldPage, soldPeriod, soldQuery } from '../schemas/cost-of-goods';
 import type { ApiContext } from '../services/context';
-import { isAppError } from '../../platform/errors';
 
 const TAG = 'Valuation';
 
@@ -28,7 +27,7 @@ export function costOfGoodsRoutes({ db, reports }: ApiContext): Route[] {
         responses: { 200: { description: 'The totals', schema: costOfGoods } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ query }) => ok(await costOfGoodsSold(reports, query).catch(asInvalidPeriod)),
+      async ({ query }) => ok(await costOfGoodsSold(reports, query).catch(asInvalidTimeAt('to'))),
     ),
     route(
       {
@@ -44,7 +43,9 @@ export function costOfGoodsRoutes({ db, reports }: ApiContext): Route[] {
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ query: { cursor, limit, offset, ...period } }) => {
-        const page = await listSold(reports, period, { after: cursor, limit, offset }).catch(asInvalidPeriod);
+        const page = await listSold(reports, period, { after: cursor, limit, offset }).catch(
+          asInvalidTimeAt('to'),
+        );
         return okPage(page);
       },
     ),
@@ -66,10 +67,4 @@ export function costOfGoodsRoutes({ db, reports }: ApiContext): Route[] {
       },
     ),
   ];
-}
-
-function asInvalidPeriod(error: unknown): never {
-  throw isAppError(error, 'ASOF_IN_FUTURE')
-    ? invalid([{ path: 'to', message: 'must not be in the future' }])
-    : error;
 }

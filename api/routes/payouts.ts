@@ -13,7 +13,7 @@ import { OPERATORS } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { asNotFound, notFound } from '../http/problems';
+import { asInvalidTimeAt, asNotFound, notFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { requireKey } from '../idempotency/idempotency-key';
@@ -171,7 +171,11 @@ function deciding({ db, settings }: ApiContext): Route[] {
         ],
       },
       async ({ params, body, caller: actor }) =>
-        ok(await markPaid(db, params.id, { ...body, actor }).catch(noPayout)),
+        ok(
+          await markPaid(db, params.id, { ...body, actor })
+            .catch(asInvalidTimeAt('paidOn'))
+            .catch(noPayout),
+        ),
     ),
     route(
       {

@@ -45,7 +45,10 @@ export const newPayout = z
 export const payoutPaid = z
   .strictObject({
     reference: name(200).meta({ description: "The bank's, of the transfer: one for each payout" }),
-    paidOn: date.nullable().default(null).meta({ description: "The bank's day; absent: today" }),
+    paidOn: date
+      .nullable()
+      .default(null)
+      .meta({ description: "The bank's day, which has come; absent: today" }),
   })
   .meta({ id: 'PayoutPaid' });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, currency, date, money, sku, time } from './common';
 
-const tz = z
+export const tz = z
   .string()
   .min(1)
   .max(64)

@@ -103,6 +103,7 @@ export const CHECK_IDS = [
   'order_payments',
   'money_ledger',
   'report_sums',
+  'analytics_sums',
   'payouts',
   'lots_on_hand',
   'lot_movements',

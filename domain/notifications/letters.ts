@@ -106,7 +106,10 @@ const units = (quantity: number, name: string) => `${quantity} × ${name}`;
 const rowOf = (quantity: number, name: string) => ({ label: units(quantity, name), value: null });
 
 /** The token is in the fragment, which browsers send to nobody, so that no log has it. */
-function unsubscribeLink({ unsubscribe }: Language, { token, pagesUrl }: Unsubscribing): NonNullable<Letter['link']> {
+function unsubscribeLink(
+  { unsubscribe }: Language,
+  { token, pagesUrl }: Unsubscribing,
+): NonNullable<Letter['link']> {
   if (pagesUrl === undefined) return { label: unsubscribe.token, url: token };
   return { label: unsubscribe.page, url: `${pagesUrl.replace(/\/$/, '')}/unsubscribe#token=${token}` };
 }

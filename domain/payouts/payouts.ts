@@ -9,6 +9,7 @@ import { postPayout } from '../money/posting';
 import type { PayoutKind } from '../money/types';
 import {
   insertPayout,
+  isFuture,
   lockPayouts,
   selectByReference,
   selectCurrencies,
@@ -130,7 +131,7 @@ export function approvePayout(
  *
  * @param paid.paidOn the bank's day, `YYYY-MM-DD`; null: today
  * @throws AppError `PAYOUT_NOT_FOUND`, `PAYOUT_CANCELLED`, `PAYOUT_NOT_APPROVED`; `PAYOUT_PAID` with `reference`: by another transfer;
- * `PAYOUT_REFERENCE_USED` with `payoutId`: the transfer has paid another one
+ * `PAYOUT_REFERENCE_USED` with `payoutId`: the transfer has paid another one; `ASOF_IN_FUTURE`: `paidOn` has not come yet
  */
 export function markPaid(
   db: Database,
@@ -153,6 +154,9 @@ export function markPaid(
       throw new AppError('PAYOUT_REFERENCE_USED', 'This transfer has paid another payout.', {
         payoutId: other,
       });
+    // It stays as it is, and no statement of a bank would ever have it.
+    if (paidOn !== null && (await isFuture(tx, paidOn)))
+      throw new AppError('ASOF_IN_FUTURE', `${paidOn} has not come yet.`);
     await updatePaid(tx, { id, reference, paidOn, actor });
     await post(tx, payout, 'payout');
     return changed(tx, id, { actor, action: 'payout.paid', before: payout });

@@ -127,6 +127,17 @@ export function updateApproved(tx: Transaction, id: string, actor: string): Prom
   );
 }
 
+/** Whether a day has not come yet wherever a bank may be. */
+export async function isFuture(on: Queryable, day: string): Promise<boolean> {
+  const { future } = await one<{ future: boolean }>(
+    on,
+    'payouts.is_future',
+    `select $1::date > (clock_timestamp() at time zone 'Pacific/Kiritimati')::date as future`,
+    [day],
+  );
+  return future;
+}
+
 /** @param paidOn null: today, in UTC */
 export function updatePaid(
   tx: Transaction,

@@ -8,6 +8,7 @@ export type DateFault = 'DATE_INVALID' | 'DATE_AMBIGUOUS';
 const TIME = String.raw`(?:[ T,]+\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?`;
 /** `2026-06-30`, `2026/06/30`, `2026.06.30` and `20260630`. Times that name no zone are taken for UTC, as statements write them. */
 const YEAR_FIRST = new RegExp(String.raw`^(\d{4})([-/.]?)(\d\d)\2(\d\d)${TIME}$`);
+const USUAL = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])(?: \d\d:\d\d(?::\d\d)?)?$/;
 /** `30.06.2026`, `6/30/26` */
 const YEAR_LAST = new RegExp(String.raw`^(\d\d?)([-/.])(\d\d?)\2(\d{4}|\d\d)${TIME}$`);
 /** `30 Jun 2026`, `30-Jun-26` */
@@ -31,6 +32,8 @@ interface Parts {
  * the order must be named. With dots the day comes first, unless another order is named.
  */
 export function readDay(text: string, order: DateOrder | undefined): { day: string } | { fault: DateFault } {
+  // As nearly all dates are written: every month has these.
+  if (USUAL.test(text)) return { day: text.slice(0, 10) };
   if (SECONDS.test(text)) return dayOf(new Date(Number(text) * 1_000));
   if (ZONED_TIME.test(text)) return dayOf(new Date(text.replace(' ', 'T')));
   const parts = partsOf(text, order);

@@ -1,22 +1,29 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
 import type { Compared } from './pair-queries';
 
-/** What was just written has no statistics: a nested loop over two of its lists would be chosen for a few rows, and meet all of them. */
-export async function avoidNestedLoops(tx: Transaction, avoid: boolean): Promise<void> {
-  await execute(tx, 'reconciliation.nested_loops', `select set_config('enable_nestloop', $1, true)`, [
-    avoid ? 'off' : 'on',
-  ]);
+/**
+ * What was just written has no statistics, and to make some would keep other comparisons waiting. A nested loop, or a merge by one column, would
+ * be chosen for a few rows, and meet all of them.
+ */
+export async function joinByHashOnly(tx: Transaction, only: boolean): Promise<void> {
+  await execute(
+    tx,
+    'reconciliation.join_by_hash',
+    `select set_config('enable_nestloop', $1, true), set_config('enable_mergejoin', $1, true)`,
+    [only ? 'off' : 'on'],
+  );
 }
 
-/** SQL that removes what is paired (`paired`, as `ours` and `theirs`), and says of what could have been (`unsure`) that this is not certain. */
-const TAKEN = `taken as (
-       delete from reconciliation_left l using (
-         select true as is_ours, ours as id from paired union all select false, theirs from paired) p
-       where l.feed_id = $1 and l.is_ours = p.is_ours and l.id = p.id
+/** SQL that removes what is paired (`paired`, as `ours` and `theirs`), and says of the rest of what could have been (`unsure`) that it is not certain. */
+const TAKEN = `pairs_of as materialized (
+       select true as is_ours, ours as id from paired union all select false, theirs from paired
+     ), taken as (
+       delete from reconciliation_left l using pairs_of p where l.feed_id = $1 and l.is_ours = p.is_ours and l.id = p.id
      )
      update reconciliation_left l
      set detail = 'Others of the same amount are as near: which of them is not there is not known.'
-     from unsure u where l.feed_id = $1 and l.is_ours = u.is_ours and l.id = u.id`;
+     from unsure u where l.feed_id = $1 and l.is_ours = u.is_ours and l.id = u.id
+       and not exists (select from pairs_of p where p.is_ours = u.is_ours and p.id = u.id)`;
 
 /** Pairs what is left by amount and day: the first with the first. */
 export function pairSameDay(tx: Transaction, feedId: number): Promise<number> {
@@ -32,7 +39,6 @@ export function pairSameDay(tx: Transaction, feedId: number): Promise<number> {
      ), unsure as (
        select n.is_ours, n.id from nth_of n join (select distinct kind, currency, minor, day from paired) p using (kind, currency, minor, day)
        where n.booked_minor is null
-         and not exists (select from paired d where n.is_ours and d.ours = n.id or not n.is_ours and d.theirs = n.id)
      ), ${TAKEN}`,
     [feedId],
   );
@@ -57,8 +63,7 @@ export function pairNearDays(
        from (select * from near where is_ours) o join (select * from near where not is_ours) t using (kind, currency, minor, nth)
        where abs(t.day - o.day) <= $2::int
      ), unsure as (
-       select n.is_ours, n.id from near n
-       where not exists (select from paired d where n.is_ours and d.ours = n.id or not n.is_ours and d.theirs = n.id)
+       select is_ours, id from near
      ), ${TAKEN}`,
     [feedId, toleranceDays],
   );

@@ -1,9 +1,9 @@
 import type { Transaction } from '../../platform/database/database';
 import { groupLeft } from './grouping';
 import {
-  avoidNestedLoops,
   countLeft,
   deleteGrouped,
+  joinByHashOnly,
   pairCorrected,
   pairNearDays,
   pairSameDay,
@@ -31,11 +31,11 @@ export async function matchEntries(tx: Transaction, compared: Compared, jobId: s
   const { feedId, request } = compared;
   await insertPairs(tx, compared);
   await insertLeft(tx, compared);
-  await avoidNestedLoops(tx, true);
+  await joinByHashOnly(tx, true);
   await pairSameDay(tx, feedId);
   await pairNearDays(tx, compared);
   await pairCorrected(tx, feedId);
-  await avoidNestedLoops(tx, false);
+  await joinByHashOnly(tx, false);
   const grouped = request.mode === 'bank' ? await pairGroups(tx, compared) : 0;
   const differences = await insertDifferences(tx, compared, jobId);
   await deleteCompared(tx, feedId);

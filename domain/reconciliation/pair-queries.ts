@@ -13,7 +13,9 @@ const ASKED = 'day between $2::date and $3::date';
 const COUNTED = `(kind <> 'capture' or minor > 0)`;
 
 /** SQL of what rows of one reference and kind come to: all of them, and those of the days that are asked for. */
-const figures = (counted: string) => `count(*) filter (where ${counted}) as n, sum(minor)::bigint as minor, min(day) as day, max(day) as last_day,
+const figures = (
+  counted: string,
+) => `count(*) filter (where ${counted}) as n, sum(minor)::bigint as minor, min(day) as day, max(day) as last_day,
          count(*) filter (where ${counted} and ${ASKED}) as asked_n, coalesce(sum(minor) filter (where ${ASKED}), 0)::bigint as asked_minor,
          min(day) filter (where ${ASKED}) as asked_day, max(day) filter (where ${ASKED}) as asked_last_day,
          min(currency) as currency, max(currency) as last_currency`;
@@ -51,12 +53,12 @@ export function insertPairs(tx: Transaction, { feedId, request }: Compared): Pro
        select ref, kind, ${figures(`${COUNTED} and booked_minor is null`)},
          min(source_id::text) filter (where booked_minor is null) as source, bool_or(booked_minor is not null) as is_booked,
          min(earlier_job_id::text) as earlier_job_id, min(earlier_n) as earlier_n
-       from our_rows join odd using (ref, kind) group by ref, kind
+       from our_rows where (ref, kind) in (select ref, kind from odd) group by ref, kind
        having count(*) filter (where booked_minor is null) > 0 or sum(minor) <> 0
      ), theirs as (
        select ref, kind, ${figures(COUNTED)}, coalesce(min(line) filter (where ${ASKED}), min(line)) as line,
          count(*) > count(distinct minor) as is_repeated
-       from their_rows join odd using (ref, kind) group by ref, kind
+       from their_rows where (ref, kind) in (select ref, kind from odd) group by ref, kind
      ), both_sides as (
        select coalesce(o.ref, t.ref) as ref, coalesce(o.kind, t.kind) as kind,
          ${figure('o', 'n')} as ours_n, ${figure('t', 'n')} as theirs_n,

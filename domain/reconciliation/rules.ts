@@ -1,5 +1,5 @@
 import { isCurrency, minorDigits } from '../catalog/currencies';
-import { readJsonNumber, readNumber } from '../uploads/number';
+import { readJsonNumber, readNumber, type WrittenNumber } from '../uploads/number';
 import { cleanText, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
 import type { DecimalMark } from '../uploads/types';
 import { directionOf } from './bank-rows';
@@ -48,6 +48,7 @@ const REASONS = {
 } as const;
 export type RejectCode = keyof typeof REASONS;
 
+const PLAIN = /^(-?)(\d{1,15})(?:\.(\d{1,15}))?$/;
 const MAX_REFERENCE = 255;
 const MAX_DIGITS = 15;
 const WORDS = { what: 'amount', alone: 'write the number alone, the currency has a column of its own' };
@@ -167,7 +168,9 @@ function currencyIn(text: string, otherwise: string | undefined): string {
 /** An amount in minor units, of a currency with so many digits after the mark. */
 function minorIn({ kind, text }: Cell, digits: number, { decimal }: CellOptions): bigint {
   const read =
-    kind === 'number' ? readJsonNumber(text, MAX_DIGITS) : readNumber(withSignFirst(text), decimal, WORDS);
+    kind === 'number'
+      ? readJsonNumber(text, MAX_DIGITS)
+      : (plainNumber(text, decimal) ?? readNumber(withSignFirst(text), decimal, WORDS));
   if (read === null) throw new Unreadable('AMOUNT_TOO_LARGE');
   if ('code' in read) throw new Unreadable('AMOUNT_INVALID', read.reason);
   const decimals = read.decimals.replace(/0+$/, '');
@@ -176,6 +179,12 @@ function minorIn({ kind, text }: Cell, digits: number, { decimal }: CellOptions)
   if (whole.length + digits > MAX_DIGITS) throw new Unreadable('AMOUNT_TOO_LARGE');
   const minor = BigInt(whole + decimals.padEnd(digits, '0'));
   return read.isNegative ? -minor : minor;
+}
+
+/** As nearly all amounts are written. Null: another way. */
+function plainNumber(text: string, decimal: DecimalMark): WrittenNumber | null {
+  const [, sign, whole, decimals = ''] = (decimal === '.' && PLAIN.exec(text)) || [];
+  return whole === undefined ? null : { isNegative: sign === '-', whole, decimals };
 }
 
 /** Some write what is negative in brackets, or with the minus behind it. */

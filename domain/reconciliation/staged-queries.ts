@@ -37,19 +37,22 @@ export function insertLedgerEntries(
   return execute(
     tx,
     'reconciliation.insert_ledger_entries',
-    `insert into reconciliation_entries (feed_id, kind, ref, minor, currency, day, source_id)
-     select $1, l.kind, min(case when l.kind = 'capture' then p.gateway_ref when l.kind in ('refund', 'refund_failed') then r.gateway_ref
-                             else d.gateway_ref end),
-       sum(case when l.kind in ${literals(RAISING_KINDS)} then l.amount_minor else -l.amount_minor end), l.currency,
-       min((l.effective_at at time zone 'UTC')::date), l.source_id
-     from money_ledger l join payments p on p.id = l.payment_id
-     left join refunds r on r.id = l.source_id and l.kind in ('refund', 'refund_failed')
-     left join disputes d on d.id = l.source_id and l.kind in ('dispute', 'dispute_reversed')
-     where l.kind in ${literals([...RAISING_KINDS, ...LOWERING_KINDS])} and p.gateway = $2
-       -- The day is that of the merchant, which is another one than in UTC by one at most.
-       and l.day between $3::date - $5::int - 1 and $4::date + $5::int + 1
-       and (l.effective_at at time zone 'UTC')::date between $3::date - $5::int and $4::date + $5::int
-     group by l.source_id, l.kind, l.turn, l.currency`,
+    `with moved as (
+       select source_id, kind, currency, payment_id,
+         sum(case when kind in ${literals(RAISING_KINDS)} then amount_minor else -amount_minor end) as minor, min(effective_at) as effective_at
+       from money_ledger
+       where kind in ${literals([...RAISING_KINDS, ...LOWERING_KINDS])}
+         -- The day is that of the merchant, which is another one than in UTC by one at most.
+         and day between $3::date - $5::int - 1 and $4::date + $5::int + 1
+         and effective_at >= ($3::date - $5::int)::timestamp at time zone 'UTC' and effective_at < ($4::date + $5::int + 1)::timestamp at time zone 'UTC'
+       group by source_id, kind, turn, currency, payment_id
+     )
+     insert into reconciliation_entries (feed_id, kind, ref, minor, currency, day, source_id)
+     select $1, m.kind, case when m.kind = 'capture' then p.gateway_ref when m.kind in ('refund', 'refund_failed') then r.gateway_ref
+                        else d.gateway_ref end, m.minor, m.currency, (m.effective_at at time zone 'UTC')::date, m.source_id
+     from moved m join payments p on p.id = m.payment_id and p.gateway = $2
+     left join refunds r on r.id = m.source_id and m.kind in ('refund', 'refund_failed')
+     left join disputes d on d.id = m.source_id and m.kind in ('dispute', 'dispute_reversed')`,
     [feedId, gateway, from, to, toleranceDays + MARGIN_DAYS],
   );
 }

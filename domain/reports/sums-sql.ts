@@ -1,4 +1,5 @@
 import { literals } from '../../platform/database/literals';
+import { followerSql } from '../event-log/follower-sql';
 import { KINDS_WITHOUT_PAYMENT } from '../money/types';
 import { SOLD_LEDGER_KINDS } from '../stock/ledger/types';
 import { SPAN_MINUTES } from './spans';
@@ -16,7 +17,9 @@ export function quarterOf(time: string): string {
   return bucketOf(time, String(SHORTEST));
 }
 
-export const SOURCES = literals(REPORT_SOURCES);
+const { place, isKept, sources, unsummed } = followerSql('report_sums_cursor', REPORT_SOURCES);
+
+export const SOURCES = sources;
 
 /** Columns of sums, whole numbers: units, and minor units of the currency. */
 export const FIGURE_COLUMNS = [
@@ -37,28 +40,10 @@ export type FigureColumn = (typeof FIGURE_COLUMNS)[number];
 /** SQL of a list of something about each figure. */
 export const eachFigure = (of: (figure: FigureColumn) => string) => FIGURE_COLUMNS.map(of).join(', ');
 
-/** SQL of how far the sums are: the cursor `c`, the head `h` of the stream, and the first batch `n` after the cursor that is kept. */
-export const PLACE = `report_sums_cursor c cross join event_head h
-     left join lateral (
-       select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`;
-
-/** SQL of whether all positions after the cursor of `PLACE` are kept, so that what the sums lack can be read. */
-export const IS_KEPT =
-  '(h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1)';
-
-/**
- * SQL of what is not in the sums, as the set `wanted (source, from_id, to_id)` of ids from one on up to before another: what was numbered
- * after them, and what has no position yet. In one snapshot with the sums it is exactly what they lack.
- */
-export const UNSUMMED = `wanted as materialized (
-    select b.source, lower(r) as from_id, upper(r) as to_id
-    from event_batches b cross join lateral unnest(b.ids) r
-    where b.first_position > (select position from report_sums_cursor) and b.source in ${SOURCES}
-    union all
-    select g.source, lower(r), upper(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source in ${SOURCES}
-    union all
-    select source, scanned_to + 1, 9223372036854775807 from event_sources where source in ${SOURCES}
-  )`;
+/** SQL of how far the sums are, see `FollowerSql`. */
+export const PLACE = place;
+export const IS_KEPT = isKept;
+export const UNSUMMED = unsummed;
 
 /** What SQL of rows of a source may be narrowed to. */
 export interface Narrowed {

@@ -48,6 +48,11 @@ it('a merchant is paid: one person makes the payout, another approves it, and th
     status: 200,
     body: { status: 'approved' },
   });
+  const later = { reference: 'T-1', paidOn: '2999-01-01' };
+  expect(await as(anna, 'POST', `/payouts/${id}/paid`, later)).toMatchObject({
+    status: 422,
+    body: { code: 'VALIDATION_FAILED', errors: [{ path: 'paidOn' }] },
+  });
   const transfer = { reference: '=T-1', paidOn: '2026-07-01' };
   // As it was copied from the bank's page.
   const given = { ...transfer, reference: ' =T-1\u00a0' };

@@ -338,6 +338,16 @@ export function defectsOf(shop: () => OrderShop): Readonly<Record<string, Defect
           `insert into report_order_counts (bucket, type, count) values ('2026-01-01T00:00:00Z', 'order_placed', 5)`,
         ),
     },
+    'a sum of analytics that is not what the ledger has': {
+      found: ['analytics_sums'],
+      details: { received_units: -5 },
+      repaired: false,
+      plant: ({ sql }) =>
+        sql(
+          `insert into analytics_category_hours (hour, category_id, warehouse_id, currency, received_units)
+           values ('2026-01-01T00:00:00Z', 0, 1, 'XXX', 5)`,
+        ),
+    },
     'an order that is fulfilled and was never paid': {
       found: ['order_payments'],
       details: { why: 'unpaid' },

@@ -89,13 +89,14 @@ test('a full check ends the alert once it finds nothing, and not before', async 
   expect(await statuses()).toEqual(['resolved', 'resolved']);
 });
 
-test('no month is dropped while sums of reports are made, which would lack it for ever', async () => {
-  const name = await writeLongAgo();
-  await sealRows(15);
-  await shop.db.pool.query(
-    `insert into report_sums_builds (source, up_to, without) values ('ledger', 1, '{}')`,
-  );
-  expect(await fold()).toEqual({ folded: [], left: 'busy' });
-  await shop.db.pool.query('delete from report_sums_builds');
-  expect(await fold()).toMatchObject({ folded: [name] });
-});
+test.each(['report_sums_builds', 'analytics_builds'])(
+  'no month is dropped while %s says that sums are made, which would lack it for ever',
+  async (builds) => {
+    const name = await writeLongAgo();
+    await sealRows(15);
+    await shop.db.pool.query(`insert into ${builds} (source, up_to, without) values ('ledger', 1, '{}')`);
+    expect(await fold()).toEqual({ folded: [], left: 'busy' });
+    await shop.db.pool.query(`delete from ${builds}`);
+    expect(await fold()).toMatchObject({ folded: [name] });
+  },
+);

@@ -7,6 +7,7 @@ import { DELIVERY_STATUSES, WEBHOOK_DISABLED } from '../../domain/webhooks/types
 import { EVENT_SOURCES } from '../../domain/event-log/types';
 import { REMOVED_FILE_STATUSES, STORED_FILE_STATUSES } from '../../domain/files/types';
 import { FORECAST_KINDS, KEPT_MODELS } from '../../domain/forecasting/types';
+import { ANALYTICS_SOURCES } from '../../domain/analytics/types';
 import { REPORT_SOURCES } from '../../domain/reports/types';
 import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
@@ -125,10 +126,11 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
   'report_builds.source': { all: REPORT_SOURCES },
+  'report_sums_builds.source': { all: REPORT_SOURCES },
   'forecasts.kind': { all: FORECAST_KINDS },
   'forecasts.model': { all: KEPT_MODELS },
   'forecast_errors.kind': { all: FORECAST_KINDS },
-  'report_sums_builds.source': { all: REPORT_SOURCES },
+  'analytics_builds.source': { all: ANALYTICS_SOURCES },
   'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },

@@ -163,6 +163,7 @@ export const FIRING: Readonly<Record<string, Firing>> = {
   },
   HoldfastChecksBehind: byAge('holdfast_consistency_check_age_seconds', 10_800, 12),
   HoldfastLedgerFoldOverdue: byAge('holdfast_ledger_fold_overdue_seconds', 172_800, 50),
+  HoldfastAnalyticsBehind: byAge('holdfast_analytics_behind_seconds', 900),
   HoldfastRecall: byKind('recall', 'warning'),
   HoldfastCountShort: byKind('count_short', 'warning'),
   HoldfastTransferOverdue: byKind('transfer_overdue', 'warning'),

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { recordStatements } from '../../bench/explain/recorder';
-import { cancelPayout, listPayouts, readPayout } from '../../domain/payouts/payouts';
+import { cancelPayout, listPayouts, markPaid, readPayout } from '../../domain/payouts/payouts';
 import { selectCut, selectLines } from '../../domain/payouts/queries';
 import { newId } from '../../platform/ids';
 import { addMerchant, balancesOf } from '../money/support';
@@ -79,6 +79,20 @@ test('one transfer of the bank pays one payout', async () => {
     code: 'PAYOUT_REFERENCE_USED',
     details: { payoutId: first.id },
   });
+});
+
+test('a transfer is of a day that has come', async () => {
+  await owe(shop.db, 'acme', 500);
+  const { id } = await make(shop.db, 'acme');
+  await approve(shop.db, id);
+  const { rows } = await shop.db.pool.query<{ today: string; later: string }>(
+    `select t::date::text as today, (t::date + 1)::text as later from (select clock_timestamp() at time zone 'Pacific/Kiritimati' as t) t`,
+  );
+  const paidOn = (day: string | undefined) =>
+    markPaid(shop.db, id, { reference: 'T-1', paidOn: day ?? '', actor: 'user:carl' });
+  await expect(paidOn(rows[0]?.later)).rejects.toMatchObject({ code: 'ASOF_IN_FUTURE' });
+  expect(await readPayout(shop.db, id)).toMatchObject({ status: 'approved', paidOn: null });
+  expect(await paidOn(rows[0]?.today)).toMatchObject({ status: 'paid', paidOn: rows[0]?.today });
 });
 
 test('who made a payout may not approve it, unless the shop lets them', async () => {

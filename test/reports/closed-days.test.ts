@@ -164,9 +164,14 @@ test('an order that is cut after it was paid has its money where it was paid for
     const { products, warehouses } = await dayOf(db, await today(db));
     return {
       products: Object.fromEntries(
-        products.map(({ sku, capturedMinor, refundedMinor }) => [String(sku), [capturedMinor, refundedMinor]]),
+        products.map(({ sku, capturedMinor, refundedMinor }) => [
+          String(sku),
+          [capturedMinor, refundedMinor],
+        ]),
       ),
-      warehouses: Object.fromEntries(warehouses.map(({ warehouse, netMinor }) => [String(warehouse), netMinor])),
+      warehouses: Object.fromEntries(
+        warehouses.map(({ warehouse, netMinor }) => [String(warehouse), netMinor]),
+      ),
     };
   };
   const expected = {

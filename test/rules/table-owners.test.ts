@@ -113,6 +113,16 @@ const OWNERSHIP: Ownership = {
       'notifications',
       'order_contacts',
     ],
+    'domain/analytics': [
+      'analytics_builds',
+      'analytics_category_days',
+      'analytics_category_hours',
+      'analytics_category_months',
+      'analytics_cursor',
+      'analytics_product_days',
+      'analytics_products',
+      'analytics_recategorised',
+    ],
     'domain/webhooks': ['webhook_deliveries', 'webhook_tries', 'webhooks'],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
@@ -130,6 +140,16 @@ const OWNERSHIP: Ownership = {
     // So is the safety stock, so that reserving reads and locks nothing else.
     'domain/stock/safety-stock/queries.ts': ['stock'],
     // History that is made up, for those who try the product: it stands for what all rooms would have written.
+    'domain/demo/history-queries.ts': [
+      'categories',
+      'inventory_transactions',
+      'ledger_keys',
+      'product_cost_steps',
+      'product_costs',
+      'products',
+      'stock',
+      'warehouses',
+    ],
     'domain/demo/transactions-queries.ts': [
       'fee_rules',
       'inventory_transactions',

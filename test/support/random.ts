@@ -1,3 +1,5 @@
+import { seededNumbers } from '../../platform/random-numbers';
+
 /** Random numbers that a seed repeats. */
 export interface Random {
   readonly seed: number;
@@ -21,15 +23,8 @@ export function seededRandom(): Random {
   return randomOf(seed);
 }
 
-/** Mulberry32. */
 export function randomOf(seed: number): Random {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededNumbers(seed);
   const whole = (min: number, max: number) => min + Math.floor(next() * (max - min + 1));
   return {
     seed,

@@ -11,6 +11,7 @@ import {
 } from '../../domain/webhooks/webhooks';
 import type { Database, Queryable } from '../../platform/database/database';
 import { verifyWebhook, type SignatureHeaders } from '../../platform/webhook-signature';
+import { readAll } from '../events/support';
 import { startReceiver, type Receiver } from './receiver';
 import { ACTOR, always, openWebhookShop, secrets, send, subjectOf, type WebhookShop } from './support';
 
@@ -208,6 +209,23 @@ test('a changed secret signs beside the one before until its time is over; nothi
   expect(() => createWebhookSecrets([]).make(id)).toThrow(
     expect.objectContaining({ code: 'WEBHOOKS_NOT_SET_UP' }) as Error,
   );
+});
+
+test('positions that are passed over, as after a restore, are no events, and what comes next is told', async () => {
+  const { id } = await shop.add();
+  await shop.happen('a');
+  await serveWebhook(context, id, always);
+  // As `docs/operations.md` has it.
+  await shop.db.pool.query('update event_head set next_position = next_position + 20000');
+  await shop.happen('b');
+  expect(await serveWebhook(context, id, always)).toEqual({ delivered: 1, failed: 0 });
+  expect(shop.subjects()).toEqual(['a', 'b']);
+  const [b, a] = await shop.deliveriesOf(id);
+  expect((b?.position ?? 0) - (a?.position ?? 0)).toBeGreaterThan(20_000);
+  expect((await readAll(shop.db, { types: ['job.started'] })).map(({ subject }) => subject.id)).toEqual([
+    'a',
+    'b',
+  ]);
 });
 
 test('what is sent is read by its position alone, however much comes after it', async () => {

@@ -11,7 +11,7 @@ import { pinnedToItsBuild } from './pinned';
 
 const { beginSettlement, abandonSettlement } = proxyActivities<
   Pick<SettlementActivities, 'beginSettlement' | 'abandonSettlement'>
->({ startToCloseTimeout: '10 minutes', retry: JOB_RETRY });
+>({ startToCloseTimeout: '1 hour', heartbeatTimeout: '30 seconds', retry: JOB_RETRY });
 const { sumSettlementPart } = proxyActivities<Pick<SettlementActivities, 'sumSettlementPart'>>({
   startToCloseTimeout: '12 hours',
   heartbeatTimeout: '30 seconds',

@@ -3,6 +3,7 @@ import { ENGINE_CHECKS } from './workflows';
 import { FLOW_CHECKS } from './flow';
 import { RESERVATION_CHECKS } from './reservations';
 import { MONEY_CHECKS } from './money';
+import { ANALYTICS_CHECKS } from './analytics';
 import { REPORT_CHECKS } from './reports';
 import { ORDER_CHECKS } from './orders';
 import { STOCK_CHECKS } from './stock';
@@ -43,6 +44,7 @@ export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
     ...ORDER_CHECKS,
     ...MONEY_CHECKS,
     ...REPORT_CHECKS,
+    ...ANALYTICS_CHECKS,
     ...TRACKING_CHECKS,
     ...FLOW_CHECKS,
   ].map((check) => [check.id, check]),

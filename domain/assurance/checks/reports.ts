@@ -14,6 +14,7 @@ import {
   type Narrowed,
 } from '../../reports/sums-sql';
 import type { SqlCheck } from '../types';
+import { wrongSums, type ComparedSums } from './wrong-sums';
 
 /** What was dropped of the ledger is in the sums still; an incremental run looks at what happened since the last one. */
 const SINCE = '(select at from since)';
@@ -43,29 +44,22 @@ function moneyOf(narrowed: Narrowed): string {
     from ${rowsOf('money', narrowed)} where ${OF_PAYMENT} group by 1, 2, 3`;
 }
 
-/**
- * SQL of sums that are not what their source has, less what is not in them yet: `key` names one, of which `sums` are added.
- *
- * @param summed SQL of the sums
- * @param source SQL of the source's, of what it is narrowed to
- */
+/** SQL of sums of reports that are not what their source has. */
 function wrong({
   summed,
-  key,
-  sums,
   source,
-}: {
+  ...compared
+}: Pick<ComparedSums, 'key' | 'sums'> & {
+  /** SQL of the sums. */
   summed: string;
-  key: string;
-  sums: readonly string[];
+  /** SQL of the source's, of what it is narrowed to. */
   source: (narrowed: Narrowed) => string;
 }): string {
-  const negative = sums.map((sum) => `-${sum}`).join(', ');
-  return `select ${key}, ${sums.map((sum) => `sum(${sum}) as ${sum}`).join(', ')} from (
-      select ${key}, ${sums.join(', ')} from (${source(ALL)}) a
-      union all select ${key}, ${negative} from (${source(LACKING)}) u
-      union all select ${key}, ${negative} from ${summed} s where bucket >= ${SINCE}) d
-    group by ${key} having ${sums.map((sum) => `sum(${sum}) <> 0`).join(' or ')}`;
+  return wrongSums({
+    ...compared,
+    sources: [source(ALL), source(LACKING)],
+    kept: `select * from ${summed} s where bucket >= ${SINCE}`,
+  });
 }
 
 const DAY = String(SPAN_MINUTES.at(-1));
