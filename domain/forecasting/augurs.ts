@@ -82,5 +82,9 @@ export function mstl(
 ): number[] | null {
   if (periods.length === 0 || values.length < 2 * Math.max(...periods) || isConstant(values)) return null;
   const { MSTL } = loadedMstl();
-  return fitted(MSTL.ets([...periods]), values, horizon);
+  return fitted(
+    MSTL.ets([...periods]),
+    values.slice(-Math.max(MOST_SMOOTHED, 2 * Math.max(...periods))),
+    horizon,
+  );
 }
