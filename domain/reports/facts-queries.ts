@@ -11,8 +11,10 @@ export type Scope =
   | { of: 'build'; source: (typeof REPORT_SOURCES)[number]; after: string; upTo: string }
   | { of: 'unsummed'; from: string; to: string };
 
+export type ScopeKind = 'batches' | 'build' | 'unsummed';
+
 /** SQL of the rows of a scope, and its parameters `$1`, …. */
-const SCOPES: Readonly<Record<Scope['of'], Narrowed & { wanted: string }>> = {
+const SCOPES: Readonly<Record<ScopeKind, Narrowed & { wanted: string }>> = {
   batches: {
     wanted: `wanted as materialized (
       select b.source, lower(r) as from_id, upper(r) as to_id from event_batches b cross join lateral unnest(b.ids) r
@@ -31,12 +33,10 @@ const SCOPES: Readonly<Record<Scope['of'], Narrowed & { wanted: string }>> = {
   unsummed: { wanted: UNSUMMED, ids: 'wanted', from: '$1::timestamptz', to: '$2::timestamptz' },
 };
 
-/** A statement about a scope: the set `wanted`, what rows are narrowed to, and the values of its parameters. */
-export function scoped(scope: Scope): Narrowed & { wanted: string; values: string[] } {
-  return { ...SCOPES[scope.of], values: valuesOf(scope) };
-}
+/** SQL of a statement about a scope: the set `wanted`, and what rows are narrowed to. Its parameters are `valuesOf`. */
+export const scoped = (of: ScopeKind): Narrowed & { wanted: string } => SCOPES[of];
 
-function valuesOf(scope: Scope): string[] {
+export function valuesOf(scope: Scope): string[] {
   switch (scope.of) {
     case 'batches':
       return [scope.after, scope.upTo];
@@ -76,11 +76,11 @@ const { join, where, figures } = SOLD_OR_RETURNED;
  * What the stock ledger has of a scope: what units were sold for, and what all that left cost. An unknown cost would be in the currency in which
  * the product was sold, or has its price.
  */
-export function selectGoods(on: Queryable, scope: Scope): Promise<GoodsRow[]> {
-  const { wanted, values, ...narrowed } = scoped(scope);
+export function selectGoods(on: Queryable, of: ScopeKind, values: readonly string[]): Promise<GoodsRow[]> {
+  const { wanted, ...narrowed } = scoped(of);
   return many<GoodsRow & Record<string, unknown>>(
     on,
-    `reports.goods_of_${scope.of}`,
+    `reports.goods_of_${of}`,
     `with ${wanted}, moved as materialized (
        select t.id, t.at, t.kind, t.product_id, t.warehouse_id, t.order_id, t.on_hand_delta
        from ${rowsOf('ledger', narrowed)} where (${where}) or (${LEFT})
@@ -106,7 +106,7 @@ export function selectGoods(on: Queryable, scope: Scope): Promise<GoodsRow[]> {
        select ${quarterOf('at')} as bucket, product_id, warehouse_id, merchant_id, currency, sum(units) as units, sum(sales) as sales,
          sum(returned_units) as returned_units, sum(returned) as returned, sum(costed) as costed, sum(cost) as cost, sum(uncosted) as uncosted
        from figure group by 1, 2, 3, 4, 5) f`,
-    values,
+    [...values],
   );
 }
 
@@ -131,11 +131,15 @@ export interface MoneyEntryRow {
 }
 
 /** Payments of which the money ledger has something in a scope: all that it has of each, in the order in which it was written. */
-export function selectMoneyEntries(on: Queryable, scope: Scope): Promise<MoneyEntryRow[]> {
-  const { wanted, values, ...narrowed } = scoped(scope);
+export function selectMoneyEntries(
+  on: Queryable,
+  of: ScopeKind,
+  values: readonly string[],
+): Promise<MoneyEntryRow[]> {
+  const { wanted, ...narrowed } = scoped(of);
   return many<MoneyEntryRow & Record<string, unknown>>(
     on,
-    `reports.money_of_${scope.of}`,
+    `reports.money_of_${of}`,
     `with ${wanted}, chosen as materialized (
        select t.id, t.payment_id from ${rowsOf('money', narrowed)} where ${OF_PAYMENT}
      )
@@ -148,7 +152,7 @@ export function selectMoneyEntries(on: Queryable, scope: Scope): Promise<MoneyEn
      left join captures a on a.id = t.source_id
      left join refunds r on r.id = t.source_id
      order by t.payment_id, t.id`,
-    values,
+    [...values],
   );
 }
 

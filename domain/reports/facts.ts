@@ -4,6 +4,7 @@ import {
   selectGoods,
   selectMoneyEntries,
   selectPaidUnits,
+  valuesOf,
   type GoodsRow,
   type MoneyEntryRow,
   type Scope,
@@ -26,7 +27,7 @@ export type Fact = {
  */
 export async function readFacts(on: Queryable, scope: Scope): Promise<Fact[]> {
   const isOf = (source: string) => scope.of !== 'build' || scope.source === source;
-  const goods = isOf('ledger') ? await selectGoods(on, scope) : [];
+  const goods = isOf('ledger') ? await selectGoods(on, scope.of, valuesOf(scope)) : [];
   const money = isOf('money') ? await readMoney(on, scope) : [];
   return [...goods.map(asFact), ...money];
 }
@@ -60,7 +61,7 @@ const FIGURE: Readonly<Record<PaymentKind, { column: FigureColumn; sign: 1n | -1
 };
 
 async function readMoney(on: Queryable, scope: Scope): Promise<Fact[]> {
-  const rows = await selectMoneyEntries(on, scope);
+  const rows = await selectMoneyEntries(on, scope.of, valuesOf(scope));
   const payments = groupBy(rows, ({ paymentId }) => paymentId);
   if (payments.size === 0) return [];
   const units = groupBy(await selectPaidUnits(on, [...payments.keys()]), ({ paymentId }) => paymentId);

@@ -1,6 +1,6 @@
 import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
 import type { Fact } from './facts';
-import { scoped, type Scope } from './facts-queries';
+import { scoped, type ScopeKind } from './facts-queries';
 import { SPAN_MINUTES } from './spans';
 import {
   bucketOf,
@@ -109,14 +109,11 @@ export async function addFacts(tx: Transaction, facts: readonly Fact[]): Promise
 }
 
 /** Adds what a scope has of histories of orders to the counts. */
-export async function addOrders(tx: Transaction, scope: Scope): Promise<void> {
-  const { wanted, values, ...narrowed } = scoped(scope);
-  await execute(
-    tx,
-    `reports.add_orders_of_${scope.of}`,
-    `with ${wanted} ${insertCounts(ordersOf(narrowed))}`,
-    values,
-  );
+export async function addOrders(tx: Transaction, of: ScopeKind, values: readonly string[]): Promise<void> {
+  const { wanted, ...narrowed } = scoped(of);
+  await execute(tx, `reports.add_orders_of_${of}`, `with ${wanted} ${insertCounts(ordersOf(narrowed))}`, [
+    ...values,
+  ]);
 }
 
 /** Adds what histories have that was written before their rows had ids. */

@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { readFacts } from './facts';
-import type { Scope } from './facts-queries';
+import { valuesOf, type Scope } from './facts-queries';
 import {
   addFacts,
   addOldOrders,
@@ -79,7 +79,7 @@ async function buildPart(tx: Transaction, ids: number): Promise<FollowTurn> {
 async function add(tx: Transaction, scope: Scope): Promise<void> {
   const facts = await readFacts(tx, scope);
   if (facts.length > 0) await addFacts(tx, facts);
-  await addOrders(tx, scope);
+  await addOrders(tx, scope.of, valuesOf(scope));
 }
 
 async function beginAnew(tx: Transaction): Promise<void> {
