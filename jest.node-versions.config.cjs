@@ -22,6 +22,8 @@ module.exports = chosenTests('node-versions', [
   // Temporal's native half, its threads of workflows, and the bundle that they run.
   'test/replay/replay.test.ts',
   'test/workflows/plain-path.test.ts',
+  // WebAssembly in an ES module that is required.
+  'test/forecasting/models.test.ts',
   // Mail over TLS, name servers, and spans over fetch.
   'test/notifications/smtp-mailer.test.ts',
   'test/observability/otlp.test.ts',

@@ -102,12 +102,12 @@ const SUMS = `coalesce(sum(sold_units) filter (where part = 'period'), 0)::text 
 export const PLACE_GROUPINGS = ['category', 'warehouse', 'region', 'total'] as const;
 export type PlaceGrouping = (typeof PLACE_GROUPINGS)[number];
 
-/** SQL of the key of a group, of rows `r` with their category `c` and warehouse `w`, and which rows have one. */
-const KEYS: Readonly<Record<PlaceGrouping, { key: string; having: string }>> = {
-  category: { key: 'c.code', having: 'true' },
-  warehouse: { key: 'w.code', having: `r.warehouse_id <> ${NONE}` },
-  region: { key: 'w.region', having: `r.warehouse_id <> ${NONE}` },
-  total: { key: `'total'`, having: 'true' },
+/** SQL of the key of a group, of rows `r` with their category `c` and warehouse `w`; which rows have one; and the order of groups. */
+const KEYS: Readonly<Record<PlaceGrouping, { key: string; having: string; order: string }>> = {
+  category: { key: 'c.code', having: 'true', order: `c.code ${BYTEWISE}` },
+  warehouse: { key: 'w.code', having: `r.warehouse_id <> ${NONE}`, order: `w.code ${BYTEWISE}` },
+  region: { key: 'w.region', having: `r.warehouse_id <> ${NONE}`, order: `w.region ${BYTEWISE}` },
+  total: { key: `'total'`, having: 'true', order: '1' },
 };
 
 /** SQL of the sums of categories in the pieces `$6` to `$9`. */
@@ -142,17 +142,16 @@ export function selectPlaces(
   { withTail, categoryId, warehouseId }: Narrow,
   pieces: readonly PartPiece[],
 ): Promise<GroupRow[]> {
-  const { key, having } = KEYS[grouping];
   return many<GroupRow & Record<string, unknown>>(
     on,
     `analytics.by_${grouping}`,
     `with ${LACKING}, piece as materialized (
        select * from unnest($8::text[], $9::text[], $10::text[], $11::text[]) as p (part, grain, from_at, to_at)
      ), rows as (${SUMMED_PLACES} union all ${TAIL_PLACES})
-     select ${key} as key, r.currency, ${SUMS}
+     select ${KEYS[grouping].key} as key, r.currency, ${SUMS}
      from rows r left join categories c on c.id = r.category_id left join warehouses w on w.id = r.warehouse_id
-     where ${having} and ($5::int is null or r.category_id = $5) and ($6::int is null or r.warehouse_id = $6)
-     group by 1, 2 order by ${key === `'total'` ? '1' : `${key} ${BYTEWISE}`} nulls last, 2`,
+     where ${KEYS[grouping].having} and ($5::int is null or r.category_id = $5) and ($6::int is null or r.warehouse_id = $6)
+     group by 1, 2 order by ${KEYS[grouping].order} nulls last, 2`,
     [
       period.before,
       period.from,
@@ -176,6 +175,8 @@ export interface ProductPage {
   limit: number;
 }
 
+const SUMMED_PRODUCTS =
+  'from (select s.* from chosen c join analytics_product_days s on s.product_id = c.id) s';
 const DAY_START = `(s.day::timestamp at time zone 'UTC')`;
 const DAY_COLUMNS = { measures: measuresOf('day'), keys: 'product_id, warehouse_id' };
 const TAIL_PRODUCTS = tailRows(
@@ -190,7 +191,6 @@ export function selectProducts(
   { withTail, categoryId, warehouseId }: Narrow,
   { sku, after, limit }: ProductPage,
 ): Promise<GroupRow[]> {
-  const summed = `from (select s.* from chosen c join analytics_product_days s on s.product_id = c.id) s`;
   return many<GroupRow & Record<string, unknown>>(
     on,
     'analytics.by_product',
@@ -199,9 +199,9 @@ export function selectProducts(
        where ($8::text is null or p.sku = $8) and p.sku ${BYTEWISE} > $9 and ($5::int is null or p.category_id = $5)
        order by p.sku ${BYTEWISE} limit $10
      ), rows as (
-       ${asPart(partOf(DAY_START), BUCKETS.day.end('s.day'), DAY_COLUMNS)} ${summed} where ${DAY_START} >= ${BEFORE} and ${DAY_START} < ${TO}
+       ${asPart(partOf(DAY_START), BUCKETS.day.end('s.day'), DAY_COLUMNS)} ${SUMMED_PRODUCTS} where ${DAY_START} >= ${BEFORE} and ${DAY_START} < ${TO}
        union all
-       ${asPart(`'opening'`, BUCKETS.day.end('s.day'), DAY_COLUMNS)} ${summed} where ${DAY_START} < ${FROM}
+       ${asPart(`'opening'`, BUCKETS.day.end('s.day'), DAY_COLUMNS)} ${SUMMED_PRODUCTS} where ${DAY_START} < ${FROM}
        union all ${TAIL_PRODUCTS}
      )
      select c.sku as key, coalesce(r.currency, 'XXX') as currency, ${SUMS}

@@ -179,6 +179,7 @@ export async function addOldDemand(tx: Transaction): Promise<void> {
 
 /** SQL of when the ledger begins that is kept: sums of the time before stay as they are. */
 const HORIZON = `coalesce((select max(upper_bound) from ledger_folds), '-infinity')`;
+const HORIZON_DAY = `(${HORIZON} at time zone 'UTC')::date`;
 
 /** Adds the next rows of what was there before to the sums, in one statement. */
 export function addPart(tx: Transaction, ids: number): Promise<number> {
@@ -200,15 +201,22 @@ export function addPart(tx: Transaction, ids: number): Promise<number> {
 
 /** Removes the sums, but for days of which the ledger keeps no entries. */
 export async function deleteSums(tx: Transaction): Promise<void> {
-  const day = `(${HORIZON} at time zone 'UTC')::date`;
   await execute(
     tx,
     'analytics.delete_product_days',
-    `delete from analytics_product_days where day >= ${day}`,
+    `delete from analytics_product_days where day >= ${HORIZON_DAY}`,
   );
   await execute(tx, 'analytics.delete_hours', 'delete from analytics_category_hours');
-  await execute(tx, 'analytics.delete_days', `delete from analytics_category_days where day >= ${day}`);
-  await execute(tx, 'analytics.delete_months', `delete from analytics_category_months where month >= ${day}`);
+  await execute(
+    tx,
+    'analytics.delete_days',
+    `delete from analytics_category_days where day >= ${HORIZON_DAY}`,
+  );
+  await execute(
+    tx,
+    'analytics.delete_months',
+    `delete from analytics_category_months where month >= ${HORIZON_DAY}`,
+  );
 }
 
 /** Hours are kept as long as the ledger is. */

@@ -37,7 +37,8 @@ const NOTHING: FollowTurn = { found: false, hasMore: false };
 const UNFINISHED: FollowTurn = { found: true, hasMore: true };
 /** There is something, which waits for a transaction that is still writing. */
 const WAITING: FollowTurn = { found: true, hasMore: false };
-const BATCHES_PER_TURN = 20;
+/** Some 30,000 events: on a slow machine too it takes less than a statement may. */
+const BATCHES_PER_TURN = 3;
 const IDS_PER_TURN = 50_000;
 const MOVES_PER_TURN = 100;
 

@@ -36,8 +36,6 @@ const DAY_MS = 86_400_000;
 const KINDS = ['receipt', 'ship', 'return', 'adjust'] as const satisfies readonly Move['kind'][];
 /** Bytes that are sent at once, about. */
 const CHUNK = 256 * 1024;
-/** Events that a turn numbers of what was loaded. */
-const NUMBERED_AT_ONCE = 100_000;
 
 /**
  * Adds two years of receipts and sales to the ledger, with products, warehouses and categories of their own: with seasons, trends, promotions,
@@ -73,7 +71,7 @@ export async function seedHistory(
     await insertHistoryCosts(tx, catalogue.productIds);
     return done;
   });
-  while ((await numberEvents(db, { rowsPerTurn: NUMBERED_AT_ONCE })).hasMore);
+  while ((await numberEvents(db)).hasMore);
   return { rows: written, products: size.products, warehouses: size.warehouses };
 }
 
@@ -136,6 +134,7 @@ async function* chunked(lines: Iterable<string>): AsyncGenerator<Buffer> {
     if (text.length < CHUNK) continue;
     yield Buffer.from(text);
     text = '';
+    await Promise.resolve();
   }
   if (text !== '') yield Buffer.from(text);
 }

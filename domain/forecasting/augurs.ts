@@ -13,8 +13,10 @@ function wasmOf(name: 'ets' | 'mstl'): Uint8Array {
   return readFileSync(join(dirname(load.resolve(`@bsull/augurs/${name}`)), `${name}_bg.wasm`));
 }
 
+/* eslint-disable no-restricted-syntax -- code that is loaded, not state: it is the same for whoever uses it */
 let etsModule: typeof EtsModule | undefined;
 let mstlModule: typeof MstlModule | undefined;
+/* eslint-enable no-restricted-syntax */
 
 function loadedEts(): typeof EtsModule {
   if (etsModule) return etsModule;
@@ -80,5 +82,9 @@ export function mstl(
 ): number[] | null {
   if (periods.length === 0 || values.length < 2 * Math.max(...periods) || isConstant(values)) return null;
   const { MSTL } = loadedMstl();
-  return fitted(MSTL.ets([...periods]), values, horizon);
+  return fitted(
+    MSTL.ets([...periods]),
+    values.slice(-Math.max(MOST_SMOOTHED, 2 * Math.max(...periods))),
+    horizon,
+  );
 }

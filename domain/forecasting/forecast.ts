@@ -8,7 +8,12 @@ import { originsOf, selectIntermittent, selectRegular, splitAt } from './selecti
 import type { ForecastKind, ModelName, RegularModel } from './types';
 
 /** Models that regular series are offered. Each is fitted up to three times: to select, to calibrate, and to all values. */
-export const CANDIDATES = ['seasonal_naive', 'theta', 'ets'] as const satisfies readonly RegularModel[];
+export const CANDIDATES = [
+  'seasonal_naive',
+  'theta',
+  'ets',
+  'mstl',
+] as const satisfies readonly RegularModel[];
 
 export interface SeriesToForecast {
   /** At equal steps, oldest first, not empty. */

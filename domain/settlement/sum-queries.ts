@@ -47,22 +47,37 @@ export async function selectParts(on: Queryable, jobId: string): Promise<{ parts
   );
 }
 
-/** SQL of what rows `t` of the ledger come to by merchant and day, of the run `r`, without what was settled: cut by cut. */
-const COUNTED = `counted as (
-       select t.merchant_id, t.day,
-         coalesce(sum(${leftOf('t')}), 0) as gross,
-         coalesce(sum(case t.kind when 'fee' then t.amount_minor when 'fee_returned' then -t.amount_minor end), 0) as fee,
-         count(*) filter (where t.kind not in ${literals(FEE_KINDS)}) as count
-       from read_rows t cross join run r
+/**
+ * SQL of rows `t` of the ledger, added up by merchant, day and kind, and by whether the run `r` counts them: those that it sees, and that the
+ * file in which their day was settled before does not have.
+ *
+ * @param rows SQL of them
+ */
+function groupedSql(rows: string): string {
+  return `grouped as materialized (
+       select t.merchant_id, t.day, t.kind, c.is_counted, sum(t.amount_minor) as amount_minor, count(*) as rows, max(t.id) as last_id
+       from (
+         ${rows}
+       ) t cross join run r
        left join settlement_days d on d.merchant_id = t.merchant_id and d.currency = r.currency and d.day = t.day
        left join settlement_runs b on b.cut = d.cut
-       where t.merchant_id is not null and t.kind not in ${literals(KINDS_WITHOUT_PAYMENT)} and t.currency = r.currency and (r.merchant_id is null or t.merchant_id = r.merchant_id)
-         and (t.day between r.from_day and r.to_day or d.cut is not null)
-         and ${isSeenBy('t', 'r')} and (b.cut is null or not ${isSeenBy('t', 'b')})
-       group by 1, 2
-     ), added as (
+       cross join lateral (
+         select (r.merchant_id is null or t.merchant_id = r.merchant_id) and (t.day between r.from_day and r.to_day or d.cut is not null)
+           and ${isSeenBy('t', 'r')} and (b.cut is null or not ${isSeenBy('t', 'b')}) as is_counted) c
+       group by 1, 2, 3, 4
+     )`;
+}
+
+/** SQL that adds what is `grouped` to the sums of the run, by merchant and day. */
+const ADDED = `added as (
        insert into settlement_sums as s (job_id, merchant_id, day, gross_minor, fee_minor, txn_count)
-       select $1, merchant_id, day, gross, fee, count from counted
+       select $1, g.merchant_id, g.day,
+         coalesce(sum(${leftOf('g')}), 0),
+         coalesce(sum(case g.kind when 'fee' then g.amount_minor when 'fee_returned' then -g.amount_minor end), 0),
+         coalesce(sum(g.rows) filter (where g.kind not in ${literals(FEE_KINDS)}), 0)
+       from grouped g
+       where g.is_counted and g.merchant_id is not null and g.kind not in ${literals(KINDS_WITHOUT_PAYMENT)}
+       group by 2, 3
        on conflict (job_id, merchant_id, day) do update
        set gross_minor = s.gross_minor + excluded.gross_minor, fee_minor = s.fee_minor + excluded.fee_minor,
            txn_count = s.txn_count + excluded.txn_count
@@ -92,11 +107,9 @@ async function sumNext(
     `with place as materialized (
        select *, date '2000-01-01' + after_key::int as after_day from settlement_parts
        where job_id = $1 and n = $2 and not done for no key update
-     ), run as (select * from settlement_runs where job_id = $1), read_rows as materialized (
-       ${rows}
-     ), ${COUNTED}, last_row as (
-       select t.day - date '2000-01-01' as key, t.id from read_rows t order by t.day desc, t.id desc limit 1
-     ), read as (select count(*) as rows from read_rows)
+     ), run as (select * from settlement_runs where job_id = $1), ${groupedSql(rows)}, ${ADDED}, last_row as (
+       select day - date '2000-01-01' as key, max(last_id) as id from grouped group by day order by day desc limit 1
+     ), read as (select coalesce(sum(rows), 0)::bigint as rows from grouped)
      update settlement_parts p
      set after_key = coalesce(l.key, p.after_key), after_id = coalesce(l.id, p.after_id), rows_read = p.rows_read + read.rows,
          done = read.rows < $3

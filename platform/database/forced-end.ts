@@ -11,7 +11,7 @@ const CANCEL_AGAIN_MS = 50;
  *
  * @param limits of one that is tried again, as `retrying` says; unless given it is tried once
  */
-export async function transactionEndedBy<T extends NonNullable<unknown> | null>(
+export async function transactionEndedBy<T extends object | number | boolean | null>(
   force: AbortSignal | undefined,
   db: Database,
   work: (tx: Transaction) => Promise<T>,

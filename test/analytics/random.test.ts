@@ -141,7 +141,7 @@ async function beginOf(date: string, tz: string): Promise<number> {
   return rows[0]?.at.getTime() ?? 0;
 }
 
-async function compare(random: Random): Promise<void> {
+async function expectSame(random: Random): Promise<void> {
   const groupBy = random.pick<Grouping>(['category', 'warehouse', 'region', 'product']);
   const tz =
     groupBy === 'product' ? 'UTC' : random.pick(['UTC', 'Europe/Paris', 'America/New_York', 'Asia/Tokyo']);
@@ -212,21 +212,21 @@ test('metrics of groups are what rows have, wherever sequencer and follower are'
       }
       if (random.chance(0.7)) await numberAll(shop.db);
       if (random.chance(0.7)) await followAnalytics(shop.db, { batchesPerTurn: random.whole(1, 5) });
-      await compare(random);
+      await expectSame(random);
     } finally {
       await open.query('commit');
       open.release();
     }
-    await compare(random);
+    await expectSame(random);
     if (random.chance(0.15)) {
       await rebuildAnalytics(shop.db);
       await followAll(shop.db, { idsPerTurn: random.whole(5, 100) });
     }
-    await compare(random);
+    await expectSame(random);
   }
   await numberAll(shop.db);
   await followAll(shop.db);
-  for (let n = 0; n < 30; n++) await compare(random);
+  for (let n = 0; n < 30; n++) await expectSame(random);
 });
 
 test('days of a product are what rows have', async () => {

@@ -63,13 +63,7 @@ describe('what never becomes a request', () => {
       'BAD_REQUEST',
       'malformed',
     ],
-    [
-      'has a header whose name has a blank',
-      'GET / HTTP/1.1\r\nhost: localhost\r\nb ad: x\r\n\r\n',
-      400,
-      'BAD_REQUEST',
-      'malformed',
-    ],
+    ['has a header without a name', 'GET / HTTP/1.1\r\n: x\r\n\r\n', 400, 'BAD_REQUEST', 'malformed'],
     [
       'has headers of 20 KB',
       `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,

@@ -114,7 +114,7 @@ async function upload(raw: string): Promise<Job> {
 async function ended({ jobId }: Job): Promise<void> {
   await waitFor(async () => {
     const { body } = await product.call('GET', `/jobs/${jobId}`);
-    if (['queued', 'running'].includes(String(body['status']))) throw new Error(JSON.stringify(body));
+    if (['queued', 'running'].includes(body['status'])) throw new Error(JSON.stringify(body));
     expect(body).toMatchObject({ status: 'completed', progress: 100 });
     return true;
   }, 120_000);

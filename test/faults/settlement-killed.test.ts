@@ -86,7 +86,7 @@ function jobOf(merchant: string, days: Days) {
 async function ended(jobId: string): Promise<void> {
   await waitFor(async () => {
     const { body } = await product.call('GET', `/jobs/${jobId}`);
-    if (['queued', 'running'].includes(String(body['status']))) throw new Error(JSON.stringify(body));
+    if (['queued', 'running'].includes(body['status'])) throw new Error(JSON.stringify(body));
     expect(body).toMatchObject({ status: 'completed', progress: 100 });
     return true;
   }, 180_000);

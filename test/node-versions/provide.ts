@@ -7,11 +7,8 @@ import { messageOf } from '../../platform/errors';
 const run = promisify(execFile);
 const CACHE = join(__dirname, '..', '..', 'node_modules', '.cache', 'holdfast', 'node');
 
-/**
- * Of `engines` in package.json: the oldest of each line that is allowed, and of 24, which the image has, the one that was tried last. The parser of
- * HTTP of 20.19.0 takes headers that no proxy does (CVE-2025-23167).
- */
-export const NODE_VERSIONS = ['20.19.2', '22.12.0', '24.21.0'] as const;
+/** Of `engines` in package.json: the oldest of each line that is allowed, and of 24, which the image has, the one that was tried last. */
+export const NODE_VERSIONS = ['20.19.0', '22.12.0', '24.21.0'] as const;
 
 /** The program of a version, from its package of the npm registry. */
 export async function provideNode(version: string): Promise<{ program: string } | { skipped: string }> {
