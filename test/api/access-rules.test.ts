@@ -27,6 +27,7 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   RETURNS: ['operator', 'admin'],
   OWN_RETURN: ['operator', 'admin'],
   OWN_ORDER: ['customer', 'operator', 'admin'],
+  ORDER_CONTACT: ['operator', 'admin'],
   OWN_RESERVATIONS: ['operator', 'admin'],
   OWN_RESERVATION: ['operator', 'admin'],
   READ_RESERVATION: ['operator', 'admin'],
