@@ -41,7 +41,9 @@ export const jobCancel = z
     force: z
       .boolean()
       .default(false)
-      .meta({ description: 'Also within its step, where that is a statement of a settlement or a reconciliation' }),
+      .meta({
+        description: 'Also within its step, where that is a statement of a settlement or a reconciliation',
+      }),
   })
   .default({ force: false })
   .meta({ id: 'JobCancel' });

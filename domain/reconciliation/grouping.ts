@@ -42,7 +42,8 @@ export function groupLeft(ours: readonly Left[], theirs: readonly Left[], tolera
   ];
   const claims = new Map<Left, number>();
   for (const { one, answers } of questions)
-    for (const claimed of new Set([one, ...answers.flat()])) claims.set(claimed, (claims.get(claimed) ?? 0) + 1);
+    for (const claimed of new Set([one, ...answers.flat()]))
+      claims.set(claimed, (claims.get(claimed) ?? 0) + 1);
   let groups = 0;
   for (const question of questions) {
     const { one, answers, ofOne, ofSeveral } = question;
@@ -73,7 +74,8 @@ function* questionsOf(
   for (const one of given.ones) {
     const days = daysNear(byDay, one, given.toleranceDays);
     const whole = days.filter((day) => day.length > 1 && sumOf(day) === one.minor);
-    const near = whole.length > 0 ? [] : days.flat().filter(({ minor }) => Math.abs(minor) < Math.abs(one.minor));
+    const near =
+      whole.length > 0 ? [] : days.flat().filter(({ minor }) => Math.abs(minor) < Math.abs(one.minor));
     if (near.length > MAX_NEAR) {
       const why = `${near.length} others are near: groups of so many are not looked for.`;
       if (Math.abs(sumOf(near)) >= Math.abs(one.minor)) ofOne.details.set(one.id, why);

@@ -134,15 +134,7 @@ export function insertDifferences(
            -- A line of a bank that was decided is ours.
            and not ($5::bool and f.class = 'missing_here'))
        else true end`,
-    [
-      feedId,
-      from,
-      to,
-      jobId,
-      mode === 'bank',
-      fee?.rateBasisPoints ?? null,
-      fee?.fixedMinor ?? null,
-    ],
+    [feedId, from, to, jobId, mode === 'bank', fee?.rateBasisPoints ?? null, fee?.fixedMinor ?? null],
   );
 }
 

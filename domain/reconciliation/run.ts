@@ -24,11 +24,7 @@ const LONG = { outsidePool: true } as const;
  * @returns false: it has ended, or is to be cancelled
  * @throws AppError `JOB_NOT_FOUND`, `RECONCILIATION_NOT_FOUND`, `FEED_NOT_FOUND`
  */
-export async function collectEntries(
-  db: Database,
-  jobId: string,
-  force?: AbortSignal,
-): Promise<boolean> {
+export async function collectEntries(db: Database, jobId: string, force?: AbortSignal): Promise<boolean> {
   if (jobHasEnded((await beginJob(db, jobId)).status) || (await isCancelRequested(db, jobId))) return false;
   const request = await readRequest(db, jobId);
   const { lines } = await readUpload(db, jobId);

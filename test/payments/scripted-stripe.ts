@@ -5,7 +5,16 @@ import { refusal, StripeState, type Answer } from './stripe-state';
 
 /** Where a call is hurt: before Stripe has seen it, or after Stripe has done it and only the response is lost. */
 export interface Fault {
-  on: 'customer' | 'create' | 'confirm' | 'retrieve' | 'capture' | 'cancel' | 'refund' | 'list' | 'transactions';
+  on:
+    | 'customer'
+    | 'create'
+    | 'confirm'
+    | 'retrieve'
+    | 'capture'
+    | 'cancel'
+    | 'refund'
+    | 'list'
+    | 'transactions';
   when: 'before' | 'after';
   how: 'hang' | 'reset' | ErrorResponse;
 }
@@ -99,7 +108,8 @@ export class ScriptedStripe extends StripeState {
         message: 'Keys can only be used with the same request.',
       });
     const answer = this.handle(call, id);
-    if (call.route !== 'retrieve' && call.route !== 'list' && call.route !== 'transactions') this.store(call, id, answer);
+    if (call.route !== 'retrieve' && call.route !== 'list' && call.route !== 'transactions')
+      this.store(call, id, answer);
     return answer;
   }
 

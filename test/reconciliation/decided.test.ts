@@ -83,43 +83,54 @@ const CASES: readonly Case[] = [
 ];
 
 describe.each(HOWS)('what was %s', (how) => {
-  test.each(CASES)('of $name is not told again, and of a corrected file what is new', async ({ file, whole, rest }) => {
-    const first = await told(...file(false));
-    expect(first.found).toMatchObject([{ n: 1, deltaMinor: whole, earlierJobId: null, earlierN: null }]);
-    await DECIDE[how](first);
-    expect((await told(...file(false))).found).toEqual([]);
-    const corrected = await told(...file(true));
-    expect(corrected.found).toMatchObject([{ deltaMinor: rest, earlierJobId: first.jobId, earlierN: 1 }]);
-    await DECIDE[how](corrected);
-    expect((await told(...file(true))).found).toEqual([]);
-    expect(await adjusted()).toBe(how === 'booked' ? whole + rest : 0);
-  });
+  test.each(CASES)(
+    'of $name is not told again, and of a corrected file what is new',
+    async ({ file, whole, rest }) => {
+      const first = await told(...file(false));
+      expect(first.found).toMatchObject([{ n: 1, deltaMinor: whole, earlierJobId: null, earlierN: null }]);
+      await DECIDE[how](first);
+      expect((await told(...file(false))).found).toEqual([]);
+      const corrected = await told(...file(true));
+      expect(corrected.found).toMatchObject([{ deltaMinor: rest, earlierJobId: first.jobId, earlierN: 1 }]);
+      await DECIDE[how](corrected);
+      expect((await told(...file(true))).found).toEqual([]);
+      expect(await adjusted()).toBe(how === 'booked' ? whole + rest : 0);
+    },
+  );
 
-  test.each(CASES)('of $name that a later file has less of is booked back, if it was booked', async ({ file, whole, rest }) => {
-    await DECIDE[how](await told(...file(false)));
-    await DECIDE[how](await told(...file(true)));
-    const back = await told(...file(false));
-    if (how === 'accepted') {
-      // Less than what is known.
-      expect(back.found).toEqual([]);
-      return;
-    }
-    expect(back.found).toMatchObject([{ deltaMinor: -rest }]);
-    await DECIDE.booked(back);
-    expect(await adjusted()).toBe(whole);
-    expect((await told(...file(false))).found).toEqual([]);
-  });
+  test.each(CASES)(
+    'of $name that a later file has less of is booked back, if it was booked',
+    async ({ file, whole, rest }) => {
+      await DECIDE[how](await told(...file(false)));
+      await DECIDE[how](await told(...file(true)));
+      const back = await told(...file(false));
+      if (how === 'accepted') {
+        // Less than what is known.
+        expect(back.found).toEqual([]);
+        return;
+      }
+      expect(back.found).toMatchObject([{ deltaMinor: -rest }]);
+      await DECIDE.booked(back);
+      expect(await adjusted()).toBe(whole);
+      expect((await told(...file(false))).found).toEqual([]);
+    },
+  );
 });
 
 test('a line of a bank that was booked, and is in no statement of its day any more, is booked back', async () => {
-  const statement = (lines: string) =>
-    ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
+  const statement = (lines: string) => ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
   const first = await told(...statement('RENT,2026-06-15,-700.00,USD\n'));
   await DECIDE.booked(first);
   const other = await told(...statement('RENT,2026-06-16,-5.00,USD\n'));
   expect(other.found).toMatchObject([
     { class: 'missing_here', ref: 'RENT', deltaMinor: -500, earlierJobId: null },
-    { class: 'missing_there', ref: 'RENT', oursMinor: -70_000, deltaMinor: 70_000, earlierJobId: first.jobId },
+    {
+      class: 'missing_there',
+      ref: 'RENT',
+      oursMinor: -70_000,
+      deltaMinor: 70_000,
+      earlierJobId: first.jobId,
+    },
   ]);
   await bookDifference(shop.db, { jobId: other.jobId, n: 2, merchant: null, ...by });
   await acceptDifference(shop.db, { jobId: other.jobId, n: 1, ...by });
@@ -132,8 +143,7 @@ test('a line of a bank that was booked, and is in no statement of its day any mo
 });
 
 test('which of two lines corrects the one that was booked is not guessed', async () => {
-  const statement = (lines: string) =>
-    ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
+  const statement = (lines: string) => ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
   await DECIDE.booked(await told(...statement('RENT,2026-06-15,-700.00,USD\n')));
   const next = await told(...statement('RENT,2026-06-15,-710.00,USD\nRENT,2026-06-15,-20.00,USD\n'));
   expect(next.found.map(({ class: of, deltaMinor }) => [of, deltaMinor])).toEqual([
@@ -156,7 +166,9 @@ test('a payout that was booked as not come, and comes after all, is booked back'
   await DECIDE.booked(first);
   expect((await told(...statement('\n'))).found).toEqual([]);
   const late = await told(...statement('po_1,2026-06-12,50.00,USD\n'));
-  expect(late.found).toMatchObject([{ class: 'amount', ref: 'po_1', deltaMinor: 5_000, earlierJobId: first.jobId }]);
+  expect(late.found).toMatchObject([
+    { class: 'amount', ref: 'po_1', deltaMinor: 5_000, earlierJobId: first.jobId },
+  ]);
 });
 
 test('what was accepted in one and booked in another reconciliation is known once', async () => {

@@ -25,13 +25,31 @@ const grouped = (ours: readonly Given[], theirs: readonly Given[], toleranceDays
 const NOTHING = { groups: 0, ours: [], theirs: [] };
 
 test('one line pays several payouts, and one payout is paid by several lines', () => {
-  expect(grouped([['po_1', 100, 1], ['po_2', 250, 2], ['po_3', 70, 3]], [['T', 350, 4]])).toEqual({
+  expect(
+    grouped(
+      [
+        ['po_1', 100, 1],
+        ['po_2', 250, 2],
+        ['po_3', 70, 3],
+      ],
+      [['T', 350, 4]],
+    ),
+  ).toEqual({
     groups: 1,
     ours: [1, 2],
     theirs: [1],
     told: [],
   });
-  expect(grouped([['po_1', -400, 3]], [['A', -100, 3], ['B', -300, 4], ['C', -7, 4]])).toEqual({
+  expect(
+    grouped(
+      [['po_1', -400, 3]],
+      [
+        ['A', -100, 3],
+        ['B', -300, 4],
+        ['C', -7, 4],
+      ],
+    ),
+  ).toEqual({
     groups: 1,
     ours: [1],
     theirs: [1, 2],
@@ -40,15 +58,62 @@ test('one line pays several payouts, and one payout is paid by several lines', (
 });
 
 test('a group has one currency and one direction, and is near', () => {
-  expect(grouped([['a', 100, 1], ['b', 50, 1, 'USD']], [['T', 150, 1]])).toMatchObject(NOTHING);
-  expect(grouped([['a', 200, 1], ['b', -50, 1]], [['T', 150, 1]])).toMatchObject(NOTHING);
-  expect(grouped([['a', 100, 1], ['b', 50, 9]], [['T', 150, 8]])).toMatchObject(NOTHING);
-  expect(grouped([['a', 100, 3], ['b', 50, 9]], [['T', 150, 8]])).toMatchObject({ groups: 1 });
-  expect(grouped([['a', 100, 1], ['b', 51, 1]], [['T', 150, 1]])).toEqual({ ...NOTHING, told: [] });
+  expect(
+    grouped(
+      [
+        ['a', 100, 1],
+        ['b', 50, 1, 'USD'],
+      ],
+      [['T', 150, 1]],
+    ),
+  ).toMatchObject(NOTHING);
+  expect(
+    grouped(
+      [
+        ['a', 200, 1],
+        ['b', -50, 1],
+      ],
+      [['T', 150, 1]],
+    ),
+  ).toMatchObject(NOTHING);
+  expect(
+    grouped(
+      [
+        ['a', 100, 1],
+        ['b', 50, 9],
+      ],
+      [['T', 150, 8]],
+    ),
+  ).toMatchObject(NOTHING);
+  expect(
+    grouped(
+      [
+        ['a', 100, 3],
+        ['b', 50, 9],
+      ],
+      [['T', 150, 8]],
+    ),
+  ).toMatchObject({ groups: 1 });
+  expect(
+    grouped(
+      [
+        ['a', 100, 1],
+        ['b', 51, 1],
+      ],
+      [['T', 150, 1]],
+    ),
+  ).toEqual({ ...NOTHING, told: [] });
 });
 
 test('where several groups come to a line none is taken, and each of them says so', () => {
-  const found = grouped([['po_1', 100, 1], ['po_2', 50, 2], ['po_3', 50, 3]], [['T', 150, 4]]);
+  const found = grouped(
+    [
+      ['po_1', 100, 1],
+      ['po_2', 50, 2],
+      ['po_3', 50, 3],
+    ],
+    [['T', 150, 4]],
+  );
   expect(found).toMatchObject(NOTHING);
   expect(found.told).toEqual([
     ...Array.from({ length: 3 }, () => 'It may be a part of T, as others may.'),
@@ -57,7 +122,16 @@ test('where several groups come to a line none is taken, and each of them says s
 });
 
 test('what would be in two groups is in none', () => {
-  const found = grouped([['po_1', 100, 1], ['po_2', 50, 2]], [['S', 150, 3], ['T', 150, 4]]);
+  const found = grouped(
+    [
+      ['po_1', 100, 1],
+      ['po_2', 50, 2],
+    ],
+    [
+      ['S', 150, 3],
+      ['T', 150, 4],
+    ],
+  );
   expect(found).toMatchObject(NOTHING);
   expect(found.told).toContain('Together these may be it, and none of them is taken: po_1 + po_2.');
 });

@@ -1,5 +1,10 @@
 import { readStatement } from '../../domain/reconciliation/read-rows';
-import type { StatementFormat, StatementMode, StatementReject, StatementRow } from '../../domain/reconciliation/types';
+import type {
+  StatementFormat,
+  StatementMode,
+  StatementReject,
+  StatementRow,
+} from '../../domain/reconciliation/types';
 
 async function* bytes(text: string): AsyncGenerator<Buffer> {
   await Promise.resolve();
@@ -200,7 +205,8 @@ describe('a statement of a bank as banks write them', () => {
   });
 
   test('has debits and credits in two columns, or a word beside an amount without a sign', async () => {
-    const columns = 'Booking date;Debit;Credit\n30.06.2026;12,50;\n30.06.2026;;1.234,00\n30.06.2026;-3,00;0,00\n30.06.2026;1,00;2,00\n30.06.2026;;\n';
+    const columns =
+      'Booking date;Debit;Credit\n30.06.2026;12,50;\n30.06.2026;;1.234,00\n30.06.2026;-3,00;0,00\n30.06.2026;1,00;2,00\n30.06.2026;;\n';
     expect(await minorOf(columns, { decimal: ',' })).toEqual([
       -1_250n,
       123_400n,

@@ -3,7 +3,11 @@ import { fillPayments } from '../../bench/reconciliation-data';
 import { listDifferences } from '../../domain/reconciliation/differences';
 import { collectEntries, compareEntries, forgetCompared } from '../../domain/reconciliation/run';
 import { stageStatement } from '../../domain/reconciliation/stage';
-import type { DifferenceView, ReconciliationRequest, StatementFormat } from '../../domain/reconciliation/types';
+import type {
+  DifferenceView,
+  ReconciliationRequest,
+  StatementFormat,
+} from '../../domain/reconciliation/types';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import type { TestShop } from '../support/fixtures';
