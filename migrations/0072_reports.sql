@@ -1,4 +1,5 @@
--- Reports of sales: sums by quarter of an hour, kept by a follower of the stream of events (docs/decisions/0073-reports-from-sums.md).
+-- Reports: sums by quarter of an hour, kept by a follower of the stream of events (docs/decisions/0073-reports-from-sums.md). They hold money by
+-- product and warehouse, and what goods cost (docs/decisions/0077-money-of-reports-by-product.md).
 
 -- The money ledger is numbered as well, so that its rows are counted once.
 alter table event_sources drop constraint event_sources_source_check;
@@ -21,32 +22,33 @@ select 'money', g.ids from event_sources s cross join lateral (
   from money_ledger t where t.id > s.scanned_to - 10000 and t.id <= s.scanned_to) g
 where s.source = 'money' and not isempty(g.ids);
 
--- Units that left with parcels of orders and came back, by the quarter of an hour in which they did, and what they were sold for.
-create table report_sales (
+-- Of a capture: the units that it pays its merchant for, as arrays of product, warehouse and minor units at the price in the order. Null: the
+-- version before wrote it, or nothing was sold. What is reserved, has left and was ordered changes later, so that nothing else says it.
+alter table money_ledger add column units jsonb;
+
+-- Sums of a time: `all`, by quarter of an hour; and by product, warehouse and merchant for buckets of a quarter of an hour, of three hours and
+-- of a day (UTC): a period is read by the longest that are within it.
+create table report_sums (
+  dimension      text not null check (dimension in ('all', 'merchant', 'product', 'warehouse')),
+  minutes        int not null check (minutes > 0),
   bucket         timestamptz not null,
-  product_id     int not null,
-  warehouse_id   int not null,
+  -- Null: what is of none, and all.
+  id             int,
   currency       char(3) not null,
-  -- As the order's item has it. Null: the version before wrote that; then it is that of the product.
-  merchant_id    int,
   units          bigint not null,
   sales_minor    bigint not null,
   returned_units bigint not null,
   returned_minor bigint not null,
-  constraint report_sales_key unique nulls not distinct (bucket, product_id, warehouse_id, currency, merchant_id)
-);
-
--- Rows of the money ledger, by the quarter of an hour of `effective_at`. Null merchant: the money is the customer's.
-create table report_money (
-  bucket         timestamptz not null,
-  merchant_id    int,
-  currency       char(3) not null,
   captured_minor bigint not null,
   refunded_minor bigint not null,
   disputed_minor bigint not null,
   fee_minor      bigint not null,
-  constraint report_money_key unique nulls not distinct (bucket, merchant_id, currency)
-);
+  -- Of all units that left, also of those that are no sale: how many have a known cost, that, and how many have none.
+  costed_units   bigint not null,
+  cost_minor     bigint not null,
+  uncosted_units bigint not null,
+  constraint report_sums_key unique nulls not distinct (dimension, minutes, bucket, id, currency)
+) with (fillfactor = 70);
 
 -- How often something happened to orders, by its type in their history.
 create table report_orders (
@@ -54,7 +56,7 @@ create table report_orders (
   type   text not null,
   count  bigint not null,
   primary key (bucket, type)
-);
+) with (fillfactor = 70);
 
 -- Up to which position of the stream events are in the sums; one row.
 create table report_cursor (
@@ -64,10 +66,11 @@ create table report_cursor (
 
 -- What was there when the sums began, of sources for which it is not all in them yet: rows up to an id, but for those that had no position.
 create table report_builds (
-  source  text primary key check (source in ('ledger', 'orders', 'money')),
-  up_to   bigint not null,
-  without int8multirange not null,
-  done_to bigint not null default 0
+  source   text primary key check (source in ('ledger', 'orders', 'money')),
+  up_to    bigint not null,
+  without  int8multirange not null,
+  done_to  bigint not null default 0,
+  began_at timestamptz not null default clock_timestamp()
 );
 
 -- Nobody numbers events meanwhile.

@@ -25,7 +25,7 @@ const SCOPES: Readonly<Record<ScopeKind, Narrowed & { wanted: string }>> = {
   build: {
     wanted: `wanted as materialized (
       select b.source, lower(r) as from_id, upper(r) as to_id
-      from report_sums_builds b cross join lateral unnest(int8multirange(int8range($2::bigint, $3::bigint, '(]')) - b.without) r
+      from report_builds b cross join lateral unnest(int8multirange(int8range($2::bigint, $3::bigint, '(]')) - b.without) r
       where b.source = $1
     )`,
     ids: 'wanted',

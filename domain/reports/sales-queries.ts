@@ -37,7 +37,7 @@ export function selectPeriod(
     on,
     'reports.period',
     `select ${utcMicros('p.first')} as "from", ${utcMicros('p.after')} as "to", ${utcMicros('t.now')} as "asOf", p.after <= t.now as "isOver",
-       not exists (select from report_sums_builds) and ${IS_KEPT} as "isReady"
+       not exists (select from report_builds) and ${IS_KEPT} as "isReady"
      from (select day_start($1::date, $3) as first, day_start($2::date, $3) as after) p
      cross join (select statement_timestamp() as now) t cross join ${PLACE}`,
     [first, after, tz],
@@ -229,7 +229,7 @@ export function selectOrders(on: Queryable, unit: SlotUnit, period: Period): Pro
     on,
     `reports.orders_by_${unit}`,
     `with ${scoped('unsummed').wanted}, fact as (
-       select * from report_order_counts where ${SUMMED_IN_PERIOD}
+       select * from report_orders where ${SUMMED_IN_PERIOD}
        union all ${ordersOf(scoped('unsummed'))}
      )
      select ${utcMicros(SLOT[unit].start('slot', '$3'))} as slot, type, count::text

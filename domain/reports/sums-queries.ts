@@ -43,7 +43,7 @@ export function selectFollowerState(on: Queryable): Promise<FollowerState> {
   return one<FollowerState & Record<string, unknown>>(
     on,
     'reports.state',
-    `select exists (select from report_sums_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
+    `select exists (select from report_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
        not ${IS_KEPT} as "isLost"
      from ${PLACE}`,
   );
@@ -54,7 +54,7 @@ export async function isBuilding(on: Queryable): Promise<boolean> {
   const { building } = await one<{ building: boolean }>(
     on,
     'reports.is_building',
-    'select exists (select from report_sums_builds) as building',
+    'select exists (select from report_builds) as building',
   );
   return building;
 }
@@ -65,9 +65,9 @@ export async function selectBehindSeconds(on: Queryable): Promise<number> {
     on,
     'reports.behind_seconds',
     `select greatest(0, extract(epoch from clock_timestamp() - least(
-       (select b.numbered_at from event_batches b where b.first_position > (select position from report_sums_cursor)
+       (select b.numbered_at from event_batches b where b.first_position > (select position from report_cursor)
         order by b.first_position limit 1),
-       (select min(began_at) from report_sums_builds))))::float8 as seconds`,
+       (select min(began_at) from report_builds))))::float8 as seconds`,
   );
   return seconds;
 }
@@ -81,7 +81,7 @@ export function selectNextBatches(
     tx,
     'reports.next_batches',
     `select c.position::text as after, b."upTo"::text as "upTo", b.batches
-     from report_sums_cursor c cross join lateral (
+     from report_cursor c cross join lateral (
        select max(last_position) as "upTo", count(*)::int as batches from (
          select last_position from event_batches where first_position > c.position order by first_position limit $1) n) b
      where b.batches > 0`,
@@ -90,7 +90,7 @@ export function selectNextBatches(
 }
 
 export function moveCursor(tx: Transaction, position: string): Promise<number> {
-  return execute(tx, 'reports.move_cursor', 'update report_sums_cursor set position = $1', [position]);
+  return execute(tx, 'reports.move_cursor', 'update report_cursor set position = $1', [position]);
 }
 
 /** Adds facts to the sums of each dimension and length of buckets, in one statement. */
@@ -123,9 +123,9 @@ export async function addOldOrders(tx: Transaction): Promise<void> {
   await execute(tx, 'reports.add_old_orders', insertCounts(ordersOf({}, 't.id is null')));
 }
 
-/** SQL that adds rows of `report_order_counts`. */
+/** SQL that adds rows of `report_orders`. */
 function insertCounts(rows: string): string {
-  return `insert into report_order_counts as r (bucket, type, count) ${rows}
+  return `insert into report_orders as r (bucket, type, count) ${rows}
     on conflict (bucket, type) do update set count = r.count + excluded.count`;
 }
 
@@ -146,16 +146,15 @@ export function selectNextPart(tx: Transaction, ids: number): Promise<BuildPart 
     'reports.next_part',
     `select source, done_to::text as after, least(up_to, done_to + $1)::text as "upTo", done_to = 0 as "isFirst",
        done_to + $1 >= up_to as "isLast"
-     from report_sums_builds order by source limit 1`,
+     from report_builds order by source limit 1`,
     [ids],
   );
 }
 
 export async function setPartDone(tx: Transaction, { source, upTo, isLast }: BuildPart): Promise<void> {
-  if (isLast)
-    await execute(tx, 'reports.end_build', 'delete from report_sums_builds where source = $1', [source]);
+  if (isLast) await execute(tx, 'reports.end_build', 'delete from report_builds where source = $1', [source]);
   else
-    await execute(tx, 'reports.part_done', 'update report_sums_builds set done_to = $2 where source = $1', [
+    await execute(tx, 'reports.part_done', 'update report_builds set done_to = $2 where source = $1', [
       source,
       upTo,
     ]);
@@ -170,7 +169,7 @@ const WITHOUT_MONEY = 'captured_minor = 0, refunded_minor = 0, disputed_minor = 
 export async function deleteSums(tx: Transaction): Promise<void> {
   await execute(tx, 'reports.delete_sums', `delete from report_sums where not (${IS_NOWHERE_ELSE})`);
   await execute(tx, 'reports.clear_money', `update report_sums set ${WITHOUT_MONEY}`);
-  await execute(tx, 'reports.delete_counts', 'delete from report_order_counts');
+  await execute(tx, 'reports.delete_counts', 'delete from report_orders');
 }
 
 /** Has the sums begin anew: with what has a position now, then with what gets one later. In one snapshot. */
@@ -179,12 +178,12 @@ export function beginBuilds(tx: Transaction): Promise<number> {
     tx,
     'reports.begin_builds',
     `with builds as (
-       insert into report_sums_builds (source, up_to, without)
+       insert into report_builds (source, up_to, without)
        select s.source, s.scanned_to,
          coalesce((select range_agg(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source = s.source), '{}')
        from event_sources s where s.source in ${SOURCES}
        on conflict (source) do update set up_to = excluded.up_to, without = excluded.without, done_to = 0, began_at = excluded.began_at
      )
-     update report_sums_cursor set position = (select next_position - 1 from event_head)`,
+     update report_cursor set position = (select next_position - 1 from event_head)`,
   );
 }

@@ -17,7 +17,7 @@ export function quarterOf(time: string): string {
   return bucketOf(time, String(SHORTEST));
 }
 
-const { place, isKept, sources, unsummed } = followerSql('report_sums_cursor', REPORT_SOURCES);
+const { place, isKept, sources, unsummed } = followerSql('report_cursor', REPORT_SOURCES);
 
 export const SOURCES = sources;
 
@@ -120,7 +120,7 @@ function movedBy(plus: string, minus = 'none'): string {
   return `case t.kind when '${plus}' then t.amount_minor when '${minus}' then -t.amount_minor else 0 end`;
 }
 
-/** SQL of counts of histories of orders, as rows of `report_order_counts`. */
+/** SQL of counts of histories of orders, as rows of `report_orders`. */
 export function ordersOf(narrowed: Narrowed, also = 'true'): string {
   return `select ${quarterOf('t.at')} as bucket, t.type, count(*) as count
     from ${rowsOf('orders', narrowed)}

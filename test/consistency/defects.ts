@@ -335,7 +335,7 @@ export function defectsOf(shop: () => OrderShop): Readonly<Record<string, Defect
       repaired: false,
       plant: ({ sql }) =>
         sql(
-          `insert into report_order_counts (bucket, type, count) values ('2026-01-01T00:00:00Z', 'order_placed', 5)`,
+          `insert into report_orders (bucket, type, count) values ('2026-01-01T00:00:00Z', 'order_placed', 5)`,
         ),
     },
     'a sum of analytics that is not what the ledger has': {

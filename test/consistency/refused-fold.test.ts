@@ -89,7 +89,7 @@ test('a full check ends the alert once it finds nothing, and not before', async 
   expect(await statuses()).toEqual(['resolved', 'resolved']);
 });
 
-test.each(['report_sums_builds', 'analytics_builds'])(
+test.each(['report_builds', 'analytics_builds'])(
   'no month is dropped while %s says that sums are made, which would lack it for ever',
   async (builds) => {
     const name = await writeLongAgo();

@@ -127,7 +127,6 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'event_gaps.source': { all: EVENT_SOURCES },
   'event_sources.source': { all: EVENT_SOURCES },
   'report_builds.source': { all: REPORT_SOURCES },
-  'report_sums_builds.source': { all: REPORT_SOURCES },
   'report_sums.dimension': { all: DIMENSIONS },
   'forecasts.kind': { all: FORECAST_KINDS },
   'forecasts.model': { all: KEPT_MODELS },

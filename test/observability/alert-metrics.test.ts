@@ -233,7 +233,7 @@ test('sums of reports that are not kept, or begin anew, are shown, until they ha
   await followReports(db);
   expect(await behind()).toBe(0);
   await rebuildReports(db);
-  await db.pool.query(`update report_sums_builds set began_at = clock_timestamp() - interval '9 minutes'`);
+  await db.pool.query(`update report_builds set began_at = clock_timestamp() - interval '9 minutes'`);
   expect(Math.floor(((await behind()) ?? 0) / 60)).toBe(9);
   await followReports(db);
   expect(await behind()).toBe(0);

@@ -27,7 +27,7 @@ async function captured(): Promise<unknown> {
 async function summed(): Promise<{ captured: number; placed: number }> {
   const { rows } = await db.pool.query<{ captured: number; placed: number }>(
     `select (select coalesce(sum(captured_minor), 0)::int from report_sums where dimension = 'all') as captured,
-       (select coalesce(sum(count), 0)::int from report_order_counts where type = 'order_placed') as placed`,
+       (select coalesce(sum(count), 0)::int from report_orders where type = 'order_placed') as placed`,
   );
   return rows[0] ?? { captured: -1, placed: -1 };
 }

@@ -96,13 +96,7 @@ const OWNERSHIP: Ownership = {
       'forecast_runs',
       'forecasts',
     ],
-    'domain/reports': [
-      'report_files',
-      'report_order_counts',
-      'report_sums',
-      'report_sums_builds',
-      'report_sums_cursor',
-    ],
+    'domain/reports': ['report_builds', 'report_cursor', 'report_files', 'report_orders', 'report_sums'],
     'domain/notifications': [
       'contact_tokens',
       'mail_suppressions',

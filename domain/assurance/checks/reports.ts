@@ -95,7 +95,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
     title: 'Sums of reports are what ledgers and histories of orders have',
     severity: 'error',
     finding:
-      'A quarter of an hour of report_sums (sales: warehouse, currency; left: warehouse; money: merchant, currency) or report_order_counts (orders: type), and how much the source has more than the sum; or a bucket of so many minutes of report_sums (parts: dimension, minutes, currency), and how much more all have',
+      'A quarter of an hour of report_sums (sales: warehouse, currency; left: warehouse; money: merchant, currency) or report_orders (orders: type), and how much the source has more than the sum; or a bucket of so many minutes of report_sums (parts: dimension, minutes, currency), and how much more all have',
     repair: 'For a person: holdfast reports rebuild has all sums made anew.',
     statement: ({ since }) => ({
       name: 'consistency.report_sums',
@@ -118,7 +118,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
           sums: MONEY_COLUMNS,
           source: moneyOf,
         })}), happened as (${wrong({
-          summed: 'report_order_counts',
+          summed: 'report_orders',
           key: 'bucket, type',
           sums: ['count'],
           source: ordersOf,
@@ -137,7 +137,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
         )
         -- Until they are all made, they are less.
         select what || ':' || to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') as subject, missing as details
-        from found where not exists (select from report_sums_builds) order by 1`,
+        from found where not exists (select from report_builds) order by 1`,
       values: [since],
     }),
   },
