@@ -38,12 +38,9 @@ export const job = z
 
 export const jobCancel = z
   .strictObject({
-    force: z
-      .boolean()
-      .default(false)
-      .meta({
-        description: 'Also within its step, where that is a statement of a settlement or a reconciliation',
-      }),
+    force: z.boolean().default(false).meta({
+      description: 'Also within its step, where that is a statement of a settlement or a reconciliation',
+    }),
   })
   .default({ force: false })
   .meta({ id: 'JobCancel' });
