@@ -1,3 +1,4 @@
+import { keepContact } from '../../domain/notifications/contacts';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { addressOf, keyOf, openAccessApi, OWNED, type AccessApi, type Operation } from './access-table';
@@ -39,6 +40,7 @@ describe('what somebody else made', () => {
     const order = await addPaidOrder(test.db, [{ sku: 'OWNED', warehouse: 'AMS', quantity: 1 }]);
     await test.db.pool.query('update orders set owner = $2 where id = $1', [order.orderId, `service:${id}`]);
     own.order = order.orderId;
+    await keepContact(test.db, order.orderId, { email: 'ada@example.com', locale: 'en' });
     own.return = newId();
     await test.db.pool.query(
       `insert into customer_returns (id, order_id, status, refund, expires_at, actor)

@@ -62,8 +62,22 @@ async function drive(): Promise<string[]> {
   return skus;
 }
 
+/** Waits until what follows the stream of events has come to all that was done: each of its statements has run by then. */
+async function followed(): Promise<void> {
+  await waitFor(async () => {
+    const { rows } = await shop.stack.db.pool.query<{ followed: boolean }>(
+      `select bool_and(f.position = h.next_position - 1)
+         and not exists (select from order_events e join event_sources s on s.source = 'orders' where e.id > s.scanned_to) as followed
+       from event_head h, (select position from report_cursor union all select position from analytics_cursor
+         union all select position from notification_head) f`,
+    );
+    return rows[0]?.followed;
+  });
+}
+
 test('series do not grow with data, and none has an id or a SKU in its labels', async () => {
   const skus = await drive();
+  await followed();
   // A scrape is a request too.
   await scrape();
   const first = await scrape();
