@@ -148,7 +148,8 @@ function requested(
   { body, receivedBody, principal, keyCaller, idempotencyKey, requestId }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
   // Kept beside the order: neither its saga nor its row has it, nor anything that is made of it.
-  const { contact: _, ...terms } = body;
+  const terms = { ...body };
+  delete terms.contact;
   const wish = {
     ...terms,
     owner: principal.caller,

@@ -41,6 +41,7 @@ test('a worker that starts makes every schedule', async () => {
     'verify-consistency': { ...daily, type: 'scheduledConsistency', catchupWindow: 2 * 86_400_000 },
     'ended-reports': { ...hourly, type: 'scheduledReports', catchupWindow: 3_600_000 },
     'ledger-partitions': { times: ['3:17'], type: 'ledgerMaintenance', catchupWindow: 2 * 86_400_000 },
+    'nightly-forecast': { times: ['2:23'], type: 'scheduledForecast', catchupWindow: 2 * 86_400_000 },
   };
   const { names, temporal } = stack;
   const made = await Promise.all(
