@@ -3,7 +3,7 @@ import { collectEntries, compareEntries, forgetCompared } from '../domain/reconc
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 import { untilForced } from './forced-end';
-import { heartbeating } from './heartbeat';
+import { heartbeating, withHeartbeats } from './heartbeat';
 import type { JobEnd } from './job-end';
 
 export interface ReconciliationActivities {
@@ -29,7 +29,7 @@ export function createReconciliationActivities({ db }: { db: Database }): Reconc
       },
       forgetCompared: (jobId) => heartbeating(() => forgetCompared(db, jobId)),
       async abandonReconciliation({ jobId, error }) {
-        await abandonJob(db, jobId, error ?? null);
+        await withHeartbeats(() => abandonJob(db, jobId, error ?? null));
       },
     },
     PERMANENT,

@@ -3,6 +3,7 @@ import type { FileStore } from '../domain/files/types';
 import { makeReport, requestDueReports } from '../domain/reports/files';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
+import { withHeartbeats } from './heartbeat';
 import type { JobEnd } from './job-end';
 
 export interface ReportActivities {
@@ -30,13 +31,13 @@ export function createReportActivities({
   return withFailures<ReportActivities>(
     {
       async makeReport(jobId) {
-        return (await makeReport({ db, store }, jobId)).result;
+        return (await withHeartbeats(() => makeReport({ db, store }, jobId))).result;
       },
       async abandonReport({ jobId, error }) {
-        await abandonJob(db, jobId, error ?? null);
+        await withHeartbeats(() => abandonJob(db, jobId, error ?? null));
       },
       async requestDueReports() {
-        return { days: await requestDueReports(db, zones) };
+        return { days: await withHeartbeats(() => requestDueReports(db, zones)) };
       },
     },
     PERMANENT,

@@ -9,13 +9,12 @@ import type { JobWorkflowInput } from '../contract/messages';
 import { endAfter, JOB_RETRY } from './job-failure';
 import { pinnedToItsBuild } from './pinned';
 
-const { collectEntries, compareEntries, forgetCompared } = proxyActivities<
-  Pick<ReconciliationActivities, 'collectEntries' | 'compareEntries' | 'forgetCompared'>
->({ startToCloseTimeout: '2 hours', heartbeatTimeout: '30 seconds', retry: JOB_RETRY });
-const { abandonReconciliation } = proxyActivities<Pick<ReconciliationActivities, 'abandonReconciliation'>>({
-  startToCloseTimeout: '10 minutes',
-  retry: JOB_RETRY,
-});
+const { collectEntries, compareEntries, forgetCompared, abandonReconciliation } =
+  proxyActivities<ReconciliationActivities>({
+    startToCloseTimeout: '2 hours',
+    heartbeatTimeout: '30 seconds',
+    retry: JOB_RETRY,
+  });
 
 type Result = Readonly<Record<string, unknown>>;
 

@@ -11,6 +11,7 @@ import { pinnedToItsBuild } from './pinned';
 
 const { makeReport, abandonReport, requestDueReports } = proxyActivities<ReportActivities>({
   startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
   retry: JOB_RETRY,
 });
 
