@@ -65,8 +65,7 @@ describe('origins', () => {
       horizon: 20,
     });
     expect(one.model).toBe(other.model);
-    const difference = (step: number) =>
-      at(one.errors?.steps ?? [], step) - at(other.errors?.steps ?? [], step);
+    const difference = (step: number) => at(one.errors ?? [], step) - at(other.errors ?? [], step);
     expect(difference(0)).toBeGreaterThan(0);
     expect(difference(19)).toBeCloseTo(difference(0), 9);
   });
@@ -103,7 +102,7 @@ describe('conformal intervals', () => {
   it('hold what they promise, whatever errors are distributed like', () => {
     const skewed = (seed: number) => normals(4_000, seed).map((value) => Math.exp(value) - 1);
     const pool = pooled(
-      skewed(3).map((error) => ({ steps: [error], sums: [error] })),
+      skewed(3).map((error) => [error]),
       1,
     );
     const { lower, upper } = conformalInterval(100, 10, at2(pool.steps, 0), 0.9);
