@@ -2,13 +2,8 @@ import { join } from 'node:path';
 import { mase, msis, pinballLoss, rmsse, smape } from '../../domain/forecasting/accuracy';
 import { conformalInterval, pooled, scaledErrors } from '../../domain/forecasting/conformal';
 import { forecastSeries } from '../../domain/forecasting/forecast';
-import {
-  durationsOf,
-  intermittentLeadTimeDemand,
-  regularLeadTimeDemand,
-  sampleQuantile,
-} from '../../domain/forecasting/lead-time';
-import { at, quantileOfSorted, sum } from '../../domain/forecasting/numbers';
+import { durationsOf, leadTimeDemand, sampleQuantile } from '../../domain/forecasting/lead-time';
+import { at, quantileOfSorted, repeated, sum } from '../../domain/forecasting/numbers';
 import { originsOf, selectIntermittent, selectRegular } from '../../domain/forecasting/selection';
 import { completed, demandOf, newProductRate, outlierLimit } from '../../domain/forecasting/series';
 import { openForecastThreads } from '../../domain/forecasting/threads';
@@ -134,7 +129,7 @@ describe('demand over a lead time', () => {
 
   it('is calibrated on sums: errors that cancel make it narrow, whatever those of days are', () => {
     const errors = Array.from({ length: 200 }, (_, n) => scaledErrors(n % 2 ? [9, 1] : [1, 9], [5, 5], 1));
-    const sample = regularLeadTimeDemand({
+    const sample = leadTimeDemand({
       point: [5, 5],
       scale: 1,
       sums: pooled(errors, 2).sums,
@@ -144,12 +139,11 @@ describe('demand over a lead time', () => {
   });
 
   it('is wider where the lead time is uncertain', () => {
-    const values = Array.from({ length: 90 }, (_, t) => (t % 5 === 0 ? 10 : 0));
+    const exact = { point: repeated(2, 22), scale: 1, sums: repeated(0, 22).map((error) => [error]) };
     const at95 = (deviationDays: number) =>
       sampleQuantile(
-        intermittentLeadTimeDemand({
-          values,
-          rate: 2,
+        leadTimeDemand({
+          ...exact,
           durations: durationsOf({ meanDays: 10, deviationDays, reviewDays: 0 }),
         }),
         0.95,
