@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { FORECAST_KINDS, KEPT_MODELS } from '../../domain/forecasting/types';
-import { HORIZON_DAYS } from '../../domain/forecasting/rules';
+import { HORIZON_DAYS, LEAD_TIME_DEVIATIONS } from '../../domain/forecasting/rules';
 import { count, date, sku, warehouseCode, wholeNumber } from './common';
 
 const days = (least: number, most: number) => wholeNumber.pipe(z.int().min(least).max(most));
-
-const DEVIATIONS = 3;
 
 export const forecastQuery = z
   .strictObject({
@@ -21,7 +19,7 @@ export const forecastQuery = z
   })
   .refine(
     ({ leadTimeDays = 0, leadTimeDeviationDays, reviewDays }) =>
-      leadTimeDays + DEVIATIONS * leadTimeDeviationDays + reviewDays <= HORIZON_DAYS,
+      leadTimeDays + LEAD_TIME_DEVIATIONS * leadTimeDeviationDays + reviewDays <= HORIZON_DAYS,
     {
       path: ['leadTimeDays'],
       message: `with three deviations and the review, must be at most ${HORIZON_DAYS} days`,

@@ -1,12 +1,7 @@
 import { at, cumulative, quantileOfSorted } from './numbers';
 
-/** Errors of forecasts, each divided by the scale of its series. */
-export interface ScaledErrors {
-  /** Actual less forecast, of the first step first. */
-  steps: readonly number[];
-  /** The same of the sums of the first steps. */
-  sums: readonly number[];
-}
+/** Errors of a forecast, actual less forecast, each divided by the scale of its series; of the first step first. */
+export type ScaledErrors = readonly number[];
 
 /** Scaled errors of many series, by step, each ascending: those of single steps, and those of the sums of the first steps. */
 export interface ErrorPool {
@@ -24,20 +19,19 @@ export function scaledErrors(
   forecast: readonly number[],
   scale: number,
 ): ScaledErrors {
-  const errors = actual.map((value, step) => (value - at(forecast, step)) / scale);
-  return { steps: errors, sums: cumulative(errors) };
+  return actual.map((value, step) => (value - at(forecast, step)) / scale);
 }
 
 /** Pools what many series say. A series whose history was too short for the horizon says something of its first steps only. */
 export function pooled(errors: readonly ScaledErrors[], horizon: number): ErrorPool {
-  const byStep = (of: (one: ScaledErrors) => readonly number[]) =>
+  const byStep = (series: readonly (readonly number[])[]) =>
     Array.from({ length: horizon }, (_, step) =>
-      errors
-        .map((one) => of(one)[step])
+      series
+        .map((one) => one[step])
         .filter((error) => error !== undefined)
         .sort((a, b) => a - b),
     );
-  return { steps: byStep((one) => one.steps), sums: byStep((one) => one.sums) };
+  return { steps: byStep(errors), sums: byStep(errors.map(cumulative)) };
 }
 
 /**

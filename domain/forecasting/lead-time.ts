@@ -1,15 +1,15 @@
-import { demandPaths } from './intermittent';
 import { at, cumulative, sum } from './numbers';
+import { LEAD_TIME_DEVIATIONS } from './rules';
 
 /** How likely it is that so many days pass until what is ordered now has come and the next order is due. Chances add up to 1. */
 export type Durations = readonly { days: number; chance: number }[];
 
-/** What demand may come to: amounts with their chances. */
+/** What demand may come to: amounts with their chances, the least first. */
 export type DemandSample = readonly { quantity: number; chance: number }[];
 
 /**
- * A lead time of a mean and a standard deviation, plus a review period, in whole days: a normal distribution cut at three deviations and at one
- * day. A standard deviation of 0 is one duration.
+ * A lead time of a mean and a standard deviation, plus a review period, in whole days: a normal distribution cut at `LEAD_TIME_DEVIATIONS` and at
+ * one day. A standard deviation of 0 is one duration.
  */
 export function durationsOf(input: {
   meanDays: number;
@@ -18,8 +18,8 @@ export function durationsOf(input: {
 }): Durations {
   const { meanDays, deviationDays, reviewDays } = input;
   if (deviationDays === 0) return [{ days: Math.max(1, Math.round(meanDays)) + reviewDays, chance: 1 }];
-  const first = Math.max(1, Math.floor(meanDays - 3 * deviationDays));
-  const last = Math.max(first, Math.ceil(meanDays + 3 * deviationDays));
+  const first = Math.max(1, Math.floor(meanDays - LEAD_TIME_DEVIATIONS * deviationDays));
+  const last = Math.max(first, Math.ceil(meanDays + LEAD_TIME_DEVIATIONS * deviationDays));
   const weights = Array.from({ length: last - first + 1 }, (_, place) => {
     const distance = (first + place - meanDays) / deviationDays;
     return Math.exp(-(distance * distance) / 2);
@@ -29,11 +29,11 @@ export function durationsOf(input: {
 }
 
 /**
- * Demand over a lead time of a regular series: the forecast's sum, with the errors that such sums had. Intervals of days are never added.
+ * Demand over a lead time: the forecast's sum, with the errors that such sums had. Intervals of days are never added.
  *
  * @param sums scaled errors of sums, by number of days: as of `ErrorPool`, not empty for any duration
  */
-export function regularLeadTimeDemand(input: {
+export function leadTimeDemand(input: {
   point: readonly number[];
   scale: number;
   sums: readonly (readonly number[])[];
@@ -41,35 +41,23 @@ export function regularLeadTimeDemand(input: {
 }): DemandSample {
   const { scale, sums, durations } = input;
   const totals = cumulative(input.point);
-  return durations.flatMap(({ days, chance }) => {
-    const errors = sums[days - 1] ?? [];
-    return errors.map((error) => ({
-      quantity: Math.max(0, at(totals, days - 1) + scale * error),
-      chance: chance / errors.length,
-    }));
-  });
-}
-
-/** Demand over a lead time of an intermittent series: what spans of its history of that length came to. */
-export function intermittentLeadTimeDemand(input: {
-  values: readonly number[];
-  rate: number;
-  durations: Durations;
-}): DemandSample {
-  const { values, rate, durations } = input;
-  return durations.flatMap(({ days, chance }) => {
-    const paths = demandPaths(values, rate, days);
-    return paths.map((quantity) => ({ quantity, chance: chance / paths.length }));
-  });
+  return durations
+    .flatMap(({ days, chance }) => {
+      const errors = sums[days - 1] ?? [];
+      return errors.map((error) => ({
+        quantity: Math.max(0, at(totals, days - 1) + scale * error),
+        chance: chance / errors.length,
+      }));
+    })
+    .sort((a, b) => a.quantity - b.quantity);
 }
 
 /** The least amount that demand stays within with the chance `p`. */
 export function sampleQuantile(sample: DemandSample, p: number): number {
-  const sorted = [...sample].sort((a, b) => a.quantity - b.quantity);
   let chance = 0;
-  for (const one of sorted) {
+  for (const one of sample) {
     chance += one.chance;
     if (chance >= p - 1e-9) return one.quantity;
   }
-  return sorted.at(-1)?.quantity ?? 0;
+  return sample.at(-1)?.quantity ?? 0;
 }

@@ -13,6 +13,9 @@ export const MEASURED_DAYS = 28;
 /** Of past forecasts, those of one run in so many days are kept until they are measured. */
 const DAYS_BETWEEN_KEPT = 7;
 
+/** A lead time is taken to be at most so many standard deviations from its mean. */
+export const LEAD_TIME_DEVIATIONS = 3;
+
 /** Chance with which a day's demand lies within its interval. */
 export const INTERVAL_LEVEL = 0.9;
 /** Series whose errors an interval is made from: below the first, an interval of `INTERVAL_LEVEL` would have no end. */

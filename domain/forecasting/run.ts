@@ -16,7 +16,7 @@ import type { SourcingStrategy } from '../stock/sourcing/types';
 import { pooled } from './conformal';
 import { readDemand, type DemandSeries } from './demand';
 import type { SeriesForecast } from './forecast';
-import { cumulative, repeated } from './numbers';
+import { repeated } from './numbers';
 import {
   dayAfter,
   daysAfter,
@@ -188,7 +188,7 @@ function keptForecast({ kind, model, point, trend, season, scale, errors }: Seri
     season: season?.indices ?? null,
     multiplicative: season?.multiplicative ?? false,
     scale,
-    errors: errors?.steps ?? null,
+    errors,
   };
 }
 
@@ -246,11 +246,7 @@ export async function finishForecast(db: Database, jobId: string): Promise<JobVi
 
 async function publish(tx: Transaction, jobId: string): Promise<void> {
   for (const kind of FORECAST_KINDS) {
-    const errors = await selectErrors(tx, { jobId, kind, limit: MOST_ERRORS });
-    const pool = pooled(
-      errors.map((steps) => ({ steps, sums: cumulative(steps) })),
-      HORIZON_DAYS,
-    );
+    const pool = pooled(await selectErrors(tx, { jobId, kind, limit: MOST_ERRORS }), HORIZON_DAYS);
     const rows = pool.steps.flatMap((steps, place) =>
       steps.length < FEWEST_ERRORS ? [] : [{ kind, step: place + 1, steps, sums: pool.sums[place] ?? [] }],
     );

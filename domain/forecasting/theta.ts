@@ -33,8 +33,11 @@ function smoothed(values: readonly number[], alpha: number): { level: number; sq
 export function bestLevel(values: readonly number[]): { level: number; alpha: number } {
   const squaresAt = (alpha: number) => smoothed(values, alpha).squares;
   const step = (HIGHEST_ALPHA - LOWEST_ALPHA) / GRID;
-  const grid = Array.from({ length: GRID + 1 }, (_, place) => LOWEST_ALPHA + place * step);
-  const best = grid.reduce((a, b) => (squaresAt(b) < squaresAt(a) ? b : a));
+  const grid = Array.from({ length: GRID + 1 }, (_, place) => {
+    const alpha = LOWEST_ALPHA + place * step;
+    return { alpha, squares: squaresAt(alpha) };
+  });
+  const best = grid.reduce((a, b) => (b.squares < a.squares ? b : a)).alpha;
   const alpha = minimumBetween(
     Math.max(LOWEST_ALPHA, best - step),
     Math.min(HIGHEST_ALPHA, best + step),

@@ -3,7 +3,7 @@ import { AppError } from '../../platform/errors';
 import { selectProductId } from '../catalog/product-ids';
 import { findWarehouseId } from '../catalog/warehouses';
 import { conformalInterval, type Interval } from './conformal';
-import { durationsOf, regularLeadTimeDemand, sampleQuantile } from './lead-time';
+import { durationsOf, leadTimeDemand, sampleQuantile } from './lead-time';
 import { at, cumulative } from './numbers';
 import { dayAfter, INTERVAL_LEVEL } from './rules';
 import { selectAccuracy, selectForecast, selectStepErrors, type StepErrors } from './view-queries';
@@ -86,7 +86,7 @@ export async function readForecast(
   const sample =
     durations &&
     errors.length >= days &&
-    regularLeadTimeDemand({ point: found.point, scale, sums: errors.map(({ sums }) => sums), durations });
+    leadTimeDemand({ point: found.point, scale, sums: errors.map(({ sums }) => sums), durations });
   return {
     sku,
     location,

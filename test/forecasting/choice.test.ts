@@ -2,13 +2,8 @@ import { join } from 'node:path';
 import { mase, msis, pinballLoss, rmsse, smape } from '../../domain/forecasting/accuracy';
 import { conformalInterval, pooled, scaledErrors } from '../../domain/forecasting/conformal';
 import { forecastSeries } from '../../domain/forecasting/forecast';
-import {
-  durationsOf,
-  intermittentLeadTimeDemand,
-  regularLeadTimeDemand,
-  sampleQuantile,
-} from '../../domain/forecasting/lead-time';
-import { at, quantileOfSorted, sum } from '../../domain/forecasting/numbers';
+import { durationsOf, leadTimeDemand, sampleQuantile } from '../../domain/forecasting/lead-time';
+import { at, quantileOfSorted, repeated, sum } from '../../domain/forecasting/numbers';
 import { originsOf, selectIntermittent, selectRegular } from '../../domain/forecasting/selection';
 import { completed, demandOf, newProductRate, outlierLimit } from '../../domain/forecasting/series';
 import { openForecastThreads } from '../../domain/forecasting/threads';
@@ -65,8 +60,7 @@ describe('origins', () => {
       horizon: 20,
     });
     expect(one.model).toBe(other.model);
-    const difference = (step: number) =>
-      at(one.errors?.steps ?? [], step) - at(other.errors?.steps ?? [], step);
+    const difference = (step: number) => at(one.errors ?? [], step) - at(other.errors ?? [], step);
     expect(difference(0)).toBeGreaterThan(0);
     expect(difference(19)).toBeCloseTo(difference(0), 9);
   });
@@ -103,7 +97,7 @@ describe('conformal intervals', () => {
   it('hold what they promise, whatever errors are distributed like', () => {
     const skewed = (seed: number) => normals(4_000, seed).map((value) => Math.exp(value) - 1);
     const pool = pooled(
-      skewed(3).map((error) => ({ steps: [error], sums: [error] })),
+      skewed(3).map((error) => [error]),
       1,
     );
     const { lower, upper } = conformalInterval(100, 10, at2(pool.steps, 0), 0.9);
@@ -135,7 +129,7 @@ describe('demand over a lead time', () => {
 
   it('is calibrated on sums: errors that cancel make it narrow, whatever those of days are', () => {
     const errors = Array.from({ length: 200 }, (_, n) => scaledErrors(n % 2 ? [9, 1] : [1, 9], [5, 5], 1));
-    const sample = regularLeadTimeDemand({
+    const sample = leadTimeDemand({
       point: [5, 5],
       scale: 1,
       sums: pooled(errors, 2).sums,
@@ -145,12 +139,11 @@ describe('demand over a lead time', () => {
   });
 
   it('is wider where the lead time is uncertain', () => {
-    const values = Array.from({ length: 90 }, (_, t) => (t % 5 === 0 ? 10 : 0));
+    const exact = { point: repeated(2, 22), scale: 1, sums: repeated(0, 22).map((error) => [error]) };
     const at95 = (deviationDays: number) =>
       sampleQuantile(
-        intermittentLeadTimeDemand({
-          values,
-          rate: 2,
+        leadTimeDemand({
+          ...exact,
           durations: durationsOf({ meanDays: 10, deviationDays, reviewDays: 0 }),
         }),
         0.95,
