@@ -14,7 +14,9 @@ import {
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { applyScript, check, tamper } from './support';
-import { defectsOf, plantHeld, type Harness } from './defects';
+import type { Harness } from './defect';
+import { defectsOf } from './defects';
+import { plantHeld } from './order-defects';
 
 let shop: OrderShop;
 let deps: { db: OrderShop['db'] };
