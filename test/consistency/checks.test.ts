@@ -38,13 +38,9 @@ async function openWorld(): Promise<Harness> {
   await capture(shop.db, shipped.orderId);
   await ship(shop.db, shipped.orderId, 'AMS', 'delivered');
   await shop.place(open);
-  const hold = await shop.db.pool.query<{ id: string }>('select id from reservations where order_id = $1', [
-    open.orderId,
-  ]);
   return {
     sku,
     orderId: open.orderId,
-    reservationId: hold.rows[0]!.id,
     shippedId: shipped.orderId,
     sql: (...statements) => tamper(shop.url, ...statements),
   };

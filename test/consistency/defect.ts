@@ -17,7 +17,6 @@ export interface Harness {
   sku: string;
   /** Of an unpaid order of 2 units from AMS. */
   orderId: string;
-  reservationId: string;
   /** Of a paid order of 1 unit that was picked up. */
   shippedId: string;
   sql(...statements: string[]): Promise<void>;
