@@ -55,8 +55,8 @@ module.exports = {
   testTimeout: 300_000,
   // At most; test/support/phased-runner.cjs says how many each kind of file gets.
   maxWorkers: 4,
-  // A worker that has grown beyond this gives way to a fresh one after its file: each file loads all modules anew, and V8
-  // collects late where much memory is free.
+  // A worker that has grown beyond this gives way to a fresh one after its file: each file evaluates the modules of tests
+  // anew, and V8 collects late where much memory is free.
   workerIdleMemoryLimit: '600MB',
   reporters: [
     'default',

@@ -14,7 +14,9 @@ import {
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { applyScript, check, tamper } from './support';
-import { defectsOf, plantHeld, type Harness } from './defects';
+import type { Harness } from './defect';
+import { defectsOf } from './defects';
+import { plantHeld } from './order-defects';
 
 let shop: OrderShop;
 let deps: { db: OrderShop['db'] };
@@ -36,13 +38,9 @@ async function openWorld(): Promise<Harness> {
   await capture(shop.db, shipped.orderId);
   await ship(shop.db, shipped.orderId, 'AMS', 'delivered');
   await shop.place(open);
-  const hold = await shop.db.pool.query<{ id: string }>('select id from reservations where order_id = $1', [
-    open.orderId,
-  ]);
   return {
     sku,
     orderId: open.orderId,
-    reservationId: hold.rows[0]!.id,
     shippedId: shipped.orderId,
     sql: (...statements) => tamper(shop.url, ...statements),
   };

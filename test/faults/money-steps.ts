@@ -305,13 +305,6 @@ export interface MoneyStanding {
   settleLate(): Promise<void>;
 }
 
-/** Each of these steps once, for where a server goes away that takes along whatever is not committed. */
-export function onlyLost(...steps: readonly MoneyStep[]): MoneyStep[] {
-  return steps
-    .filter(([, , , fates]) => fates !== LATE)
-    .map(([step, name, committing]) => [step, name, committing, ['lost']] as const);
-}
-
 /** Places an order for every step and fate, and lets each come just that far. */
 export async function standAtMoneySteps(
   harness: Harness,

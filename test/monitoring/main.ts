@@ -11,8 +11,9 @@ import { createLogger } from '../../platform/telemetry/log';
 import { startHoldfast } from '../cli/holdfast';
 import { waitFor } from '../support/wait';
 import { DEPLOY, expressions } from './expressions';
-import { FIRING, promtoolTests } from './firing';
+import { FIRING } from './firing';
 import { providePrometheus, startPrometheus, type Prometheus, type PrometheusPrograms } from './prometheus';
+import { promtoolTests } from './promtool-tests';
 
 /**
  * `npm run test:monitoring`: has promtool evaluate the rules of `deploy/` on made-up series, then starts the product and a real Prometheus

@@ -75,49 +75,6 @@ export async function insertPayment(
   return id;
 }
 
-/** One item of `quantity` units, held for this reservation in one warehouse and on its way in one shipment. */
-export async function insertShippedItem(
-  db: Database,
-  order: OrderRows,
-  item: { sku: string; quantity: number; unitPriceMinor: number; warehouse: string },
-): Promise<string> {
-  const product = await maybeOne<{ id: number }>(
-    db,
-    'test.product',
-    `insert into products (sku, name, price_minor, currency) values ($1, $1, $2, 'USD')
-     on conflict (sku) do update set name = excluded.name returning id`,
-    [item.sku, item.unitPriceMinor],
-  );
-  const warehouse = await maybeOne<{ id: number }>(
-    db,
-    'test.warehouse',
-    `insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, 0, 0, 'eu-west')
-     on conflict (code) do update set name = excluded.name returning id`,
-    [item.warehouse],
-  );
-  await execute(
-    db,
-    'test.item',
-    `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity)
-     select $1, 1 + count(*), $2, $3, $4, $5, $4 from order_items where order_id = $1`,
-    [order.orderId, product!.id, item.sku, item.quantity, item.unitPriceMinor],
-  );
-  const shipmentId = newId();
-  await execute(
-    db,
-    'test.shipment',
-    `insert into shipments (id, order_id, reservation_id, warehouse_id, carrier) values ($1, $2, $3, $4, 'sandbox')`,
-    [shipmentId, order.orderId, order.reservationId, warehouse!.id],
-  );
-  await execute(
-    db,
-    'test.shipment_item',
-    'insert into shipment_items (shipment_id, product_id, sku, quantity) values ($1, $2, $3, $4)',
-    [shipmentId, product!.id, item.sku, item.quantity],
-  );
-  return shipmentId;
-}
-
 /** What happens to a reservation whose charge stayed unresolved for too long. */
 export async function abandonReservation(db: Database, reservationId: string): Promise<void> {
   await execute(db, 'test.abandon_hold', `update reservations set status = 'cancelled' where id = $1`, [
@@ -131,16 +88,6 @@ export async function setShipment(db: Database, shipmentId: string, status: stri
     'test.set_shipment',
     `update shipments set status = $2, lease_until = case when $2 = 'booking' then clock_timestamp() end where id = $1`,
     [shipmentId, status],
-  );
-}
-
-/** What the lead transaction of the saga does with a captured charge, as far as refunds look at it. */
-export async function setCaptured(db: Database, paymentId: string, gatewayRef: string): Promise<void> {
-  await execute(
-    db,
-    'test.set_captured',
-    `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, capture_planned_minor = amount_minor, captured_minor = amount_minor where id = $1`,
-    [paymentId, gatewayRef],
   );
 }
 

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowCoverage } from '@temporalio/nyc-test-coverage';
@@ -63,11 +62,6 @@ function instrumented(options: BundleOptions): BundleOptions {
       }
     },
   };
-}
-
-/** True when the run has a bundle: from the moment that `workflows/index.ts` exists. */
-export function hasWorkflowBundle(): boolean {
-  return existsSync(WORKFLOWS_ENTRY);
 }
 
 /**
