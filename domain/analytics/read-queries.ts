@@ -30,7 +30,7 @@ export function selectPlace(on: Queryable): Promise<Place> {
     `with ${FOLLOWER.unsummed}
      select ${utcMicros('statement_timestamp()')} as "asOf", c.position::float8 as position,
        (select ${utcMicros('b.numbered_at')} from event_batches b where b.first_position <= c.position order by b.first_position desc limit 1) as "numberedAt",
-       not exists (select from analytics_builds) and ${FOLLOWER.isKept} as "isReady",
+       ${FOLLOWER.isReady} as "isReady",
        (select coalesce(sum(greatest(least(w.to_id - 1, m.id) - w.from_id + 1, 0)), 0) from wanted w join (values
           ('ledger', (select coalesce(max(t.id), 0) from inventory_transactions t)), ('orders', (select coalesce(max(t.id), 0) from order_events t))) m (source, id)
           on m.source = w.source)::float8 as tail,

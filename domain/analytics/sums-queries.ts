@@ -1,4 +1,5 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
+import type { FollowerState } from '../event-log/follower';
 import {
   bucketed,
   FOLLOWER,
@@ -10,50 +11,14 @@ import {
 } from './sums-sql';
 import { NONE, type Grain } from './types';
 
-/** One follower at a time; false: another one has its turn. Held until the transaction ends. */
-export async function tryFollowerLock(tx: Transaction): Promise<boolean> {
-  const { locked } = await one<{ locked: boolean }>(
-    tx,
-    'analytics.try_lock',
-    `select pg_try_advisory_xact_lock(hashtext('holdfast.follow_analytics')) as locked`,
-  );
-  return locked;
-}
-
-/** Waits for the turn of another follower to end. Held until the transaction ends. */
-export function lockFollower(tx: Transaction): Promise<number> {
-  return execute(tx, 'analytics.lock', `select pg_advisory_xact_lock(hashtext('holdfast.follow_analytics'))`);
-}
-
-export interface FollowerState {
-  /** What was there before is not in the sums yet. */
-  isBuilding: boolean;
-  /** Positions after the cursor are kept no more. */
-  isLost: boolean;
-  /** There are positions after the cursor. */
-  isBehind: boolean;
-  /** There are products whose category was changed. */
-  isToMove: boolean;
-}
-
-export function selectFollowerState(on: Queryable): Promise<FollowerState> {
-  return one<FollowerState & Record<string, unknown>>(
+/** What is to be done: also products whose category was changed. */
+export async function selectState(on: Queryable): Promise<FollowerState> {
+  const { hasMoved, ...state } = await one<FollowerState & { hasMoved: boolean }>(
     on,
     'analytics.state',
-    `select exists (select from analytics_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
-       not ${FOLLOWER.isKept} as "isLost", exists (select from analytics_recategorised) as "isToMove"
-     from ${FOLLOWER.place}`,
+    `select ${FOLLOWER.state}, exists (select from analytics_recategorised) as "hasMoved" from ${FOLLOWER.place}`,
   );
-}
-
-/** What was there before is not in the sums yet, so that these lack it once it is dropped. */
-export async function isBuilding(on: Queryable): Promise<boolean> {
-  const { building } = await one<{ building: boolean }>(
-    on,
-    'analytics.is_building',
-    'select exists (select from analytics_builds) as building',
-  );
-  return building;
+  return { ...state, isBehind: state.isBehind || hasMoved };
 }
 
 /** For how many seconds the first event has had a position that is not in the sums; 0: there is none. */
@@ -235,9 +200,7 @@ export function beginBuilds(tx: Transaction): Promise<number> {
     'analytics.begin_builds',
     `with builds as (
        insert into analytics_builds (source, up_to, without)
-       select s.source, s.scanned_to,
-         coalesce((select range_agg(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source = s.source), '{}')
-       from event_sources s where s.source in ${FOLLOWER.sources}
+       ${FOLLOWER.numbered}
        on conflict (source) do update
        set up_to = excluded.up_to, without = excluded.without, done_to = 0, begun_at = excluded.begun_at
      )

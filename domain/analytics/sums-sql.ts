@@ -11,7 +11,11 @@ import {
   type Grain,
 } from './types';
 
-export const FOLLOWER = followerSql('analytics_cursor', ANALYTICS_SOURCES);
+export const FOLLOWER = followerSql({
+  cursor: 'analytics_cursor',
+  builds: 'analytics_builds',
+  sources: ANALYTICS_SOURCES,
+});
 
 const SUMMED = [...UNIT_MEASURES, ...VALUE_MEASURES] as const;
 

@@ -5,8 +5,10 @@ import type { EventSource } from './types';
 export interface FollowerSql {
   /** How far the sums are: the cursor `c`, the head `h` of the stream, and the first batch `n` after the cursor that is kept. */
   place: string;
-  /** Whether all positions after the cursor of `place` are kept, so that what the sums lack can be read. */
-  isKept: string;
+  /** Columns of `FollowerState`, from `place`. */
+  state: string;
+  /** Whether the sums can be read, from `place`: they have what was there before, and all positions after the cursor are kept. */
+  isReady: string;
   /** The sources, in parentheses. */
   sources: string;
   /**
@@ -14,19 +16,33 @@ export interface FollowerSql {
    * them, and what has no position yet. In one snapshot with the sums it is exactly what they lack.
    */
   unsummed: string;
+  /** What has a position now, of each source: rows of ids up to one, without those that were passed and have none yet. */
+  numbered: string;
 }
 
 /**
  * @param cursor its table, of one row with the `position`
+ * @param builds its table of what was there before and is not in the sums yet
  * @param sources whose rows it sums
  */
-export function followerSql(cursor: string, sources: readonly EventSource[]): FollowerSql {
+export function followerSql({
+  cursor,
+  builds,
+  sources,
+}: {
+  cursor: string;
+  builds: string;
+  sources: readonly EventSource[];
+}): FollowerSql {
   const within = literals(sources);
+  const isBuilding = `exists (select from ${builds})`;
+  const isKept = '(h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1)';
   return {
     place: `${cursor} c cross join event_head h
      left join lateral (
        select first_position from event_batches b where b.first_position > c.position order by b.first_position limit 1) n on true`,
-    isKept: '(h.next_position = c.position + 1 or n.first_position is not distinct from c.position + 1)',
+    state: `${isBuilding} as "isBuilding", h.next_position > c.position + 1 as "isBehind", not ${isKept} as "isLost"`,
+    isReady: `not ${isBuilding} and ${isKept}`,
     sources: within,
     unsummed: `wanted as materialized (
     select b.source, lower(r) as from_id, upper(r) as to_id
@@ -37,5 +53,8 @@ export function followerSql(cursor: string, sources: readonly EventSource[]): Fo
     union all
     select source, scanned_to + 1, 9223372036854775807 from event_sources where source in ${within}
   )`,
+    numbered: `select s.source, s.scanned_to,
+      coalesce((select range_agg(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source = s.source), '{}')
+    from event_sources s where s.source in ${within}`,
   };
 }

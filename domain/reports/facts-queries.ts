@@ -2,7 +2,7 @@ import { many, type Queryable } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import { costedSql } from '../warehousing/costing/costed-sql';
 import type { PaymentKind } from './money-split';
-import { LEFT, OF_PAYMENT, quarterOf, rowsOf, SOLD_OR_RETURNED, UNSUMMED, type Narrowed } from './sums-sql';
+import { FOLLOWER, LEFT, OF_PAYMENT, quarterOf, rowsOf, SOLD_OR_RETURNED, type Narrowed } from './sums-sql';
 import type { REPORT_SOURCES } from './types';
 
 /** Rows of the sources: of the next batches of the stream, of what was there before the sums began, or those that the sums lack. */
@@ -30,7 +30,7 @@ const SCOPES: Readonly<Record<ScopeKind, Narrowed & { wanted: string }>> = {
     )`,
     ids: 'wanted',
   },
-  unsummed: { wanted: UNSUMMED, ids: 'wanted', from: '$1::timestamptz', to: '$2::timestamptz' },
+  unsummed: { wanted: FOLLOWER.unsummed, ids: 'wanted', from: '$1::timestamptz', to: '$2::timestamptz' },
 };
 
 /** SQL of a statement about a scope: the set `wanted`, and what rows are narrowed to. Its parameters are `valuesOf`. */

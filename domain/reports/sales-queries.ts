@@ -7,10 +7,9 @@ import {
   ALL_BY_QUARTER,
   eachFigure,
   factsOf,
+  FOLLOWER,
   ID_OF_FACT,
-  IS_KEPT,
   ordersOf,
-  PLACE,
   type Dimension,
 } from './sums-sql';
 
@@ -37,9 +36,9 @@ export function selectPeriod(
     on,
     'reports.period',
     `select ${utcMicros('p.first')} as "from", ${utcMicros('p.after')} as "to", ${utcMicros('t.now')} as "asOf", p.after <= t.now as "isOver",
-       not exists (select from report_builds) and ${IS_KEPT} as "isReady"
+       ${FOLLOWER.isReady} as "isReady"
      from (select day_start($1::date, $3) as first, day_start($2::date, $3) as after) p
-     cross join (select statement_timestamp() as now) t cross join ${PLACE}`,
+     cross join (select statement_timestamp() as now) t cross join ${FOLLOWER.place}`,
     [first, after, tz],
   );
 }

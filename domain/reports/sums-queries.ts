@@ -1,62 +1,17 @@
 import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
+import type { FollowerState } from '../event-log/follower';
 import type { Fact } from './facts';
 import { scoped, type ScopeKind } from './facts-queries';
 import { SPAN_MINUTES } from './spans';
-import {
-  bucketOf,
-  DIMENSIONS,
-  eachFigure,
-  factsOf,
-  ID_OF_FACT,
-  IS_KEPT,
-  ordersOf,
-  PLACE,
-  SOURCES,
-} from './sums-sql';
+import { bucketOf, DIMENSIONS, eachFigure, factsOf, FOLLOWER, ID_OF_FACT, ordersOf } from './sums-sql';
 import type { REPORT_SOURCES } from './types';
 
-/** One follower at a time; false: another one has its turn. Held until the transaction ends. */
-export async function tryFollowerLock(tx: Transaction): Promise<boolean> {
-  const { locked } = await one<{ locked: boolean }>(
-    tx,
-    'reports.try_lock',
-    `select pg_try_advisory_xact_lock(hashtext('holdfast.follow_reports')) as locked`,
-  );
-  return locked;
-}
-
-/** Waits for the turn of another follower to end. Held until the transaction ends. */
-export function lockFollower(tx: Transaction): Promise<number> {
-  return execute(tx, 'reports.lock', `select pg_advisory_xact_lock(hashtext('holdfast.follow_reports'))`);
-}
-
-export interface FollowerState {
-  /** What was there before is not in the sums yet. */
-  isBuilding: boolean;
-  /** Positions after the cursor are kept no more. */
-  isLost: boolean;
-  /** There are positions after the cursor. */
-  isBehind: boolean;
-}
-
-export function selectFollowerState(on: Queryable): Promise<FollowerState> {
+export function selectState(on: Queryable): Promise<FollowerState> {
   return one<FollowerState & Record<string, unknown>>(
     on,
     'reports.state',
-    `select exists (select from report_builds) as "isBuilding", h.next_position > c.position + 1 as "isBehind",
-       not ${IS_KEPT} as "isLost"
-     from ${PLACE}`,
+    `select ${FOLLOWER.state} from ${FOLLOWER.place}`,
   );
-}
-
-/** What was there before is not in the sums yet, so that these lack it once it is dropped. */
-export async function isBuilding(on: Queryable): Promise<boolean> {
-  const { building } = await one<{ building: boolean }>(
-    on,
-    'reports.is_building',
-    'select exists (select from report_builds) as building',
-  );
-  return building;
 }
 
 /** Seconds since the oldest event was numbered that is not in the sums, or since they began anew. 0: they have all. */
@@ -179,9 +134,7 @@ export function beginBuilds(tx: Transaction): Promise<number> {
     'reports.begin_builds',
     `with builds as (
        insert into report_builds (source, up_to, without)
-       select s.source, s.scanned_to,
-         coalesce((select range_agg(r) from event_gaps g cross join lateral unnest(g.ids) r where g.source = s.source), '{}')
-       from event_sources s where s.source in ${SOURCES}
+       ${FOLLOWER.numbered}
        on conflict (source) do update set up_to = excluded.up_to, without = excluded.without, done_to = 0, began_at = excluded.began_at
      )
      update report_cursor set position = (select next_position - 1 from event_head)`,

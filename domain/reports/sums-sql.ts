@@ -17,9 +17,11 @@ export function quarterOf(time: string): string {
   return bucketOf(time, String(SHORTEST));
 }
 
-const { place, isKept, sources, unsummed } = followerSql('report_cursor', REPORT_SOURCES);
-
-export const SOURCES = sources;
+export const FOLLOWER = followerSql({
+  cursor: 'report_cursor',
+  builds: 'report_builds',
+  sources: REPORT_SOURCES,
+});
 
 /** Columns of sums, whole numbers: units, and minor units of the currency. */
 export const FIGURE_COLUMNS = [
@@ -57,11 +59,6 @@ export function factsOf(parameter: string): string {
 
 /** SQL of a list of something about each figure. */
 export const eachFigure = (of: (figure: FigureColumn) => string) => FIGURE_COLUMNS.map(of).join(', ');
-
-/** SQL of how far the sums are, see `FollowerSql`. */
-export const PLACE = place;
-export const IS_KEPT = isKept;
-export const UNSUMMED = unsummed;
 
 /** What SQL of rows of a source may be narrowed to. */
 export interface Narrowed {

@@ -1,6 +1,7 @@
 import { Pool } from 'pg';
 import { findInconsistencies } from '../../domain/assurance/run-check';
-import { followAnalytics, type FollowOptions } from '../../domain/analytics/sums';
+import { followAnalytics } from '../../domain/analytics/sums';
+import type { FollowOptions } from '../../domain/event-log/follower';
 import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 

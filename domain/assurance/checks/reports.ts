@@ -5,6 +5,7 @@ import {
   DIMENSIONS,
   eachFigure,
   FIGURE_COLUMNS,
+  FOLLOWER,
   LEFT,
   MONEY_FIGURES,
   OF_PAYMENT,
@@ -12,7 +13,6 @@ import {
   quarterOf,
   rowsOf,
   SOLD_OR_RETURNED,
-  UNSUMMED,
   type Dimension,
   type Narrowed,
 } from '../../reports/sums-sql';
@@ -99,7 +99,7 @@ export const REPORT_CHECKS: readonly SqlCheck[] = [
     repair: 'For a person: holdfast reports rebuild has all sums made anew.',
     statement: ({ since }) => ({
       name: 'consistency.report_sums',
-      text: `with ${UNSUMMED}, since as materialized (
+      text: `with ${FOLLOWER.unsummed}, since as materialized (
           select greatest(case when $1::timestamptz is null then '-infinity'::timestamptz else ${quarterOf('$1::timestamptz')} end,
             (select max(upper_bound) from ledger_folds)) as at
         ), sales as (${wrong({
