@@ -53,7 +53,8 @@ export function added(a: Reads, b: Reads): Reads {
   };
 }
 
-function nodesOf(node: PlanNode): PlanNode[] {
+/** A node and all below it. */
+export function nodesOf(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 }
 
