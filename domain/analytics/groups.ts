@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { groupBy } from '../../platform/group-by';
 import { findCategoryId } from '../catalog/categories';
 import { findWarehouseId } from '../catalog/warehouses';
 import {
@@ -59,9 +60,9 @@ export function inventoryAnalytics(
   longestTail = LONGEST_TAIL,
 ): Promise<InventoryAnalytics> {
   return withSums(db, longestTail, async (tx, standing, place) => {
-    const { groupBy, from, to, tz } = request;
+    const { groupBy: grouping, from, to, tz } = request;
     const { asOf } = standing;
-    const period = await readPeriodOf(tx, request, { asOf, place, onlyUtc: groupBy === 'product' });
+    const period = await readPeriodOf(tx, request, { asOf, place, onlyUtc: grouping === 'product' });
     const narrow: Narrow = {
       withTail: !standing.stale,
       categoryId: request.category === undefined ? null : await findCategoryId(tx, request.category),
@@ -70,9 +71,9 @@ export function inventoryAnalytics(
     const pieces = partsOf(period.read);
     const whole = await selectPlaces(tx, 'total', period.read, narrow, pieces);
     const { rows, next } =
-      groupBy === 'product'
+      grouping === 'product'
         ? await productPage(tx, request, period.read, narrow)
-        : { rows: await selectPlaces(tx, groupBy, period.read, narrow, pieces), next: null };
+        : { rows: await selectPlaces(tx, grouping, period.read, narrow, pieces), next: null };
     // Demand is known by day, and by no warehouse.
     const byDay = pieces.every(({ grain }) => grain !== 'hour');
     const about: MetricsPeriod = {
@@ -80,17 +81,20 @@ export function inventoryAnalytics(
       isComparable: period.isComparable,
       hasDemand: byDay && narrow.warehouseId === null,
     };
-    const isByPlace = groupBy === 'warehouse' || groupBy === 'region';
+    const isByPlace = grouping === 'warehouse' || grouping === 'region';
     const ofGroup: MetricsPeriod = { ...about, hasDemand: about.hasDemand && !isByPlace };
     return {
-      groupBy,
+      groupBy: grouping,
       from,
       to,
       tz,
       ...standing,
       isOver: period.isOver,
       totals: metricsOf(whole, whole, about),
-      items: byKey(rows).map(([key, mine]) => ({ key, ...metricsOf(mine, whole, ofGroup) })),
+      items: [...groupBy(rows, (row) => row.key)].map(([key, mine]) => ({
+        key,
+        ...metricsOf(mine, whole, ofGroup),
+      })),
       next,
     };
   });
@@ -109,17 +113,6 @@ async function productPage(
     rows: found.filter(({ key }) => shown.has(key)),
     next: keys.length > limit ? (keys[limit - 1] ?? null) : null,
   };
-}
-
-/** In the order in which their keys first occur. */
-function byKey(rows: readonly GroupRow[]): [key: string | null, rows: GroupRow[]][] {
-  const groups = new Map<string | null, GroupRow[]>();
-  for (const row of rows) {
-    const mine = groups.get(row.key);
-    if (mine) mine.push(row);
-    else groups.set(row.key, [row]);
-  }
-  return [...groups];
 }
 
 /** The buckets of what is read: what was there when the period began, the period, and the one before it. */
