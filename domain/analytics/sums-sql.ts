@@ -1,5 +1,6 @@
 import { literals } from '../../platform/database/literals';
 import { followerSql } from '../event-log/follower-sql';
+import { rowsOf, type Narrowed } from '../event-log/rows-sql';
 import { SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../stock/ledger/types';
 import {
   ANALYTICS_SOURCES,
@@ -54,25 +55,6 @@ export const BUCKETS: Readonly<Record<Grain, { of(time: string): string; end(buc
 /** SQL of the whole seconds from one time to another: a fraction of a second counts from its begin. */
 export function secondsBetween(from: string, to: string): string {
   return `(floor(extract(epoch from ${to})) - floor(extract(epoch from ${from})))::bigint`;
-}
-
-/** What facts are of. */
-export interface FactRows {
-  /** SQL of a set like `wanted`; absent: all rows. */
-  ids?: string;
-  /** SQL of the first time; absent: all. */
-  from?: string;
-}
-
-/**
- * SQL of the rows `t` of a source. Those of `ids` are found by the index of their ids, each range by itself (`offset 0`): the planner takes
- * a range whose bounds it does not know for a large part of the table, and would read all of it.
- */
-function rowsOf(source: (typeof ANALYTICS_SOURCES)[number], table: string, { ids, from }: FactRows): string {
-  const since = from === undefined ? 'true' : `t.at >= ${from}`;
-  if (ids === undefined) return `(select * from ${table} t where ${since}) t`;
-  return `(select * from ${ids} where source = '${source}') w cross join lateral (
-    select * from ${table} t where t.id >= w.from_id and t.id < w.to_id and ${since} offset 0) t`;
 }
 
 /** Columns of a fact, in their order. */
@@ -143,10 +125,10 @@ export function demandOf(rows: string): string {
 }
 
 /** SQL of facts of the ledger and of histories of orders, each at its time. */
-export function factsOf(narrowed: FactRows): string {
-  return `select ${FACT.join(', ')} from (${movementsOf(rowsOf('ledger', 'inventory_transactions', narrowed))}) m
+export function factsOf(narrowed: Narrowed): string {
+  return `select ${FACT.join(', ')} from (${movementsOf(rowsOf('ledger', narrowed))}) m
     union all
-    select ${FACT.join(', ')} from (${demandOf(rowsOf('orders', 'order_events', narrowed))}) d`;
+    select ${FACT.join(', ')} from (${demandOf(rowsOf('orders', narrowed))}) d`;
 }
 
 /** SQL of facts of histories from before their rows had ids. */

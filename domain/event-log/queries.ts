@@ -2,7 +2,7 @@ import { execute, many, one, type Queryable, type Transaction } from '../../plat
 import { EVENT_SOURCES, type DueGap, type EventSource, type NewEntry } from './types';
 
 /** The table of each source. Each has an `id` from a sequence that is its own. */
-const TABLES = {
+export const TABLES = {
   ledger: 'inventory_transactions',
   orders: 'order_events',
   audit: 'audit_log',

@@ -1,8 +1,9 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import { costedSql } from '../warehousing/costing/costed-sql';
+import type { Narrowed } from '../event-log/rows-sql';
 import type { PaymentKind } from './money-split';
-import { FOLLOWER, LEFT, OF_PAYMENT, quarterOf, rowsOf, SOLD_OR_RETURNED, type Narrowed } from './sums-sql';
+import { FOLLOWER, LEFT, OF_PAYMENT, quarterOf, rowsOf, SOLD_OR_RETURNED } from './sums-sql';
 import type { REPORT_SOURCES } from './types';
 
 /** Rows of the sources: of the next batches of the stream, of what was there before the sums began, or those that the sums lack. */

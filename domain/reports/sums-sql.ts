@@ -1,5 +1,6 @@
 import { literals } from '../../platform/database/literals';
 import { followerSql } from '../event-log/follower-sql';
+import { rowsOf as sourceRows, type Narrowed } from '../event-log/rows-sql';
 import { KINDS_WITHOUT_PAYMENT } from '../money/types';
 import { SOLD_LEDGER_KINDS } from '../stock/ledger/types';
 import { SPAN_MINUTES } from './spans';
@@ -60,31 +61,9 @@ export function factsOf(parameter: string): string {
 /** SQL of a list of something about each figure. */
 export const eachFigure = (of: (figure: FigureColumn) => string) => FIGURE_COLUMNS.map(of).join(', ');
 
-/** What SQL of rows of a source may be narrowed to. */
-export interface Narrowed {
-  /** SQL of a set like `wanted`; absent: all rows. */
-  ids?: string | undefined;
-  /** SQL of the first time, and of that before which it ends; absent: all. */
-  from?: string | undefined;
-  to?: string | undefined;
-}
-
-const TABLES: Readonly<Record<(typeof REPORT_SOURCES)[number], { table: string; time: string }>> = {
-  ledger: { table: 'inventory_transactions', time: 't.at' },
-  money: { table: 'money_ledger', time: 't.effective_at' },
-  orders: { table: 'order_events', time: 't.at' },
-};
-
-/**
- * SQL of the rows `t` of a source. Those of `ids` are found by the index of their ids, each range by itself (`offset 0`): the planner takes a
- * range whose bounds it does not know for a large part of the table, and would read all of it.
- */
-export function rowsOf(source: (typeof REPORT_SOURCES)[number], { ids, from, to }: Narrowed): string {
-  const { table, time } = TABLES[source];
-  const within = [from && `${time} >= ${from}`, to && `${time} < ${to}`].filter(Boolean);
-  if (ids === undefined) return `(select * from ${table} t where ${['true', ...within].join(' and ')}) t`;
-  const conditions = ['t.id >= w.from_id', 't.id < w.to_id', ...within].join(' and ');
-  return `(select * from ${ids} where source = '${source}') w cross join lateral (select * from ${table} t where ${conditions} offset 0) t`;
+/** SQL of the rows `t` of a source. Money is told at the time at which it moved. */
+export function rowsOf(source: (typeof REPORT_SOURCES)[number], narrowed: Narrowed): string {
+  return sourceRows(source, narrowed, source === 'money' ? 't.effective_at' : 't.at');
 }
 
 /** SQL condition on an entry `t` of the money ledger: it is of a payment. */

@@ -1,3 +1,4 @@
+import type { Narrowed } from '../../event-log/rows-sql';
 import { SPAN_MINUTES } from '../../reports/spans';
 import {
   ALL_BY_QUARTER,
@@ -14,7 +15,6 @@ import {
   rowsOf,
   SOLD_OR_RETURNED,
   type Dimension,
-  type Narrowed,
 } from '../../reports/sums-sql';
 import type { SqlCheck } from '../types';
 import { wrongSums, type ComparedSums } from './wrong-sums';
