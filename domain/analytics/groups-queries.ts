@@ -1,7 +1,15 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
-import { BUCKETS, lackingFacts, measuresOf, NET_UNITS, secondsBetween } from './sums-sql';
-import { GRAINS, NONE, type Grain } from './types';
+import {
+  BUCKETS,
+  countedOf,
+  inCategories,
+  lackingFacts,
+  measuresOf,
+  NET_UNITS,
+  secondsBetween,
+} from './sums-sql';
+import { GRAINS, NO_CURRENCY, NONE, type Grain } from './types';
 
 /** Sums of a group, of one currency. Whole numbers as text: they may be beyond 2^53. */
 export interface GroupRow {
@@ -68,10 +76,7 @@ const partOf = (time: string) =>
 
 /** SQL of facts that are not in the sums, as rows of them: each once for the part that it is in, and once for what was there before. */
 function tailRows(keys: string, rows: string): string {
-  const measures = measuresOf('day').map((measure) =>
-    measure === 'on_hand_seconds' ? '0::bigint as on_hand_seconds' : measure,
-  );
-  const facts = `(select at, ${keys}, currency, ${measures.join(', ')} from ${rows}) f`;
+  const facts = `(select at, ${keys}, currency, ${countedOf('day').join(', ')}, 0::bigint as on_hand_seconds from ${rows}) f`;
   const columns = { measures: measuresOf('day'), keys };
   return `${asPart(partOf('at'), 'at', columns)} from ${facts} where at >= ${BEFORE} and at < ${TO}
     union all ${asPart(`'opening'`, 'at', columns)} from ${facts} where at < ${FROM}`;
@@ -121,11 +126,7 @@ const SUMMED_PLACES = GRAINS.map(
     where p.grain = '${grain}'`,
 ).join(' union all ');
 
-const TAIL_PLACES = tailRows(
-  'category_id, warehouse_id',
-  `(select f.*, coalesce(a.category_id, p.category_id, ${NONE}) as category_id from facts f
-    join products p on p.id = f.product_id left join analytics_products a on a.product_id = f.product_id)`,
-);
+const TAIL_PLACES = tailRows('category_id, warehouse_id', `(${inCategories('facts')})`);
 
 export interface Narrow {
   /** With what the sums lack. */
@@ -204,7 +205,7 @@ export function selectProducts(
        ${asPart(`'opening'`, BUCKETS.day.end('s.day'), DAY_COLUMNS)} ${SUMMED_PRODUCTS} where ${DAY_START} < ${FROM}
        union all ${TAIL_PRODUCTS}
      )
-     select c.sku as key, coalesce(r.currency, 'XXX') as currency, ${SUMS}
+     select c.sku as key, coalesce(r.currency, '${NO_CURRENCY}') as currency, ${SUMS}
      from chosen c left join rows r on r.product_id = c.id and ($6::int is null or r.warehouse_id = $6)
      group by c.sku, r.currency order by c.sku ${BYTEWISE}, r.currency`,
     [

@@ -1,5 +1,13 @@
 import { execute, many, type Transaction } from '../../platform/database/database';
-import { bucketed, daysAsMonths, FOLLOWER, INTO_CATEGORIES, measuresOf, movementsOf } from './sums-sql';
+import {
+  bucketed,
+  daysAsMonths,
+  FOLLOWER,
+  INTO_CATEGORIES,
+  measuresOf,
+  movementsOf,
+  orAddTo,
+} from './sums-sql';
 import { NONE, type Grain } from './types';
 
 /** The next changes of categories, oldest first. One that commits later has a row of its own, and is seen by a later turn. */
@@ -33,9 +41,7 @@ function moving(grain: Grain, rows: string): string {
     select m.${grain}, c.category_id, m.warehouse_id, m.currency, ${sums.join(', ')}
     from (${rows}) m join moving o on o.product_id = m.product_id
     cross join lateral (values (o.old, -1), (o.new, 1)) c (category_id, sign)
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4
-    on conflict (${keys.join(', ')}) do update
-    set ${measures.map((measure) => `${measure} = r.${measure} + excluded.${measure}`).join(', ')}`;
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4 ${orAddTo(keys, measures)}`;
 }
 
 const DAYS = 'select d.* from analytics_product_days d where d.product_id in (select product_id from moving)';

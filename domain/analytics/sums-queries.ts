@@ -8,6 +8,7 @@ import {
   measuresOf,
   OLD_DEMAND,
   OPENED_FACTS,
+  orAddTo,
 } from './sums-sql';
 import { NONE, type Grain } from './types';
 
@@ -46,15 +47,11 @@ export async function selectFinalUntil(tx: Transaction): Promise<string> {
   return at;
 }
 
-/** SQL that adds rows to a table of sums, by how adding to it begins. */
+/** SQL that adds rows, as `bucketed` has them, to a table of sums, by how adding to it begins. */
 function adding(into: string, grain: Grain, keys: readonly string[], rows: string): string {
   const by = [grain, ...keys, 'currency'];
   const measures = measuresOf(grain);
-  // As `bucketed` has them, whose last is what was there for how long.
-  const columns = [...by, ...measures.filter((column) => column !== 'on_hand_seconds'), 'on_hand_seconds'];
-  return `${into} as r (${columns.join(', ')}) ${rows} order by ${by.join(', ')}
-    on conflict (${by.join(', ')}) do update
-    set ${measures.map((column) => `${column} = r.${column} + excluded.${column}`).join(', ')}`;
+  return `${into} as r (${[...by, ...measures].join(', ')}) ${rows} order by ${by.join(', ')} ${orAddTo(by, measures)}`;
 }
 
 const CATEGORY_KEYS = ['category_id', 'warehouse_id'];

@@ -27,9 +27,20 @@ export const INTO_CATEGORIES: Readonly<Record<Grain, string>> = {
   month: 'insert into analytics_category_months',
 };
 
+/** What a table of sums adds up of facts, as they have it. */
+export function countedOf(grain: Grain): readonly string[] {
+  return grain === 'hour' ? SUMMED : [...SUMMED, ...DEMAND_MEASURES];
+}
+
 /** What a table of sums counts. */
 export function measuresOf(grain: Grain): readonly string[] {
-  return [...SUMMED, 'on_hand_seconds', ...(grain === 'hour' ? [] : DEMAND_MEASURES)];
+  return [...countedOf(grain), 'on_hand_seconds'];
+}
+
+/** SQL of what an insert into sums `r` does where there is one already: it adds to it. */
+export function orAddTo(keys: readonly string[], measures: readonly string[]): string {
+  return `on conflict (${keys.join(', ')}) do update
+    set ${measures.map((measure) => `${measure} = r.${measure} + excluded.${measure}`).join(', ')}`;
 }
 
 /** SQL of what is on hand more after a row of sums. */
@@ -160,11 +171,18 @@ export const OPENED_FACTS = `select h.at - interval '1 second' as at, b.product_
  */
 export function bucketed(facts: string, grain: Grain, keys: readonly string[]): string {
   const { of, end } = BUCKETS[grain];
-  const counted = grain === 'hour' ? SUMMED : [...SUMMED, ...DEMAND_MEASURES];
   const by = [`${of('at')} as ${grain}`, ...keys, 'currency'];
-  return `select ${by.join(', ')}, ${counted.map((column) => `sum(${column})::bigint as ${column}`).join(', ')},
+  return `select ${by.join(', ')}, ${countedOf(grain)
+    .map((column) => `sum(${column})::bigint as ${column}`)
+    .join(', ')},
       sum(moved * ${secondsBetween('at', end(of('at')))})::bigint as on_hand_seconds
     from (${facts}) f group by ${by.map((_, place) => place + 1).join(', ')}`;
+}
+
+/** SQL of facts with the category in which the sums have their product, or, where they do not have it yet, will have it. */
+export function inCategories(facts: string): string {
+  return `select f.*, coalesce(a.category_id, p.category_id, ${NONE}) as category_id from ${facts} f
+    join products p on p.id = f.product_id left join analytics_products a on a.product_id = f.product_id`;
 }
 
 /**
@@ -175,8 +193,7 @@ export function bucketed(facts: string, grain: Grain, keys: readonly string[]): 
 export function daysAsMonths(days: string, keys: readonly string[]): string {
   const month = BUCKETS.month.of(`(day::timestamp at time zone 'UTC')`);
   const rest = secondsBetween(BUCKETS.day.end('day'), BUCKETS.month.end(month));
-  const others = measuresOf('month').filter((measure) => measure !== 'on_hand_seconds');
-  return `select ${[`${month} as month`, ...keys, 'currency', ...others].join(', ')},
+  return `select ${[`${month} as month`, ...keys, 'currency', ...countedOf('month')].join(', ')},
       on_hand_seconds + ${NET_UNITS} * ${rest} as on_hand_seconds
     from (${days}) d`;
 }

@@ -1,4 +1,11 @@
-import { bucketed, daysAsMonths, factsOf, FOLLOWER, measuresOf } from '../../analytics/sums-sql';
+import {
+  bucketed,
+  daysAsMonths,
+  factsOf,
+  FOLLOWER,
+  inCategories,
+  measuresOf,
+} from '../../analytics/sums-sql';
 import { NONE, type Grain } from '../../analytics/types';
 import type { SqlCheck } from '../types';
 import { wrongSums } from './wrong-sums';
@@ -10,10 +17,9 @@ const SINCE_MONTH = `date_trunc('month', ${SINCE} at time zone 'UTC')::date`;
 
 const OF_CATEGORY = ['category_id', 'warehouse_id'];
 
-/** SQL of facts with the category in which the sums have their product. */
-function inCategories(facts: string): string {
-  return `select f.*, coalesce(a.category_id, p.category_id, ${NONE}) as category_id from (${facts}) f
-    join products p on p.id = f.product_id left join analytics_products a on a.product_id = f.product_id where f.warehouse_id <> ${NONE}`;
+/** SQL of facts of categories at warehouses. */
+function placed(facts: string): string {
+  return `${inCategories(facts)} where f.warehouse_id <> ${NONE}`;
 }
 
 /** SQL of sums by product and day, as those of their category. */
@@ -64,8 +70,8 @@ export const ANALYTICS_CHECKS: readonly SqlCheck[] = [
           kept: `select * from analytics_product_days where day >= ${SINCE_DAY}`,
         })}
         ), hours_wrong as (${wrongInCategories('hour', HOUR, [
-          `select * from (${bucketed(inCategories('select * from every'), 'hour', OF_CATEGORY)}) h where hour >= ${HOUR}`,
-          `select * from (${bucketed(inCategories('select * from lacking'), 'hour', OF_CATEGORY)}) h where hour >= ${HOUR}`,
+          `select * from (${bucketed(placed('every'), 'hour', OF_CATEGORY)}) h where hour >= ${HOUR}`,
+          `select * from (${bucketed(placed('lacking'), 'hour', OF_CATEGORY)}) h where hour >= ${HOUR}`,
         ])}
         ), days_wrong as (${wrongInCategories('day', SINCE_DAY, [daysInCategories()])}
         ), months_wrong as (${wrongInCategories('month', SINCE_MONTH, [
