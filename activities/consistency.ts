@@ -19,7 +19,7 @@ import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { withFailures } from './failure';
-import { withHeartbeats } from './heartbeat';
+import { whileWanted, withHeartbeats } from './heartbeat';
 
 export interface CheckStep {
   jobId: string;
@@ -106,24 +106,5 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
       },
     },
     PERMANENT,
-  );
-}
-
-/** Runs work and asks now and then whether it is still wanted: its signal tells when it is not. */
-function whileWanted<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-  isUnwanted: () => Promise<boolean>,
-): Promise<T> {
-  const unwanted = new AbortController();
-  const signal = AbortSignal.any([Context.current().cancellationSignal, unwanted.signal]);
-  return withHeartbeats(
-    () => work(signal),
-    () => {
-      // A database that is away is noticed by the work itself.
-      isUnwanted().then(
-        (is) => is && unwanted.abort(),
-        () => undefined,
-      );
-    },
   );
 }

@@ -37,3 +37,25 @@ export function heartbeating<T>(work: (beat: (details: unknown) => void) => Prom
     () => latest,
   );
 }
+
+/**
+ * Runs work with heartbeats, and asks at each whether it is still wanted. Its signal is aborted when it is not, and when the activity is
+ * cancelled in the engine or its worker shuts down.
+ */
+export function whileWanted<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  isUnwanted: () => Promise<boolean>,
+): Promise<T> {
+  const unwanted = new AbortController();
+  const signal = AbortSignal.any([Context.current().cancellationSignal, unwanted.signal]);
+  return withHeartbeats(
+    () => work(signal),
+    () => {
+      // A database that is away is noticed by the work itself.
+      isUnwanted().then(
+        (is) => is && unwanted.abort(),
+        () => undefined,
+      );
+    },
+  );
+}

@@ -18,17 +18,6 @@ export async function openSnapshot(tx: Transaction): Promise<void> {
   await execute(tx, 'consistency.keep_ledger', 'lock table inventory_transactions in access share mode');
 }
 
-/** The process of PostgreSQL that serves this transaction, for `cancelBackend`. */
-export async function selectBackend(tx: Transaction): Promise<number> {
-  const { pid } = await one<{ pid: number }>(tx, 'consistency.backend', 'select pg_backend_pid() as pid');
-  return pid;
-}
-
-/** Ends the statement that another connection runs. */
-export function cancelBackend(on: Queryable, pid: number): Promise<number> {
-  return execute(on, 'consistency.cancel_backend', 'select pg_cancel_backend($1)', [pid]);
-}
-
 export interface StoredCheck {
   id: CheckId;
   findings: number;

@@ -1,13 +1,12 @@
 import type { Database } from '../../platform/database/database';
-import { AppError, sqlState } from '../../platform/errors';
+import { transactionEndedBy } from '../../platform/database/forced-end';
+import { AppError } from '../../platform/errors';
 import { checkOf, SQL_CHECKS, statementOf } from './checks/checks';
 import { ENGINE_CHECKS, type DescribeSaga } from './checks/workflows';
 import {
-  cancelBackend,
   insertCheck,
   insertFindings,
   openSnapshot,
-  selectBackend,
   selectCheck,
   selectLastStart,
   selectNow,
@@ -95,32 +94,25 @@ async function readFindings(
   check: SqlCheck,
   run: CheckScope,
 ): Promise<Finding[]> {
-  try {
-    return await db.transaction(async (tx) => {
-      await openSnapshot(tx);
-      const pid = await selectBackend(tx);
+  const found = await transactionEndedBy(
+    signal,
+    db,
+    async (tx) => {
       const summedUp = await beginLedgerReading(tx);
       const share = await selectShare(tx);
       const mode = run.mode === 'incremental' && summedUp.stale ? 'full' : run.mode;
       onProgress?.();
-      const cancel = () => void cancelBackend(db, pid).catch(() => undefined);
-      signal?.addEventListener('abort', cancel, { once: true });
-      try {
-        if (signal?.aborted) throw checkCancelled();
-        const { rows } = await tx.query(statementOf(check, { ...run, mode, summedUp, share }));
-        // Every check's statement selects these two.
-        return rows.map((row) => ({
-          subject: String(row['subject']),
-          details: row['details'] as Finding['details'],
-        }));
-      } finally {
-        signal?.removeEventListener('abort', cancel);
-      }
-    });
-  } catch (error) {
-    if (signal?.aborted && sqlState(error) === '57014') throw checkCancelled();
-    throw error;
-  }
+      const { rows } = await tx.query(statementOf(check, { ...run, mode, summedUp, share }));
+      // Every check's statement selects these two.
+      return rows.map((row) => ({
+        subject: String(row['subject']),
+        details: row['details'] as Finding['details'],
+      }));
+    },
+    { opening: openSnapshot },
+  );
+  if (!found) throw checkCancelled();
+  return found;
 }
 
 function checkCancelled(): AppError {

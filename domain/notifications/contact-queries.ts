@@ -1,22 +1,6 @@
-import {
-  execute,
-  many,
-  maybeOne,
-  one,
-  type Queryable,
-  type Transaction,
-} from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { utc } from '../../platform/database/pages';
-import { literals } from '../../platform/database/literals';
-import {
-  asRemovedPart,
-  REMOVED_OF_PART,
-  type AgedPart,
-  type RemovedPart,
-  type RemovedRow,
-} from '../../platform/database/retention';
 import type { Locale } from '../identity/accounts/types';
-import { OPEN_ORDER_STATUSES } from '../orders/types';
 import { CONTACT_MAILS_AN_HOUR } from './rules';
 import type { Contact, OrderContact, SuppressionCause } from './types';
 
@@ -167,27 +151,4 @@ export function deleteSuppression(tx: Transaction, addressHash: Buffer): Promise
   return execute(tx, 'mail_suppressions.delete', 'delete from mail_suppressions where address_hash = $1', [
     addressHash,
   ]);
-}
-
-/** Those of orders that have ended, or never came to be. */
-export async function deleteOldContacts(
-  tx: Transaction,
-  { days, after, limit }: AgedPart,
-): Promise<RemovedPart> {
-  const removed = await one<RemovedRow>(
-    tx,
-    'order_contacts.delete_old',
-    `with part as materialized (
-       select ctid as place, created_at as at, order_id from order_contacts
-       where created_at < now() - make_interval(days => $1) and (created_at, ctid) > ($2::timestamptz, $3::tid)
-       order by created_at, ctid limit $4
-     ), gone as (
-       delete from order_contacts where ctid = any (array(
-         select place from part where not exists (
-           select from orders o where o.id = part.order_id and o.status in ${literals(OPEN_ORDER_STATUSES)}))) returning 1
-     )
-     ${REMOVED_OF_PART}`,
-    [days, after.at, after.row, limit],
-  );
-  return asRemovedPart(removed, limit);
 }

@@ -1,7 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { FIRST_PLACE, removeAged, type RetentionRun } from '../../platform/database/retention';
-import { deleteOldContacts } from './contact-queries';
-import { deleteOldMails, deleteOldNotifications } from './retention-queries';
+import { deleteOldContacts, deleteOldMails, deleteOldNotifications } from './retention-queries';
 
 /** Removes what people were told so long ago, read or not. */
 export function removeOldNotifications(db: Database, run: RetentionRun): Promise<number> {

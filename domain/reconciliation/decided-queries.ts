@@ -8,6 +8,10 @@ type Window = Pick<ReconciliationRequest, 'mode' | 'accountCurrency' | 'from' | 
 const OF_LINE = `coalesce(r.class, d.class) = 'missing_here' and coalesce(r.kind, d.kind) = 'payout'
          and (r.job_id is not null and r.ours_minor is null or r.job_id is null and d.ours_minor is null)`;
 
+/** SQL of the difference that a decision is about: the one that it goes on from, or else itself. */
+const FIRST_JOB_ID = 'coalesce(r.job_id, d.job_id)';
+const FIRST_N = 'coalesce(r.n, d.n)';
+
 /** SQL of differences `d` with the difference `r` that they go on from, by the mode of their file. */
 const DECIDED = `reconciliation_differences d join feeds u on u.job_id = d.job_id and u.mode = $2
        left join reconciliation_differences r on r.job_id = d.earlier_job_id and r.n = d.earlier_n`;
@@ -53,14 +57,14 @@ export function insertDecidedLines(
     'reconciliation.insert_decided_lines',
     `insert into reconciliation_entries (feed_id, kind, minor, currency, day, booked_minor, known_ref, earlier_job_id, earlier_n)
      select $1, 'payout', minor, currency, day, booked, ref, job_id, n from (
-       select distinct on (coalesce(r.job_id, d.job_id), coalesce(r.n, d.n)) coalesce(r.job_id, d.job_id) as job_id, coalesce(r.n, d.n) as n,
+       select distinct on (${FIRST_JOB_ID}, ${FIRST_N}) ${FIRST_JOB_ID} as job_id, ${FIRST_N} as n,
          d.ref, coalesce(d.theirs_minor, 0) as minor, coalesce(d.theirs_currency, d.ours_currency) as currency,
          coalesce(d.theirs_day, d.ours_day) as day,
          coalesce(sum(d.delta_minor) filter (where d.status = 'booked')
-           over (partition by coalesce(r.job_id, d.job_id), coalesce(r.n, d.n)), 0)::bigint as booked
+           over (partition by ${FIRST_JOB_ID}, ${FIRST_N}), 0)::bigint as booked
        from ${DECIDED}
        where d.status <> 'open' and ${OF_LINE}
-       order by coalesce(r.job_id, d.job_id), coalesce(r.n, d.n), d.decided_at desc) l
+       order by ${FIRST_JOB_ID}, ${FIRST_N}, d.decided_at desc) l
      where minor <> 0 and day between $3::date - $5::int and $4::date + $5::int and ($6::text is null or currency = $6)`,
     [feedId, mode, from, to, toleranceDays + MARGIN_DAYS, accountCurrency],
   );

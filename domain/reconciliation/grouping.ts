@@ -33,6 +33,8 @@ interface Question {
  * Finds payouts that the bank pays by one transfer, and transfers that are one payout together: of one currency and direction, each within
  * `toleranceDays`, which come to the very amount. All of a day go before others. Where there is more than one such group, or something would
  * be in two, none is taken, and that is said.
+ *
+ * @param ours of each day in the order of their numbers, as `theirs`
  */
 export function groupLeft(ours: readonly Left[], theirs: readonly Left[], toleranceDays: number): Grouping {
   const sides = { ours: newSide(), theirs: newSide() };
@@ -73,22 +75,38 @@ function* questionsOf(
   const byDay = daysOf(given.several);
   for (const one of given.ones) {
     const days = daysNear(byDay, one, given.toleranceDays);
-    const whole = days.filter((day) => day.length > 1 && sumOf(day) === one.minor);
-    const near =
-      whole.length > 0 ? [] : days.flat().filter(({ minor }) => Math.abs(minor) < Math.abs(one.minor));
-    if (near.length > MAX_NEAR) {
-      const why = `${near.length} others are near: groups of so many are not looked for.`;
-      if (Math.abs(sumOf(near)) >= Math.abs(one.minor)) ofOne.details.set(one.id, why);
+    const whole = days.filter(({ all }) => all.length > 1).filter((day) => sumOf(day) === one.minor);
+    if (whole.length > 0) {
+      yield { one, ofOne, ofSeveral, answers: whole.map(({ all }) => all) };
       continue;
     }
-    const answers = whole.length > 0 ? whole : groupsOf(near, one.minor);
+    const near = days.map((day) => ({ day, count: countSmaller(day, one) }));
+    const count = near.reduce((sum, each) => sum + each.count, 0);
+    if (count > MAX_NEAR) {
+      const why = `${count} others are near: groups of so many are not looked for.`;
+      const sum = near.reduce((of, each) => of + sumOf(each.day, each.count), 0);
+      if (Math.abs(sum) >= Math.abs(one.minor)) ofOne.details.set(one.id, why);
+      continue;
+    }
+    const answers = groupsOf(
+      near.flatMap((each) => smallestOf(each.day, each.count)),
+      one.minor,
+    );
     if (answers.length > 0) yield { one, ofOne, ofSeveral, answers };
   }
 }
 
-type Days = ReadonlyMap<string, readonly Left[]>;
+/** What a side has of one currency and direction on a day. Of many it is asked for by each of the other side: so it is added up once. */
+interface Day {
+  /** In the order of their numbers. */
+  all: Left[];
+  /** The smallest amount first. `sum`: what they come to, up to this one. */
+  bySize: { left: Left; sum: number }[];
+}
+type Days = ReadonlyMap<string, Day>;
 
 const keyOf = ({ currency, minor }: Left, day: string) => `${currency} ${Math.sign(minor)} ${day}`;
+const sizeOf = ({ minor }: Left) => Math.abs(minor);
 
 /** By currency, direction and day. */
 function daysOf(several: readonly Left[]): Days {
@@ -99,22 +117,51 @@ function daysOf(several: readonly Left[]): Days {
     if (day) day.push(each);
     else days.set(key, [each]);
   }
-  return days;
+  return new Map([...days].map(([key, all]) => [key, dayOf(all)]));
+}
+
+function dayOf(all: Left[]): Day {
+  let sum = 0;
+  const bySize = [...all]
+    .sort((a, b) => sizeOf(a) - sizeOf(b))
+    .map((left) => ({ left, sum: (sum += left.minor) }));
+  return { all, bySize };
 }
 
 /** What is near, day by day. */
-function daysNear(days: Days, one: Left, toleranceDays: number): Left[][] {
-  const near: Left[][] = [];
+function daysNear(days: Days, one: Left, toleranceDays: number): Day[] {
+  const near: Day[] = [];
   for (let away = -toleranceDays; away <= toleranceDays; away++) {
     const day = new Date(Date.parse(one.day) + away * DAY_MS).toISOString().slice(0, 10);
     const found = days.get(keyOf(one, day));
-    if (found) near.push([...found]);
+    if (found) near.push(found);
   }
   return near;
 }
 
-function sumOf(group: readonly Left[]): number {
-  return group.reduce((sum, { minor }) => sum + minor, 0);
+/** What the smallest of a day come to; unless a count is given, all of them. */
+function sumOf({ bySize }: Day, count = bySize.length): number {
+  return bySize[count - 1]?.sum ?? 0;
+}
+
+/** How many of a day are smaller than one. */
+function countSmaller({ bySize }: Day, one: Left): number {
+  let [from, to] = [0, bySize.length];
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    const at = bySize[middle];
+    if (at && sizeOf(at.left) < sizeOf(one)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** The smallest of a day, in the order of their numbers. */
+function smallestOf({ bySize }: Day, count: number): Left[] {
+  return bySize
+    .slice(0, count)
+    .map(({ left }) => left)
+    .sort((a, b) => a.id - b.id);
 }
 
 /** Groups of two or more that come to an amount, each once; all of one direction. */

@@ -14,7 +14,7 @@ import { readRequest } from './request';
 import { analyzeStaged, countRejects, insertLedgerEntries, insertTransferEntries } from './staged-queries';
 
 /** Statements over whole files: on a connection of their own. */
-const LONG = { outsidePool: true } as const;
+const LONG = { limits: { outsidePool: true } } as const;
 
 /**
  * Marks a job as running, and writes down what we know of its days, as it is now: whatever is committed later is not compared. Repeated, it

@@ -9,13 +9,14 @@ const CANCEL_AGAIN_MS = 50;
  * A transaction whose statement is ended, from another connection, when `force` is aborted meanwhile: again until the transaction has
  * ended, since a cancellation that comes between two statements is lost. Undefined: it was ended so, and has changed nothing.
  *
- * @param limits of one that is tried again, as `retrying` says; unless given it is tried once
+ * @param how.limits of one that is tried again, as `retrying` says; unless given it is tried once
+ * @param how.opening what comes before all else in it, such as its isolation level; this cannot be ended
  */
 export async function transactionEndedBy<T extends object | number | boolean | null>(
   force: AbortSignal | undefined,
   db: Database,
   work: (tx: Transaction) => Promise<T>,
-  limits?: RetryLimits,
+  { limits, opening }: { limits?: RetryLimits; opening?: (tx: Transaction) => Promise<void> } = {},
 ): Promise<T | undefined> {
   if (force?.aborted) return undefined;
   const ended = new AbortController();
@@ -28,6 +29,7 @@ export async function transactionEndedBy<T extends object | number | boolean | n
   };
   const onForce = () => void cancel();
   const watched = async (tx: Transaction) => {
+    await opening?.(tx);
     backend = await selectBackend(tx);
     return work(tx);
   };

@@ -1,65 +1,16 @@
-import type { CaptureRequest, ChargeRequest } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
-import { CAPTURED_NOW } from './charge-terms';
 import type { Fault } from './scripted-stripe';
-import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';
+import { captureOf, request, useAuthorized } from './stripe-authorized';
+import { resets, UNAVAILABLE } from './stripe-fixture';
 import { CAPTURE_BEFORE } from './stripe-state';
 
-const { stripe, gateway } = useStripe();
+const { stripe, gateway, authorized, voided, intent, captures } = useAuthorized();
 
 const FAILURE = { type: 'api_error', message: 'Something went wrong on our end.' };
 /** Nothing more can be captured of a charge of which so much was in all; null: more can be. */
 const succeeded = (endedMinor: number | null) => ({ status: 'succeeded', gatewayRef: 'ch_1', endedMinor });
 const SUCCEEDED = succeeded(null);
 const EXPANDED = { 'expand[0]': 'latest_charge.balance_transaction' };
-
-function request(changes: Partial<ChargeRequest> = {}): ChargeRequest {
-  return {
-    ...CAPTURED_NOW,
-    paymentId: newId(),
-    orderId: newId(),
-    amountMinor: 5_000,
-    currency: 'USD',
-    method: 'card',
-    token: 'pm_ok',
-    gatewayRef: null,
-    captureLater: true,
-    ...changes,
-  };
-}
-
-/** A charge that is authorised at Stripe. */
-async function authorized(changes: Partial<ChargeRequest> = {}) {
-  const charge = request(changes);
-  const { gatewayRef } = await gateway().prepare(charge);
-  const asked = { ...charge, gatewayRef };
-  const outcome = await gateway().charge(asked);
-  if (outcome.status !== 'authorized') throw new Error(`it was ${outcome.status}`);
-  return { charge: asked, outcome };
-}
-
-function captureOf(charge: ChargeRequest, changes: Partial<CaptureRequest> = {}): CaptureRequest {
-  const { paymentId, amountMinor, currency, gatewayRef } = charge;
-  return {
-    captureId: newId(),
-    keyNumber: 1,
-    paymentId,
-    gatewayRef: gatewayRef ?? '',
-    amountMinor,
-    currency,
-    capturedMinor: 0,
-    isFinal: true,
-    ...changes,
-  };
-}
-
-const voided = ({ paymentId, gatewayRef, currency }: ChargeRequest, capturedMinor = 0) =>
-  gateway().void({ paymentId, gatewayRef: gatewayRef ?? '', currency, capturedMinor });
-const intent = () => stripe().intent('pi_1');
-const captures = () =>
-  stripe()
-    .calls.filter(({ route }) => route === 'capture')
-    .map(({ idempotencyKey, params }) => ({ key: idempotencyKey, ...Object.fromEntries(params) }));
 
 describe('an authorisation', () => {
   test('is asked for by manual capture, in parts where the card allows it, and says until when it holds', async () => {
@@ -316,89 +267,5 @@ describe('a capture', () => {
     const { charge } = await authorized();
     stripe().before.capture = () => stripe().lapse('pi_1');
     expect(await gateway().capture(captureOf(charge))).toMatchObject({ status: 'failed' });
-  });
-});
-
-describe('a void', () => {
-  test('of a charge that nothing was captured of cancels it, once', async () => {
-    const { charge } = await authorized();
-    for (let n = 0; n < 2; n++) expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 0 });
-    expect(intent()).toMatchObject({ status: 'canceled', captures: 0 });
-    expect(
-      stripe()
-        .routes()
-        .filter((route) => route === 'cancel'),
-    ).toHaveLength(1);
-  });
-
-  test('of a charge that is captured in part captures nothing for the last time', async () => {
-    const { charge } = await authorized();
-    await gateway().capture(captureOf(charge, { amountMinor: 2_000, isFinal: false }));
-    for (let n = 0; n < 2; n++)
-      expect(await voided(charge, 2_000)).toEqual({ status: 'voided', capturedMinor: 2_000 });
-    expect(captures().at(-1)).toMatchObject({ amount_to_capture: '0', final_capture: 'true' });
-    expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 2_000, captures: 1 });
-  });
-
-  test.each([
-    [0, 'cancel', 'before'],
-    [0, 'cancel', 'after'],
-    [2_000, 'capture', 'before'],
-    [2_000, 'capture', 'after'],
-  ] as const)(
-    'with %i captured, of which the connection is cut at its %s %s it is made, is made',
-    async (captured, route, when) => {
-      const { charge } = await authorized();
-      if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
-      stripe().fail(...resets(route, when));
-      await expect(voided(charge, captured)).rejects.toMatchObject(UNAVAILABLE);
-      stripe().forgetKeys();
-      for (let n = 0; n < 2; n++)
-        expect(await voided(charge, captured)).toEqual({ status: 'voided', capturedMinor: captured });
-      expect(intent()).toMatchObject({ amount_capturable: 0, amount_received: captured });
-    },
-  );
-
-  test.each([0, 2_000])(
-    'of an authorisation that has lapsed with %i captured finds that out',
-    async (captured) => {
-      const { charge } = await authorized();
-      if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
-      stripe().lapse('pi_1');
-      for (let n = 0; n < 2; n++)
-        expect(await voided(charge, captured)).toEqual({ status: 'voided', capturedMinor: captured });
-    },
-  );
-
-  test('of a charge that is captured whole meanwhile says how much', async () => {
-    const { charge } = await authorized();
-    stripe().before.cancel = () =>
-      Object.assign(intent(), { status: 'succeeded', amount_received: 5_000, amount_capturable: 0 });
-    expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 5_000 });
-  });
-
-  test('that is overtaken by a capture of a part is made by the next try', async () => {
-    const { charge } = await authorized();
-    stripe().before.cancel = () =>
-      Object.assign(intent(), { amount_received: 2_000, amount_capturable: 3_000 });
-    await expect(voided(charge)).rejects.toMatchObject(UNAVAILABLE);
-    expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 2_000 });
-    expect(intent()).toMatchObject({ status: 'succeeded' });
-  });
-
-  test('leaves to refunds what was captured, and no more', async () => {
-    const { charge } = await authorized();
-    await gateway().capture(captureOf(charge, { amountMinor: 2_000 }));
-    const { paymentId, currency } = charge;
-    const refund = { paymentId, currency, keyNumber: 1, gatewayRef: 'pi_1', reason: 'test' };
-    expect(await gateway().refund({ ...refund, refundId: newId(), amountMinor: 2_001 })).toEqual({
-      status: 'failed',
-      gatewayRef: null,
-      reason:
-        'Stripe refused it: StripeInvalidRequestError. Of its charge 2000 USD minor units are left at Stripe.',
-    });
-    expect(await gateway().refund({ ...refund, refundId: newId(), amountMinor: 2_000 })).toMatchObject({
-      status: 'succeeded',
-    });
   });
 });

@@ -1,8 +1,6 @@
-import { acceptDifference, bookDifference } from '../../domain/reconciliation/differences';
-import type { DifferenceView } from '../../domain/reconciliation/types';
-import { addMerchant, balancesOf } from '../money/support';
+import { addMerchant } from '../money/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
-import { carryOut, fill, namesOf, OF_BANK, upload } from './support';
+import { decidingIn, fill, namesOf, OF_BANK } from './support';
 
 /* What was booked of a difference is ours from then on: it is booked once, whichever files tell of it, and however often. */
 
@@ -14,21 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-interface Told {
-  jobId: string;
-  found: DifferenceView[];
-}
-
-async function told(
-  ...args: Parameters<typeof upload> extends [unknown, ...infer Rest] ? Rest : never
-): Promise<Told> {
-  const jobId = await upload(shop.db, ...args);
-  return { jobId, found: await carryOut(shop.db, jobId) };
-}
-
-const by = { reason: 'told by the gateway', actor: 'user:anna' };
-const book = ({ jobId }: Told, n = 1) => bookDifference(shop.db, { jobId, n, merchant: null, ...by });
-const adjusted = async () => (await balancesOf(shop.db)).adjustments ?? 0;
+const { told, book, accept, adjusted } = decidingIn(() => shop);
 
 const FIRST = 'type,source,currency,amount,created\ncharge,pi_1,usd,1000.01,2026-06-02\n';
 const file = (second: string) => `${FIRST}charge,pi_2,usd,${second},2026-06-03\n`;
@@ -44,7 +28,7 @@ test('of two reconciliations that tell of the same, one books it', async () => {
   });
   expect(await adjusted()).toBe(20);
   // It is known, and nothing is booked.
-  const accepted = await acceptDifference(shop.db, { jobId: other.jobId, n: 1, ...by });
+  const accepted = await accept(other);
   expect(accepted).toMatchObject({ status: 'accepted', adjustmentId: null });
 });
 

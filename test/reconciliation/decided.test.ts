@@ -1,8 +1,5 @@
-import { acceptDifference, bookDifference } from '../../domain/reconciliation/differences';
-import type { DifferenceView } from '../../domain/reconciliation/types';
-import { balancesOf } from '../money/support';
 import { openTestShop, type TestShop } from '../support/fixtures';
-import { carryOut, fill, OF_BANK, upload } from './support';
+import { carryOut, decidingIn, fill, OF_BANK, upload } from './support';
 
 /* What was booked or accepted of a file is known when it, or a corrected one, is compared again: only what is new is told. */
 
@@ -13,25 +10,9 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-interface Told {
-  jobId: string;
-  found: DifferenceView[];
-}
-
-async function told(
-  ...args: Parameters<typeof upload> extends [unknown, ...infer Rest] ? Rest : never
-): Promise<Told> {
-  const jobId = await upload(shop.db, ...args);
-  return { jobId, found: await carryOut(shop.db, jobId) };
-}
-
-const by = { reason: 'told by the gateway', actor: 'user:anna' };
-const DECIDE = {
-  booked: ({ jobId }: Told) => bookDifference(shop.db, { jobId, n: 1, merchant: null, ...by }),
-  accepted: ({ jobId }: Told) => acceptDifference(shop.db, { jobId, n: 1, ...by }),
-} as const;
+const { told, book, accept, adjusted } = decidingIn(() => shop);
+const DECIDE = { booked: book, accepted: accept } as const;
 const HOWS = ['booked', 'accepted'] as const;
-const adjusted = async () => (await balancesOf(shop.db)).adjustments ?? 0;
 
 const HEADER = 'type,source,currency,amount,fee,net,created,payout\n';
 const charge = (n: 1 | 2, fee: string, net: string, more = '') =>
@@ -110,7 +91,7 @@ describe.each(HOWS)('what was %s', (how) => {
         return;
       }
       expect(back.found).toMatchObject([{ deltaMinor: -rest }]);
-      await DECIDE.booked(back);
+      await book(back);
       expect(await adjusted()).toBe(whole);
       expect((await told(...file(false))).found).toEqual([]);
     },
@@ -120,7 +101,7 @@ describe.each(HOWS)('what was %s', (how) => {
 test('a line of a bank that was booked, and is in no statement of its day any more, is booked back', async () => {
   const statement = (lines: string) => ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
   const first = await told(...statement('RENT,2026-06-15,-700.00,USD\n'));
-  await DECIDE.booked(first);
+  await book(first);
   const other = await told(...statement('RENT,2026-06-16,-5.00,USD\n'));
   expect(other.found).toMatchObject([
     { class: 'missing_here', ref: 'RENT', deltaMinor: -500, earlierJobId: null },
@@ -132,8 +113,8 @@ test('a line of a bank that was booked, and is in no statement of its day any mo
       earlierJobId: first.jobId,
     },
   ]);
-  await bookDifference(shop.db, { jobId: other.jobId, n: 2, merchant: null, ...by });
-  await acceptDifference(shop.db, { jobId: other.jobId, n: 1, ...by });
+  await book(other, 2);
+  await accept(other);
   expect(await adjusted()).toBe(0);
   expect((await told(...statement('RENT,2026-06-16,-5.00,USD\n'))).found).toEqual([]);
   expect((await told(...statement('\n'))).found).toEqual([]);
@@ -144,7 +125,7 @@ test('a line of a bank that was booked, and is in no statement of its day any mo
 
 test('which of two lines corrects the one that was booked is not guessed', async () => {
   const statement = (lines: string) => ['reference,date,amount,currency\n' + lines, OF_BANK] as const;
-  await DECIDE.booked(await told(...statement('RENT,2026-06-15,-700.00,USD\n')));
+  await book(await told(...statement('RENT,2026-06-15,-700.00,USD\n')));
   const next = await told(...statement('RENT,2026-06-15,-710.00,USD\nRENT,2026-06-15,-20.00,USD\n'));
   expect(next.found.map(({ class: of, deltaMinor }) => [of, deltaMinor])).toEqual([
     ['missing_here', -71_000],
@@ -163,7 +144,7 @@ test('a payout that was booked as not come, and comes after all, is booked back'
     ['reference,date,amount,currency\n' + lines, { ...OF_BANK, gatewayJobId }] as const;
   const first = await told(...statement('\n'));
   expect(first.found).toMatchObject([{ class: 'missing_there', ref: 'po_1', deltaMinor: -5_000 }]);
-  await DECIDE.booked(first);
+  await book(first);
   expect((await told(...statement('\n'))).found).toEqual([]);
   const late = await told(...statement('po_1,2026-06-12,50.00,USD\n'));
   expect(late.found).toMatchObject([
@@ -174,7 +155,7 @@ test('a payout that was booked as not come, and comes after all, is booked back'
 test('what was accepted in one and booked in another reconciliation is known once', async () => {
   const { file } = CASES[2] ?? { file: () => [''] as const };
   const both = [await told(...file(false)), await told(...file(false))] as const;
-  await DECIDE.booked(both[0]);
-  await DECIDE.accepted(both[1]);
+  await book(both[0]);
+  await accept(both[1]);
   expect((await told(...file(true))).found).toMatchObject([{ deltaMinor: 10 }]);
 });

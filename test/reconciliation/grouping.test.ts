@@ -145,6 +145,24 @@ test('all of a day go before others, however many they are', () => {
   });
 });
 
+test('of a day with many what is smaller than a line can be a part of it, in the order of their numbers', () => {
+  const many = Array.from({ length: 20 }, (_, index): Given => [`po_${index}`, 150 + index, 1]);
+  const small: Given[] = [
+    ['a', 100, 1],
+    ['b', 20, 1],
+    ['c', 50, 1],
+  ];
+  const found = grouped([...many, ...small, ['d', 30, 2]], [['T', 150, 1]]);
+  expect(found).toMatchObject(NOTHING);
+  expect(found.told).toContain('Together these may be it, and none of them is taken: a + b + d; a + c.');
+  expect(grouped([...many, ...small], [['T', 150, 1]])).toEqual({
+    groups: 1,
+    ours: [21, 23],
+    theirs: [1],
+    told: [],
+  });
+});
+
 test('of more than twelve that are near groups are not looked for, which is said where some might be it', () => {
   const many = Array.from({ length: 13 }, (_, index): Given => [`po_${index}`, 10 + index, 1 + (index % 3)]);
   expect(grouped(many, [['S', 5_000, 2]])).toEqual({ ...NOTHING, told: [] });

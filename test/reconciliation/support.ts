@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { fillPayments } from '../../bench/reconciliation-data';
-import { listDifferences } from '../../domain/reconciliation/differences';
+import { acceptDifference, bookDifference, listDifferences } from '../../domain/reconciliation/differences';
 import { collectEntries, compareEntries, forgetCompared } from '../../domain/reconciliation/run';
 import { stageStatement } from '../../domain/reconciliation/stage';
 import type {
@@ -10,6 +10,7 @@ import type {
 } from '../../domain/reconciliation/types';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
+import { balancesOf } from '../money/support';
 import type { TestShop } from '../support/fixtures';
 
 export const JUNE = { from: '2026-06-01', to: '2026-06-30' };
@@ -68,6 +69,28 @@ export async function carryOut(db: Database, jobId: string): Promise<DifferenceV
   await compareEntries(db, jobId);
   await forgetCompared(db, jobId);
   return differencesOf(db, jobId);
+}
+
+/** A file that was compared, and what that told. */
+export interface Told {
+  jobId: string;
+  found: DifferenceView[];
+}
+
+/** Compares files with what a shop knows, and decides about what is told. */
+export function decidingIn(shop: () => TestShop) {
+  const by = { reason: 'told by the gateway', actor: 'user:anna' };
+  return {
+    async told(file: string, request: Partial<ReconciliationRequest> = {}): Promise<Told> {
+      const { db } = shop();
+      const jobId = await upload(db, file, request);
+      return { jobId, found: await carryOut(db, jobId) };
+    },
+    book: ({ jobId }: Told, n = 1) => bookDifference(shop().db, { jobId, n, merchant: null, ...by }),
+    accept: ({ jobId }: Told, n = 1) => acceptDifference(shop().db, { jobId, n, ...by }),
+    /** What all that was booked comes to. */
+    adjusted: async () => (await balancesOf(shop().db)).adjustments ?? 0,
+  };
 }
 
 export async function differencesOf(db: Database, jobId: string): Promise<DifferenceView[]> {
