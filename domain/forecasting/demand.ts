@@ -1,10 +1,10 @@
 import type { Queryable } from '../../platform/database/database';
+import { daysAfter } from '../../platform/days';
 import { groupBy } from '../../platform/group-by';
 import type { Warehouse } from '../catalog/types';
 import { rankWarehouses } from '../stock/sourcing/rules';
 import type { ShipTo, SourcingStrategy } from '../stock/sourcing/types';
 import { selectAvailable, selectOrdered, type AvailableRow, type DemandScope } from './demand-queries';
-import { daysAfter } from './rules';
 import type { ObservedDay } from './types';
 
 export interface DemandSeries {

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { dayAfter, daysAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { derivedId } from '../../platform/ids';
 import { listWarehouses } from '../catalog/warehouses';
@@ -18,8 +19,6 @@ import { readDemand, type DemandSeries } from './demand';
 import type { SeriesForecast } from './forecast';
 import { repeated } from './numbers';
 import {
-  dayAfter,
-  daysAfter,
   FEWEST_ERRORS,
   HISTORY_DAYS,
   HORIZON_DAYS,

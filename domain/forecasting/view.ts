@@ -1,11 +1,12 @@
 import type { Queryable } from '../../platform/database/database';
+import { dayAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { selectProductId } from '../catalog/product-ids';
 import { findWarehouseId } from '../catalog/warehouses';
 import { conformalInterval, type Interval } from './conformal';
 import { durationsOf, leadTimeDemand, sampleQuantile } from './lead-time';
 import { at, cumulative } from './numbers';
-import { dayAfter, INTERVAL_LEVEL } from './rules';
+import { INTERVAL_LEVEL } from './rules';
 import { selectAccuracy, selectForecast, selectStepErrors, type StepErrors } from './view-queries';
 import type { ForecastKind, KeptModel } from './types';
 
