@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { dayAfter } from '../platform/days';
 
 /** Classes of differences that can be planted in a file. */
 export const PLANTED = [
@@ -88,7 +89,7 @@ export async function fillPayments(owner: ClientBase, payments: number): Promise
 const HEADER =
   'balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,payment_intent_id,automatic_payout_id\n';
 
-const dayOf = (day: number) => new Date(Date.parse(FROM) + day * 86_400_000).toISOString().slice(0, 10);
+const dayOf = (day: number) => dayAfter(FROM, day);
 const major = (minor: number) =>
   `${minor < 0 ? '-' : ''}${Math.floor(Math.abs(minor) / 100)}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
 

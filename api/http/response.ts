@@ -22,6 +22,9 @@ export function ok(body: unknown): ApiResponse {
   return { status: 200, body };
 }
 
+/** It is done, and there is nothing to say. */
+export const NO_CONTENT: ApiResponse = { status: 204, body: undefined };
+
 /** With a secret, or what was encrypted: no cache is to keep it. */
 export function withSecret(status: 200 | 201, body: object): ApiResponse {
   return { status, body, headers: { 'cache-control': 'no-store' } };

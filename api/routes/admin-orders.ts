@@ -16,7 +16,7 @@ import { OPERATORS } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { asNotFound, notFound } from '../http/problems';
-import { ok } from '../http/response';
+import { NO_CONTENT, ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
@@ -239,7 +239,7 @@ function noteRoutes(context: ApiContext): Route[] {
       async ({ params: { id: orderId, noteId }, caller }) => {
         if (!(await removeNote(db, { orderId, noteId, actor: caller })))
           throw notFound('There is no such note.');
-        return { status: 204, body: undefined };
+        return NO_CONTENT;
       },
     ),
     route(

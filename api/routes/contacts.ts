@@ -3,7 +3,7 @@ import type { OrderContact } from '../../domain/notifications/types';
 import { ORDER_CONTACT, PUBLIC } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { asNotFound, notFound } from '../http/problems';
-import { ok, type ApiResponse } from '../http/response';
+import { NO_CONTENT, ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
 import { orderContact, unsubscription } from '../schemas/notifications';
@@ -12,7 +12,6 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'Notifications';
 const PATH = `${API_BASE}/orders/{id}/contact`;
-const DONE: ApiResponse = { status: 204, body: undefined };
 const NO_CONTACT = 'The order has no contact.';
 
 /** Where customers without an account are written to, and how they end that. */
@@ -73,7 +72,7 @@ export function contactRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       },
       async ({ params: { id }, caller }) => {
         await removeContact(db, { orderId: id, actor: caller });
-        return DONE;
+        return NO_CONTENT;
       },
     ),
     route(
@@ -91,7 +90,7 @@ export function contactRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       },
       async ({ body: { token }, caller }) => {
         await unsubscribe(db, { token, actor: caller });
-        return DONE;
+        return NO_CONTENT;
       },
     ),
   ];

@@ -8,7 +8,7 @@ import { ACCESS_TOKEN_SECONDS } from '../../domain/identity/signing/signing-keys
 import { PEOPLE_ONLY, PUBLIC } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { addressOf } from '../http/request-context';
-import { withSecret, type ApiResponse } from '../http/response';
+import { NO_CONTENT, withSecret, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import {
   accepted,
@@ -25,7 +25,6 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'People';
 const PATH = `${API_BASE}/auth`;
-const DONE: ApiResponse = { status: 204, body: undefined };
 /** Seconds for which others keep the public keys. A token by a key that is newer makes them ask again. */
 const KEYS_KEPT_SECONDS = 60;
 
@@ -87,7 +86,7 @@ function sessionRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): R
       },
       async ({ body }) => {
         await logOut(db, body.refreshToken);
-        return DONE;
+        return NO_CONTENT;
       },
     ),
     route(
@@ -102,7 +101,7 @@ function sessionRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): R
       },
       async ({ principal }) => {
         if (principal.kind === 'user') await logOutOfAll(db, principal.id);
-        return DONE;
+        return NO_CONTENT;
       },
     ),
   ];
@@ -143,7 +142,7 @@ function mailRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Rout
       },
       async ({ body, signal }) => {
         await resetPassword(accounts.depsFor(signal), body);
-        return DONE;
+        return NO_CONTENT;
       },
     ),
     route(
@@ -170,7 +169,7 @@ function mailRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Rout
         const signedIn = principal.kind === 'user' ? principal.id : null;
         const given = { token, password, signedIn, address: addressOf(req) };
         await confirmEmail(accounts.depsFor(signal), given);
-        return DONE;
+        return NO_CONTENT;
       },
     ),
   ];

@@ -1,4 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { dayAfter, daysAfter } from '../../platform/days';
 import { AppError, sqlState } from '../../platform/errors';
 import { isIanaZone } from '../../platform/iana-zone';
 import { unknownZone } from '../reports/sales';
@@ -78,8 +79,8 @@ export async function readPeriodOf(
 ): Promise<PeriodRead> {
   if (!isIanaZone(tz)) throw unknownZone(tz);
   if (onlyUtc && tz !== 'UTC') throw invalid('tz', 'must be UTC: sums of products are of days of UTC');
-  const days = (Date.parse(to) - Date.parse(from)) / DAY_MS;
-  const before = new Date(Date.parse(from) - days * DAY_MS).toISOString().slice(0, 'YYYY-MM-DD'.length);
+  const days = daysAfter(from, to);
+  const before = dayAfter(from, -days);
   const begins = await selectBegins(on, { before, from, to, tz }).catch((error: unknown) => {
     // PostgreSQL may know fewer time zones than this process.
     throw sqlState(error) === INVALID_PARAMETER ? unknownZone(tz) : error;

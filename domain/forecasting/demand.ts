@@ -1,9 +1,10 @@
 import type { Queryable } from '../../platform/database/database';
+import { daysAfter } from '../../platform/days';
+import { groupBy } from '../../platform/group-by';
 import type { Warehouse } from '../catalog/types';
 import { rankWarehouses } from '../stock/sourcing/rules';
 import type { ShipTo, SourcingStrategy } from '../stock/sourcing/types';
 import { selectAvailable, selectOrdered, type AvailableRow, type DemandScope } from './demand-queries';
-import { daysAfter } from './rules';
 import type { ObservedDay } from './types';
 
 export interface DemandSeries {
@@ -87,17 +88,14 @@ function stockByPlace(
   rows: readonly AvailableRow[],
   length: number,
 ): Map<number, Map<number, ObservedDay['stock'][]>> {
-  const byProduct = new Map<number, Map<number, AvailableRow[]>>();
-  for (const row of rows) {
-    const places = byProduct.get(row.productId) ?? new Map<number, AvailableRow[]>();
-    places.set(row.warehouseId, [...(places.get(row.warehouseId) ?? []), row]);
-    byProduct.set(row.productId, places);
-  }
   return new Map(
-    [...byProduct].map(([productId, places]) => [
-      productId,
-      new Map([...places].map(([warehouseId, changes]) => [warehouseId, dailyStock(changes, length)])),
-    ]),
+    [...groupBy(rows, ({ productId }) => productId)].map(([productId, ofProduct]) => {
+      const places = groupBy(ofProduct, ({ warehouseId }) => warehouseId);
+      return [
+        productId,
+        new Map([...places].map(([warehouseId, changes]) => [warehouseId, dailyStock(changes, length)])),
+      ];
+    }),
   );
 }
 

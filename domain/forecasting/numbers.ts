@@ -16,8 +16,12 @@ export function mean(values: readonly number[]): number {
   return sum(values) / values.length;
 }
 
+export function sumOfSquares(values: readonly number[]): number {
+  return sum(values.map((value) => value * value));
+}
+
 export function meanSquare(values: readonly number[]): number {
-  return mean(values.map((value) => value * value));
+  return sumOfSquares(values) / values.length;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { daysAfter } from '../../platform/days';
+
 /** Days of history that forecasts are made from. */
 export const HISTORY_DAYS = 730;
 /** Days that are forecast. */
@@ -21,18 +23,6 @@ export const INTERVAL_LEVEL = 0.9;
 /** Series whose errors an interval is made from: below the first, an interval of `INTERVAL_LEVEL` would have no end. */
 export const FEWEST_ERRORS = 19;
 export const MOST_ERRORS = 400;
-
-const DAY_MS = 86_400_000;
-
-/** Days from one day to another, `YYYY-MM-DD`. */
-export function daysAfter(from: string, to: string): number {
-  return Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS);
-}
-
-/** The day so many days after another, `YYYY-MM-DD`. */
-export function dayAfter(day: string, days: number): string {
-  return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 'YYYY-MM-DD'.length);
-}
 
 export interface KnownRun {
   jobId: string;

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { dayAfter, daysAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { derivedId } from '../../platform/ids';
 import { listWarehouses } from '../catalog/warehouses';
@@ -16,10 +17,8 @@ import type { SourcingStrategy } from '../stock/sourcing/types';
 import { pooled } from './conformal';
 import { readDemand, type DemandSeries } from './demand';
 import type { SeriesForecast } from './forecast';
-import { repeated } from './numbers';
+import { repeated, sum } from './numbers';
 import {
-  dayAfter,
-  daysAfter,
   FEWEST_ERRORS,
   HISTORY_DAYS,
   HORIZON_DAYS,
@@ -216,8 +215,6 @@ function measured(past: PastForecast, series: readonly DemandSeries[], firstDay:
     return stock === 'stocked' && forecast !== undefined ? [{ actual: Math.max(0, ordered), forecast }] : [];
   });
   if (pairs.length === 0) return [];
-  const total = (of: (pair: { actual: number; forecast: number }) => number) =>
-    pairs.reduce((sum, pair) => sum + of(pair), 0);
   return [
     {
       productId,
@@ -225,9 +222,9 @@ function measured(past: PastForecast, series: readonly DemandSeries[], firstDay:
       lastDay,
       model,
       days: pairs.length,
-      actual: total(({ actual }) => actual),
-      forecast: total(({ forecast }) => forecast),
-      absoluteError: total(({ actual, forecast }) => Math.abs(actual - forecast)),
+      actual: sum(pairs.map(({ actual }) => actual)),
+      forecast: sum(pairs.map(({ forecast }) => forecast)),
+      absoluteError: sum(pairs.map(({ actual, forecast }) => Math.abs(actual - forecast))),
     },
   ];
 }

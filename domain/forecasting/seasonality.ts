@@ -1,4 +1,4 @@
-import { at, mean } from './numbers';
+import { at, mean, sumOfSquares } from './numbers';
 
 /** Two-sided 90 %: a season is taken for one where its autocorrelation is farther from zero. */
 const NORMAL_90 = 1.645;
@@ -9,7 +9,7 @@ const SMALLEST_FACTOR = 0.01;
 export function autocorrelations(values: readonly number[], lags: number): number[] {
   const middle = mean(values);
   const deviations = values.map((value) => value - middle);
-  const variance = deviations.reduce((total, deviation) => total + deviation * deviation, 0);
+  const variance = sumOfSquares(deviations);
   return Array.from({ length: lags }, (_, place) => {
     if (variance === 0) return 0;
     let covariance = 0;
@@ -27,7 +27,7 @@ export function autocorrelations(values: readonly number[], lags: number): numbe
 export function isSeasonal(values: readonly number[], period: number): boolean {
   if (period < 2 || values.length < 3 * period) return false;
   const correlations = autocorrelations(values, period);
-  const before = correlations.slice(0, -1).reduce((total, r) => total + r * r, 0);
+  const before = sumOfSquares(correlations.slice(0, -1));
   return Math.abs(at(correlations, period - 1)) > NORMAL_90 * Math.sqrt((1 + 2 * before) / values.length);
 }
 

@@ -1,4 +1,4 @@
-import { mean, quantile } from './numbers';
+import { mean, quantile, sum } from './numbers';
 import type { Demand, ObservedDay } from './types';
 
 /** Seasons to each side from which a day that is not known is filled. */
@@ -49,15 +49,15 @@ export interface CompletedSeries {
 export function completed(demand: readonly Demand[], period: number): CompletedSeries {
   const limit = outlierLimit(demand);
   const isOutlier = (day: Demand) => day.kind === 'observed' && day.quantity > limit;
-  const known = demand.map((day) => (day.kind === 'observed' && !isOutlier(day) ? day.quantity : null));
-  const all = known.filter((quantity) => quantity !== null);
+  const known = demand.map((day) => (day.kind === 'observed' && !isOutlier(day) ? day.quantity : undefined));
+  const all = known.filter((quantity) => quantity !== undefined);
   const overall = all.length === 0 ? 0 : mean(all);
 
   const expected = (t: number): number => {
     const near: number[] = [];
     for (let season = -SEASONS_AROUND; season <= SEASONS_AROUND; season++) {
       const quantity = known[t + season * period];
-      if (quantity !== null && quantity !== undefined) near.push(quantity);
+      if (quantity !== undefined) near.push(quantity);
     }
     return near.length === 0 ? overall : mean(near);
   };
@@ -65,7 +65,7 @@ export function completed(demand: readonly Demand[], period: number): CompletedS
   let filled = 0;
   const values = demand.map((day, t) => {
     const quantity = known[t];
-    if (quantity !== null && quantity !== undefined) return quantity;
+    if (quantity !== undefined) return quantity;
     const bound = day.kind === 'lower_bound' ? day.quantity : 0;
     const value = Math.max(bound, expected(t));
     if (day.kind !== 'lower_bound' || value > bound) filled++;
@@ -84,7 +84,7 @@ const CATEGORY_WEIGHT_DAYS = 14;
  * @param categoryRate mean demand a day of a product of the category; null: nothing is known of it
  */
 export function newProductRate(values: readonly number[], categoryRate: number | null): number {
-  const own = values.reduce((total, value) => total + value, 0);
+  const own = sum(values);
   if (categoryRate === null) return values.length === 0 ? 0 : own / values.length;
   return (own + CATEGORY_WEIGHT_DAYS * categoryRate) / (values.length + CATEGORY_WEIGHT_DAYS);
 }

@@ -1,12 +1,19 @@
 import type { Queryable } from '../../platform/database/database';
+import { dayAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { selectProductId } from '../catalog/product-ids';
 import { findWarehouseId } from '../catalog/warehouses';
 import { conformalInterval, type Interval } from './conformal';
 import { durationsOf, leadTimeDemand, sampleQuantile } from './lead-time';
 import { at, cumulative } from './numbers';
-import { dayAfter, INTERVAL_LEVEL } from './rules';
-import { selectAccuracy, selectForecast, selectStepErrors, type StepErrors } from './view-queries';
+import { INTERVAL_LEVEL } from './rules';
+import {
+  selectAccuracy,
+  selectForecast,
+  selectStepErrors,
+  type PublishedForecast,
+  type StepErrors,
+} from './view-queries';
 import type { ForecastKind, KeptModel } from './types';
 
 /** Demand of one day, and of all days up to it. Intervals are null where too few series are known that far. */
@@ -114,18 +121,10 @@ export async function readForecast(
 }
 
 function daysOf(
-  found: {
-    lastDay: string;
-    point: readonly number[];
-    trend: readonly number[];
-    season: readonly number[] | null;
-    multiplicative: boolean;
-    scale: number;
-  },
+  { lastDay, point, trend, season, multiplicative, scale }: PublishedForecast,
   errors: readonly StepErrors[],
   horizonDays: number,
 ): ForecastDay[] {
-  const { lastDay, point, trend, season, multiplicative, scale } = found;
   const totals = cumulative(point);
   const intervalOf = (units: number, of: readonly number[] | undefined): Interval | null => {
     if (!of) return null;

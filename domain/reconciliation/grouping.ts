@@ -1,10 +1,10 @@
+import { dayAfter } from '../../platform/days';
 import type { Left } from './left-queries';
 
 /** Of more that are near, groups are not looked for: some of so many come to any amount. */
 const MAX_NEAR = 12;
 /** So many groups are told where it is not certain which of them it is. */
 const MAX_TOLD = 3;
-const DAY_MS = 86_400_000;
 
 export interface Side {
   /** Numbers of what is in a group. */
@@ -132,8 +132,7 @@ function dayOf(all: Left[]): Day {
 function daysNear(days: Days, one: Left, toleranceDays: number): Day[] {
   const near: Day[] = [];
   for (let away = -toleranceDays; away <= toleranceDays; away++) {
-    const day = new Date(Date.parse(one.day) + away * DAY_MS).toISOString().slice(0, 10);
-    const found = days.get(keyOf(one, day));
+    const found = days.get(keyOf(one, dayAfter(one.day, away)));
     if (found) near.push(found);
   }
   return near;

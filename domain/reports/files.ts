@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Database } from '../../platform/database/database';
+import { dayAfter } from '../../platform/days';
 import { AppError, isAppError } from '../../platform/errors';
 import { isIanaZone } from '../../platform/iana-zone';
 import { derivedId } from '../../platform/ids';
@@ -22,7 +23,6 @@ import { SCHEDULE, type JobView } from '../jobs/types';
 import { costReport } from './cost';
 import { costCsv, salesCsv } from './csv';
 import { insertFile, selectDaysOver, selectFile } from './file-queries';
-import { dayAfter } from './rules';
 import { dailyReport, monthlyReport, unknownZone } from './sales';
 import { REPORT_KINDS, type ReportJob } from './types';
 

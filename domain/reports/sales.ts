@@ -1,10 +1,11 @@
 import type { Database, Queryable } from '../../platform/database/database';
+import { dayAfter } from '../../platform/days';
 import { AppError, sqlState } from '../../platform/errors';
 import { exact } from '../../platform/exact';
 import { groupBy } from '../../platform/group-by';
 import { isIanaZone } from '../../platform/iana-zone';
 import { readFacts, type Fact } from './facts';
-import { dayAfter, monthAfter } from './rules';
+import { monthAfter } from './rules';
 import {
   openSnapshot,
   selectOrders,

@@ -1,6 +1,7 @@
 import { inventoryAnalytics } from '../../domain/analytics/groups';
 import { stockouts } from '../../domain/analytics/stockouts';
 import { productAnalytics } from '../../domain/analytics/product';
+import { dayAfter } from '../../platform/days';
 import { numberAll } from '../events/support';
 import { expectSumsRight, followAll, openAnalyticsShop, type AnalyticsShop, type Movement } from './support';
 
@@ -20,7 +21,6 @@ afterAll(() => shop.close());
 
 const ONE: Movement = { sku: 'A-1', warehouse: 'AMS', kind: 'receipt', onHand: 1 };
 
-const dayAfter = (date: string) => new Date(Date.parse(date) + 86_400_000).toISOString().slice(0, 10);
 const told = (date: string, tz: string) =>
   inventoryAnalytics(shop.db, { groupBy: 'warehouse', from: date, to: dayAfter(date), tz, limit: 20 });
 

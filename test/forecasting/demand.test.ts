@@ -1,6 +1,6 @@
 import { listWarehouses } from '../../domain/catalog/warehouses';
 import { readDemand, type DemandSeries } from '../../domain/forecasting/demand';
-import { dayAfter } from '../../domain/forecasting/rules';
+import { dayAfter } from '../../platform/days';
 import { selectProductId } from '../../domain/catalog/product-ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { addOrders, addProduct, addWarehouse, AMS, daysAgo, moveStock, NYC } from './support';

@@ -5,9 +5,10 @@ import {
   forecastProducts,
   requestForecast,
 } from '../../domain/forecasting/run';
-import { dayAfter, HORIZON_DAYS, obsoleteRuns } from '../../domain/forecasting/rules';
+import { HORIZON_DAYS, obsoleteRuns } from '../../domain/forecasting/rules';
 import { readForecast, type ForecastView } from '../../domain/forecasting/view';
 import { readJob, requestCancel } from '../../domain/jobs/jobs';
+import { dayAfter } from '../../platform/days';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { addOrders, addProduct, addWarehouse, AMS, daysAgo, INLINE } from './support';

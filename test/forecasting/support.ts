@@ -1,7 +1,7 @@
 import { one, type Database } from '../../platform/database/database';
 import { forecastSeries } from '../../domain/forecasting/forecast';
 import type { ForecastThreads } from '../../domain/forecasting/threads';
-import { dayAfter } from '../../domain/forecasting/rules';
+import { dayAfter } from '../../platform/days';
 
 export const AMS = { latitude: 52.3, longitude: 4.9 };
 export const NYC = { latitude: 40.7, longitude: -74 };

@@ -4,7 +4,7 @@ import { keepHistory } from '../replay/record';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { addOrders, addProduct, addWarehouse, AMS, daysAgo } from './support';
-import { dayAfter } from '../../domain/forecasting/rules';
+import { dayAfter } from '../../platform/days';
 
 let stack: Stack;
 beforeAll(async () => {
