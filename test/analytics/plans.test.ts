@@ -1,7 +1,6 @@
-import { recordStatements } from '../../bench/explain/recorder';
 import { inventoryAnalytics } from '../../domain/analytics/groups';
 import { productAnalytics } from '../../domain/analytics/product';
-import type { Database } from '../../platform/database/database';
+import { rowsRead } from '../support/rows-read';
 import { openAnalyticsShop, type AnalyticsShop } from './support';
 
 let shop: AnalyticsShop;
@@ -33,45 +32,8 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  Plans?: PlanNode[];
-}
-
-function nodesOf(node: PlanNode): PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** How many rows of each table the statements of some name look at that `work` sends. */
-async function rowsRead(
-  named: RegExp,
-  work: (on: Database) => Promise<unknown>,
-): Promise<Record<string, number>> {
-  const statements = await recordStatements(shop.db, work);
-  const read: Record<string, number> = {};
-  for (const { text, values, name } of statements.filter((statement) => named.test(statement.name))) {
-    const { rows } = await shop.owner.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      `explain (analyze, format json) ${text}`,
-      [...values],
-    );
-    const root = rows[0]?.['QUERY PLAN'][0].Plan;
-    expect([name, root]).not.toEqual([name, undefined]);
-    for (const node of root === undefined ? [] : nodesOf(root)) {
-      const table = node['Relation Name']?.replace(/_\d{4}_\d\d$/, '');
-      if (table === undefined) continue;
-      const looked = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
-      read[table] = (read[table] ?? 0) + looked;
-    }
-  }
-  return read;
-}
-
 test('a period of categories is read by its months, the days at their edges, and what the sums lack', async () => {
-  const read = await rowsRead(/^analytics\.by_category$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.by_category$/, (on) =>
     inventoryAnalytics(on, {
       groupBy: 'category',
       from: '2025-02-11',
@@ -89,7 +51,7 @@ test('a period of categories is read by its months, the days at their edges, and
 });
 
 test('a product is read by its own days', async () => {
-  const read = await rowsRead(/^analytics\.product_days$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.product_days$/, (on) =>
     productAnalytics(on, { sku: 'A-1', from: '2025-02-11', to: '2025-05-11' }),
   );
   expect(read['analytics_product_days']).toBe(DAYS / 3);
@@ -97,7 +59,7 @@ test('a product is read by its own days', async () => {
 });
 
 test('a page of products is read by the days of its products', async () => {
-  const read = await rowsRead(/^analytics\.by_product$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.by_product$/, (on) =>
     inventoryAnalytics(on, { groupBy: 'product', from: '2025-02-11', to: '2025-05-11', tz: 'UTC', limit: 1 }),
   );
   // Of the product and of the one that tells whether there are more, and what was there before; of a hundred products.

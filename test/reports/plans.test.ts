@@ -1,7 +1,6 @@
-import { recordStatements } from '../../bench/explain/recorder';
 import { dailyReport, monthlyReport } from '../../domain/reports/sales';
-import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { rowsRead } from '../support/rows-read';
 
 const ORDERS = 60_000;
 const DAYS = 30;
@@ -37,46 +36,10 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  Plans?: PlanNode[];
-}
-
-function nodesOf(node: PlanNode): PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** Rows of each table that a report looks at. */
-async function rowsRead(work: (db: Database) => Promise<unknown>): Promise<Record<string, number>> {
-  const { db } = shop;
-  const statements = await recordStatements(db, async (on) => {
-    await work(on);
-  });
-  const read: Record<string, number> = {};
-  for (const { text, values, name } of statements) {
-    if (!/^reports\.(figures|orders|money|goods)_/.test(name)) continue;
-    const { rows } = await db.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      `explain (analyze, format json) ${text}`,
-      values,
-    );
-    for (const node of nodesOf(
-      rows[0]?.['QUERY PLAN'][0].Plan ?? { 'Node Type': '', 'Actual Rows': 0, 'Actual Loops': 0 },
-    )) {
-      const table = node['Relation Name'];
-      if (table === undefined) continue;
-      const looked = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
-      read[table] = (read[table] ?? 0) + looked;
-    }
-  }
-  return read;
-}
+const REPORTS = /^reports\.(figures|orders|money|goods)_/;
 
 test('a day is read by its sums of that day and by what they lack, whatever there is of other days', async () => {
-  const read = await rowsRead((db) =>
+  const read = await rowsRead(shop.db, REPORTS, (db) =>
     dailyReport(db, { date: '2026-06-03', tz: 'Europe/Paris', products: 100 }),
   );
   const day = ORDERS / DAYS;
@@ -91,7 +54,7 @@ test('a day is read by its sums of that day and by what they lack, whatever ther
 });
 
 test('products of a month are read by its days, and at its edges by shorter times', async () => {
-  const read = await rowsRead((db) =>
+  const read = await rowsRead(shop.db, REPORTS, (db) =>
     monthlyReport(db, { month: '2026-06', tz: 'Asia/Kolkata', products: 100 }),
   );
   expect(read['report_sums']).toBeGreaterThan(0.9 * 2 * ORDERS);
