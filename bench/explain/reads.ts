@@ -58,7 +58,8 @@ export function nodesOf(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 }
 
-function rowsOf(node: PlanNode): number {
+/** Rows that a node looked at, also those that it left out again, in all its loops. */
+export function rowsOf(node: PlanNode): number {
   const each =
     node['Actual Rows'] +
     (node['Rows Removed by Filter'] ?? 0) +

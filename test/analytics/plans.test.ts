@@ -1,6 +1,5 @@
 import { inventoryAnalytics } from '../../domain/analytics/groups';
 import { productAnalytics } from '../../domain/analytics/product';
-import type { Database } from '../../platform/database/database';
 import { rowsRead } from '../support/rows-read';
 import { openAnalyticsShop, type AnalyticsShop } from './support';
 
@@ -33,11 +32,8 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-const read = (named: RegExp, work: (on: Database) => Promise<unknown>) =>
-  rowsRead({ db: shop.db, asked: shop.owner }, named, work);
-
 test('a period of categories is read by its months, the days at their edges, and what the sums lack', async () => {
-  const looked = await read(/^analytics\.by_category$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.by_category$/, (on) =>
     inventoryAnalytics(on, {
       groupBy: 'category',
       from: '2025-02-11',
@@ -47,26 +43,26 @@ test('a period of categories is read by its months, the days at their edges, and
     }),
   );
   // Whole months before and in the period, and in the one before it.
-  expect(looked['analytics_category_months']).toBeLessThan(40 * (13 + 2 + 2 + 1));
+  expect(read['analytics_category_months']).toBeLessThan(40 * (13 + 2 + 2 + 1));
   // Of five edges, each less than a month.
-  expect(looked['analytics_category_days']).toBeGreaterThan(40);
-  expect(looked['analytics_category_days']).toBeLessThan(40 * 5 * 31);
-  expect(looked['inventory_transactions']).toBe(UNSUMMED);
+  expect(read['analytics_category_days']).toBeGreaterThan(40);
+  expect(read['analytics_category_days']).toBeLessThan(40 * 5 * 31);
+  expect(read['inventory_transactions']).toBe(UNSUMMED);
 });
 
 test('a product is read by its own days', async () => {
-  const looked = await read(/^analytics\.product_days$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.product_days$/, (on) =>
     productAnalytics(on, { sku: 'A-1', from: '2025-02-11', to: '2025-05-11' }),
   );
-  expect(looked['analytics_product_days']).toBe(DAYS / 3);
-  expect(looked['inventory_transactions']).toBe(UNSUMMED);
+  expect(read['analytics_product_days']).toBe(DAYS / 3);
+  expect(read['inventory_transactions']).toBe(UNSUMMED);
 });
 
 test('a page of products is read by the days of its products', async () => {
-  const looked = await read(/^analytics\.by_product$/, (on) =>
+  const read = await rowsRead(shop.db, /^analytics\.by_product$/, (on) =>
     inventoryAnalytics(on, { groupBy: 'product', from: '2025-02-11', to: '2025-05-11', tz: 'UTC', limit: 1 }),
   );
   // Of the product and of the one that tells whether there are more, and what was there before; of a hundred products.
-  expect(looked['analytics_product_days']).toBeLessThan((2 * 3 * DAYS) / 3);
-  expect(looked['inventory_transactions']).toBe(UNSUMMED);
+  expect(read['analytics_product_days']).toBeLessThan((2 * 3 * DAYS) / 3);
+  expect(read['inventory_transactions']).toBe(UNSUMMED);
 });

@@ -1,3 +1,4 @@
+import { nodesOf, rowsOf, type PlanNode } from '../../bench/explain/reads';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { EVERYTHING } from '../../domain/assurance/share';
 import {
@@ -55,16 +56,6 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  'Rows Removed by Index Recheck'?: number;
-  Plans?: PlanNode[];
-}
-
 /** Of the plan with which a check runs, the nodes that read a table or its partitions. */
 async function readersOf(
   check: CheckId,
@@ -94,19 +85,8 @@ async function readersOf(
   });
 }
 
-function nodesOf(node: PlanNode): PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
-
 function rowsRead(nodes: readonly PlanNode[]): number {
-  const each = nodes.map(
-    (node) =>
-      node['Actual Loops'] *
-      (node['Actual Rows'] +
-        (node['Rows Removed by Filter'] ?? 0) +
-        (node['Rows Removed by Index Recheck'] ?? 0)),
-  );
-  return each.reduce((sum, rows) => sum + rows, 0);
+  return nodes.reduce((sum, node) => sum + rowsOf(node), 0);
 }
 
 test.each(['on_hand_ledger', 'reserved_ledger', 'ledger_keys'] as const)(

@@ -1,3 +1,4 @@
+import { nodesOf, rowsOf, type JsonPlan } from '../../bench/explain/reads';
 import { keepBalances } from '../../domain/stock/availability/balances';
 import { costOfGoodsSold, listSold } from '../../domain/warehousing/costing/sold';
 import type { Queryable, Statement } from '../../platform/database/database';
@@ -9,19 +10,6 @@ beforeAll(async () => {
   shop = await openOrderShop();
 });
 afterAll(() => shop.close());
-
-interface PlanNode {
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  'Rows Removed by Index Recheck'?: number;
-  Plans?: PlanNode[];
-}
-
-function nodesOf(node: PlanNode): PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
 
 /** How many rows of the ledger the statements of some work read. */
 async function ledgerRowsOf(work: (on: Queryable) => Promise<unknown>): Promise<number> {
@@ -35,18 +23,13 @@ async function ledgerRowsOf(work: (on: Queryable) => Promise<unknown>): Promise<
   await work(recording);
   let read = 0;
   for (const { text, values } of sent.filter((statement) => statement.text.includes('with sold'))) {
-    const { rows } = await shop.db.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+    const { rows } = await shop.db.pool.query<{ 'QUERY PLAN': [JsonPlan] }>(
       `explain (analyze, format json) ${text}`,
       values,
     );
-    for (const node of nodesOf(rows[0]?.['QUERY PLAN'][0].Plan ?? { 'Actual Rows': 0, 'Actual Loops': 0 })) {
-      if (!node['Relation Name']?.startsWith('inventory_transactions')) continue;
-      const each =
-        node['Actual Rows'] +
-        (node['Rows Removed by Filter'] ?? 0) +
-        (node['Rows Removed by Index Recheck'] ?? 0);
-      read += each * node['Actual Loops'];
-    }
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+    for (const node of plan ? nodesOf(plan) : [])
+      if (node['Relation Name']?.startsWith('inventory_transactions')) read += rowsOf(node);
   }
   return read;
 }

@@ -1,3 +1,4 @@
+import { nodesOf, rowsOf, type PlanNode } from '../../bench/explain/reads';
 import { abandonReservation } from '../../domain/ordering/cancel';
 import { claimRestingOrders, lookSoon } from '../../domain/ordering/reconcile';
 import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
@@ -22,18 +23,6 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Index Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  Plans?: PlanNode[];
-}
-
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-
 /** The nodes of the plan that read rows. */
 async function readers(): Promise<PlanNode[]> {
   let nodes: PlanNode[] = [];
@@ -52,10 +41,7 @@ async function readers(): Promise<PlanNode[]> {
 }
 
 function mostRead(nodes: readonly PlanNode[]): number {
-  const read = nodes.map(
-    (node) => node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)),
-  );
-  return Math.max(...read);
+  return Math.max(...nodes.map(rowsOf));
 }
 
 /** One that waits to be paid, one that is being charged, and one that has ended although its charge is not final. */

@@ -1,6 +1,7 @@
 import { newId } from '../../platform/ids';
 import { jobsOf } from '../api/stack-jobs';
 import { keepHistory } from '../replay/record';
+import { triggerSchedule } from '../support/schedule';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { addOrders, addProduct, addWarehouse, AMS, daysAgo } from './support';
@@ -86,15 +87,7 @@ test('one that is cancelled ends, and what was forecast before stays', async () 
 });
 
 test('a schedule asks for forecasts each night', async () => {
-  const handle = stack.temporal.client.schedule.getHandle(stack.names.scheduleId('nightly-forecast'));
-  const { numActionsTaken } = (await handle.describe()).info;
-  await handle.trigger();
-  const { action } = await waitFor(async () => {
-    const { info } = await handle.describe();
-    return info.numActionsTaken > numActionsTaken ? info.recentActions.at(-1) : undefined;
-  });
-  const { workflowId, firstExecutionRunId } = action.workflow;
-  const run = stack.temporal.client.workflow.getHandle(workflowId, firstExecutionRunId);
+  const run = await triggerSchedule(stack, 'nightly-forecast');
   const { jobId } = (await run.result()) as { jobId: string };
   await keepHistory(run, 'forecast-scheduled');
   expect(await jobs.ended(jobId)).toMatchObject({ status: 'completed' });

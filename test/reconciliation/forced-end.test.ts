@@ -1,8 +1,7 @@
-import { Client } from 'pg';
 import { readJob, requestCancel } from '../../domain/jobs/jobs';
 import { collectEntries, compareEntries } from '../../domain/reconciliation/run';
+import { openBarriers } from '../faults/barrier';
 import { openTestShop, type TestShop } from '../support/fixtures';
-import { waitFor } from '../support/wait';
 import { carryOut, differencesOf, fill, namesOf, upload } from './support';
 
 let shop: TestShop;
@@ -17,22 +16,14 @@ const FILE = 'type,source,currency,amount,created\ncharge,pi_1,usd,1000.01,2026-
 /** Runs a step that waits for a lock on a table, and forces its end. */
 async function forced<T>(table: string, step: (force: AbortSignal) => Promise<T>): Promise<T> {
   const force = new AbortController();
-  const holder = new Client({ connectionString: shop.url });
-  await holder.connect();
+  const barrier = await openBarriers(shop.url).block(`lock table ${table} in share mode`);
   try {
-    await holder.query(`begin; lock table ${table} in share mode`);
     const running = step(force.signal);
-    await waitFor(async () => {
-      const { rowCount } = await holder.query(
-        'select from pg_locks where not granted and relation = $1::regclass',
-        [table],
-      );
-      return rowCount === 1;
-    });
+    await barrier.reached();
     force.abort();
     return await running;
   } finally {
-    await holder.end();
+    await barrier.release();
   }
 }
 

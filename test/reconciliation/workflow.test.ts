@@ -1,5 +1,5 @@
-import { Client } from 'pg';
 import { addStock } from '../support/fixtures';
+import { openBarriers } from '../faults/barrier';
 import { openStackApi, type StackApi } from '../api/stack-api';
 import { newId } from '../../platform/ids';
 import { keepHistory } from '../replay/record';
@@ -137,31 +137,25 @@ test('one that is cancelled has no differences, and forgets what was uploaded', 
 });
 
 test('one that is forced to end while it compares is cancelled, and forgets what was uploaded', async () => {
-  const holder = new Client({ connectionString: shop.stack.databaseUrl });
-  await holder.connect();
+  const barriers = openBarriers(shop.stack.databaseUrl);
+  const barrier = await barriers.block('lock table reconciliation_differences in share mode');
   try {
-    await holder.query('begin; lock table reconciliation_differences in share mode');
     const { job } = await upload(
       `report=gateway&${days()}`,
       'type,source,currency,amount,created\ncharge,a,usd,1,2026-06-02\n',
     );
-    await waitFor(async () => {
-      const { rowCount } = await holder.query(
-        `select from pg_locks where not granted and relation = 'reconciliation_differences'::regclass`,
-      );
-      return rowCount === 1;
-    });
+    await barrier.reached();
     const body = { force: true };
     expect((await shop.call('POST', `/jobs/${job.jobId}/cancel`, { body })).status).toBe(202);
     expect(await ended(job.jobId)).toMatchObject({ status: 'cancelled', result: null });
     expect(await differencesOf(job.jobId)).toEqual([]);
-    const { rowCount } = await holder.query(
+    const { rowCount } = await shop.stack.db.pool.query(
       'select from reconciliation_rows r join feeds f on f.id = r.feed_id where f.job_id = $1',
       [job.jobId],
     );
     expect(rowCount).toBe(0);
   } finally {
-    await holder.end();
+    await barrier.release();
   }
 });
 

@@ -1,6 +1,7 @@
 import { newId } from '../../platform/ids';
 import { jobsOf } from '../api/stack-jobs';
 import { keepHistory } from '../replay/record';
+import { triggerSchedule } from '../support/schedule';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -66,7 +67,6 @@ test.each([
 });
 
 test('days that have ended have files by themselves, each once', async () => {
-  const handle = stack.temporal.client.schedule.getHandle(stack.names.scheduleId('ended-reports'));
   const count = async () => {
     const { rows } = await stack.db.pool.query<{ report: string; files: number }>(
       `select input ->> 'report' as report, count(*)::int as files from jobs where actor = 'schedule' and type = 'report' group by 1`,
@@ -75,14 +75,7 @@ test('days that have ended have files by themselves, each once', async () => {
   };
   /** Triggers the schedule, and waits for what it starts. */
   const trigger = async () => {
-    const { numActionsTaken } = (await handle.describe()).info;
-    await handle.trigger();
-    const { action } = await waitFor(async () => {
-      const { info } = await handle.describe();
-      return info.numActionsTaken > numActionsTaken ? info.recentActions.at(-1) : undefined;
-    });
-    const { workflowId, firstExecutionRunId } = action.workflow;
-    const run = stack.temporal.client.workflow.getHandle(workflowId, firstExecutionRunId);
+    const run = await triggerSchedule(stack, 'ended-reports');
     expect(await run.result()).toEqual({ days: 14 });
     return run;
   };

@@ -1,7 +1,7 @@
-import { Client } from 'pg';
 import { beginSettlement, sumPart } from '../../domain/settlement/run';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { cancelStatement, selectBackend } from '../../platform/database/forced-end';
+import { openBarriers } from '../faults/barrier';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -18,22 +18,15 @@ test('a statement that runs is ended where that is forced', async () => {
   const jobId = await ask(shop.db);
   const parts = (await beginSettlement(shop.db, jobId, 1)) ?? [];
   const force = new AbortController();
-  const holder = new Client({ connectionString: shop.url });
-  await holder.connect();
+  const barrier = await openBarriers(shop.url).block('lock table settlement_sums in share mode');
   try {
-    await holder.query('begin; lock table settlement_sums in share mode');
     const signals = { signal: force.signal, force: force.signal };
     const summed = sumPart({ db: shop.db, batch: 10, ...signals }, { jobId, part: parts[0] ?? 0 });
-    await waitFor(async () => {
-      const { rowCount } = await holder.query(
-        `select from pg_locks where not granted and relation = 'settlement_sums'::regclass`,
-      );
-      return (rowCount ?? 0) > 0;
-    });
+    await barrier.reached();
     force.abort();
     expect(await summed).toBe(false);
   } finally {
-    await holder.end();
+    await barrier.release();
   }
 });
 
@@ -67,17 +60,15 @@ test('one that begins after the cancellation was sent is ended all the same', as
         ),
       ),
   };
-  const holder = new Client({ connectionString: shop.url });
-  await holder.connect();
+  const barrier = await openBarriers(shop.url).block('lock table settlement_sums in share mode');
   try {
-    await holder.query('begin; lock table settlement_sums in share mode');
     const summed = sumPart({ db, batch: 10, force: force.signal }, { jobId, part });
     await betweenStatements.told;
     force.abort();
     expect(await summed).toBe(false);
     expect(await sumPart({ db, batch: 10, force: force.signal }, { jobId, part })).toBe(false);
   } finally {
-    await holder.end();
+    await barrier.release();
   }
 });
 
