@@ -1,5 +1,6 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
+import { NO_CURRENCY } from '../catalog/currencies';
 import {
   BUCKETS,
   countedOf,
@@ -9,7 +10,7 @@ import {
   NET_UNITS,
   secondsBetween,
 } from './sums-sql';
-import { GRAINS, NO_CURRENCY, NONE, type Grain } from './types';
+import { GRAINS, NONE, type Grain } from './types';
 
 /** Sums of a group, of one currency. Whole numbers as text: they may be beyond 2^53. */
 export interface GroupRow {

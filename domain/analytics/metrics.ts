@@ -1,7 +1,7 @@
 import { exact, type Exact } from '../../platform/exact';
+import { NO_CURRENCY } from '../catalog/currencies';
 import type { GroupRow } from './groups-queries';
 import { growth, ratio } from './rules';
-import { NO_CURRENCY } from './types';
 
 /** Units of a group; see docs/analytics.md for what each is. */
 export interface UnitMetrics {

@@ -1,7 +1,8 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { BYTEWISE } from '../../platform/database/pages';
+import { NO_CURRENCY } from '../catalog/currencies';
 import { bucketed, lackingFacts, measuresOf, NET_UNITS } from './sums-sql';
-import { NONE, NO_CURRENCY } from './types';
+import { NONE } from './types';
 
 const KEYS = ['product_id', 'warehouse_id'];
 const COLUMNS = ['product_id', 'day', 'warehouse_id', 'currency', ...measuresOf('day')].join(', ');

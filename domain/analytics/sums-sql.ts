@@ -1,16 +1,9 @@
 import { literals } from '../../platform/database/literals';
+import { NO_CURRENCY } from '../catalog/currencies';
 import { followerSql } from '../event-log/follower-sql';
 import { rowsOf, type Narrowed } from '../event-log/rows-sql';
 import { SOLD_LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../stock/ledger/types';
-import {
-  ANALYTICS_SOURCES,
-  DEMAND_MEASURES,
-  NO_CURRENCY,
-  NONE,
-  UNIT_MEASURES,
-  VALUE_MEASURES,
-  type Grain,
-} from './types';
+import { ANALYTICS_SOURCES, DEMAND_MEASURES, NONE, UNIT_MEASURES, VALUE_MEASURES, type Grain } from './types';
 
 export const FOLLOWER = followerSql({
   cursor: 'analytics_cursor',

@@ -3,7 +3,7 @@ import type { EventSource } from '../event-log/types';
 /** Sources of the stream whose rows analytics sum. */
 export const ANALYTICS_SOURCES = ['ledger', 'orders'] as const satisfies readonly EventSource[];
 
-/** Units that the sums count, of the currency `NO_CURRENCY`; see docs/analytics.md for what each is. */
+/** Units that the sums count, of the currency `NO_CURRENCY`: no money is meant; see docs/analytics.md for what each is. */
 export const UNIT_MEASURES = [
   'sold_units',
   'received_units',
@@ -25,9 +25,6 @@ export const VALUE_MEASURES = [
 
 /** What orders asked for, by day and month only: not by warehouse. */
 export const DEMAND_MEASURES = ['ordered_units', 'short_units'] as const;
-
-/** ISO 4217: no money is meant. */
-export const NO_CURRENCY = 'XXX';
 
 /** Of what is at no warehouse, and of products without a category. */
 export const NONE = 0;

@@ -9,6 +9,9 @@ const MINOR_DIGITS = new Map(
   }).flatMap(([digits, codes]) => codes.split(' ').map((code) => [code, Number(digits)] as const)),
 );
 
+/** ISO 4217 for "no currency". */
+export const NO_CURRENCY = 'XXX';
+
 /** A code of ISO 4217, in capitals. */
 export function isCurrency(code: string): boolean {
   return CODES.has(code);

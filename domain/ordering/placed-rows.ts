@@ -1,6 +1,7 @@
+import { NO_CURRENCY } from '../catalog/currencies';
 import type { NewItem, NewOrder } from '../orders/create';
 import { orderPaymentId } from '../orders/ids';
-import { isCapturedLater, isReviewed, NO_CURRENCY, ownerOf, priceOf } from '../orders/rules';
+import { isCapturedLater, isReviewed, ownerOf, priceOf } from '../orders/rules';
 import type { NewEvent, OrderInput } from '../orders/types';
 import type { NewPayment } from '../payments/types';
 import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
@@ -57,6 +58,7 @@ function isReviewedOrder(plan: OrderPlan): boolean {
   return plan.outcome === 'reserved' && isReviewed(plan.request.order.review, total);
 }
 
+/** None is known where products are not. */
 function currencyOf({ refusal, products }: OrderPlan): string {
   const [product] = products.values();
   return refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY);

@@ -1,4 +1,5 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
+import { NO_CURRENCY } from '../catalog/currencies';
 import {
   insertItems,
   insertOrders,
@@ -9,7 +10,7 @@ import {
   type PlacedOrder,
 } from './create-queries';
 import { appendEvents } from './events';
-import { NO_CURRENCY, ownerOf } from './rules';
+import { ownerOf } from './rules';
 import type { OrderInput } from './types';
 
 export type { NewItem, NewOrder, PlacedOrder };
@@ -40,6 +41,7 @@ export async function createFailedOrder(
     owner: ownerOf(order),
     status: 'failed',
     fulfilment: order.fulfilment,
+    // Its products are not known.
     currency: NO_CURRENCY,
     totalMinor: 0,
     shipTo: order.shipTo,

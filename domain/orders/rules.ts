@@ -36,9 +36,6 @@ export function itemStatus(units: ItemUnits): ItemStatus {
   return units.fulfilled > 0 ? 'fulfilled' : 'cancelled';
 }
 
-/** ISO 4217 for "no currency": what an order has whose products are not known. */
-export const NO_CURRENCY = 'XXX';
-
 /** The price of some units, minor units: each quantity times its unit price. */
 export function priceOf(units: readonly PricedUnits[]): number {
   return units.reduce((sum, { quantity, unitPriceMinor }) => sum + quantity * unitPriceMinor, 0);
