@@ -142,3 +142,17 @@ export async function untilIdle({ db }: Pick<Harness, 'db'>): Promise<void> {
     return true;
   });
 }
+
+/** Waits until a job has ended, which is to be that it is completed. */
+export async function untilCompleted(
+  { call }: Pick<Harness, 'call'>,
+  jobId: string,
+  deadlineMs: number,
+): Promise<void> {
+  await waitFor(async () => {
+    const { body } = await call('GET', `/jobs/${jobId}`);
+    if (['queued', 'running'].includes(body['status'])) throw new Error(JSON.stringify(body));
+    expect(body).toMatchObject({ status: 'completed', progress: 100 });
+    return true;
+  }, deadlineMs);
+}

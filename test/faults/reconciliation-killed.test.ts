@@ -13,7 +13,7 @@ import { newId } from '../../platform/ids';
 import { differencesOf, namesOf } from '../reconciliation/support';
 import { randomOf } from '../support/random';
 import { waitFor } from '../support/wait';
-import { untilIdle } from './assertions';
+import { untilCompleted, untilIdle } from './assertions';
 import { openBarriers, type Barrier, type Barriers, type Write } from './barrier';
 import { openProduct, type Product } from './product';
 
@@ -111,15 +111,6 @@ async function upload(raw: string): Promise<Job> {
   return { jobId, feedId: Number(rows[0]?.id) };
 }
 
-async function ended({ jobId }: Job): Promise<void> {
-  await waitFor(async () => {
-    const { body } = await product.call('GET', `/jobs/${jobId}`);
-    if (['queued', 'running'].includes(body['status'])) throw new Error(JSON.stringify(body));
-    expect(body).toMatchObject({ status: 'completed', progress: 100 });
-    return true;
-  }, 120_000);
-}
-
 async function isForgotten(): Promise<boolean> {
   const { rowCount } = await product.db.pool.query(
     `select from reconciliation_rows where kind is distinct from 'payout' union all select from reconciliation_entries
@@ -158,7 +149,7 @@ test.each([31, 32])(
     await untilIdle(product);
 
     const next = await product.startWorker();
-    for (const job of jobs) await ended(job);
+    for (const { jobId } of jobs) await untilCompleted(product, jobId, 120_000);
     for (const [index, job] of jobs.entries())
       expect(namesOf(await differencesOf(product.db, job.jobId))).toEqual(expected[index]);
     await waitFor(isForgotten, 60_000);

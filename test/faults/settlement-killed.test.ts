@@ -3,8 +3,7 @@ import { derivedId, newId } from '../../platform/ids';
 import { addMerchant } from '../money/support';
 import { fileOf, linesOf } from '../settlement/support';
 import { ADMIN_CALLER } from '../support/access-keys';
-import { waitFor } from '../support/wait';
-import { untilIdle } from './assertions';
+import { untilCompleted, untilIdle } from './assertions';
 import { openBarriers, type Barrier, type Barriers, type Write } from './barrier';
 import { openProduct, type Product } from './product';
 
@@ -83,15 +82,6 @@ function jobOf(merchant: string, days: Days) {
   };
 }
 
-async function ended(jobId: string): Promise<void> {
-  await waitFor(async () => {
-    const { body } = await product.call('GET', `/jobs/${jobId}`);
-    if (['queued', 'running'].includes(body['status'])) throw new Error(JSON.stringify(body));
-    expect(body).toMatchObject({ status: 'completed', progress: 100 });
-    return true;
-  }, 180_000);
-}
-
 /** The lines that a merchant's file is to have, of the ledger alone. */
 async function expectedOf(merchant: string, { from, to }: Days): Promise<string[]> {
   const found = await many<{ line: string }>(
@@ -130,7 +120,7 @@ test.each<[string, StepOf, StepOf, Days]>([
     await untilIdle(product);
 
     const next = await product.startWorker({ env });
-    for (const { jobId } of jobs) await ended(jobId);
+    for (const { jobId } of jobs) await untilCompleted(product, jobId, 180_000);
     for (const { jobId, merchant } of jobs)
       expect(linesOf(await fileOf(product.db, jobId))).toEqual(await expectedOf(merchant, days));
     await next.kill();
