@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
@@ -23,24 +24,14 @@ export async function sendFile(res: Response, file: FileResponse, signal: AbortS
     res.end();
     return;
   }
-  await pipeline(Readable.from(pieces), res, { signal }).catch((error: unknown) => {
+  await pipeline(pieces, res, { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
 }
 
-/** The same pieces, of which the first is there. */
-async function begun(pieces: FileResponse['pieces']): Promise<AsyncIterable<Buffer | string>> {
-  const rest = (async function* () {
-    yield* pieces;
-  })();
-  const first = await rest.next();
-  return (async function* () {
-    try {
-      if (!first.done) yield first.value;
-      yield* rest;
-    } finally {
-      // A client that leaves before the first piece is taken.
-      await rest.return(undefined);
-    }
-  })();
+/** The pieces as a stream, which has the first, or the end. Whoever ends it ends what makes them. */
+async function begun(pieces: FileResponse['pieces']): Promise<Readable> {
+  const stream = Readable.from(pieces);
+  await once(stream, 'readable');
+  return stream;
 }

@@ -1,5 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
-import { PRODUCT_DAYS_OF_CATEGORY, type KnownRun } from './rules';
+import type { KnownRun } from './obsolete-runs';
+import { PRODUCT_DAYS_OF_CATEGORY } from './rules';
 import type { ForecastKind, KeptModel } from './types';
 
 export interface RunRow {

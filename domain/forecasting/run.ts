@@ -18,6 +18,7 @@ import { pooled } from './conformal';
 import { readDemand, type DemandSeries } from './demand';
 import type { SeriesForecast } from './forecast';
 import { repeated, sum } from './numbers';
+import { obsoleteRuns } from './obsolete-runs';
 import {
   FEWEST_ERRORS,
   HISTORY_DAYS,
@@ -25,7 +26,6 @@ import {
   MEASURED_DAYS,
   MOST_ERRORS,
   NEW_PRODUCT_DAYS,
-  obsoleteRuns,
   WEEK,
 } from './rules';
 import {

@@ -1,4 +1,4 @@
-import { dayAfter, daysAfter } from '../../platform/days';
+const DAY_MS = 86_400_000;
 
 /**
  * Parts of a range of days for so many at once: as equal as whole days let them be, in order.
@@ -9,10 +9,12 @@ export function partsOf(
   { from, to }: { from: string; to: string },
   parts: number,
 ): { from: string; to: string }[] {
-  const days = daysAfter(from, to) + 1;
+  const [first, last] = [Date.parse(from), Date.parse(to)];
+  const days = Math.round((last - first) / DAY_MS) + 1;
   const count = Math.min(parts, days);
+  const dayOf = (n: number) => new Date(first + n * DAY_MS).toISOString().slice(0, 10);
   return Array.from({ length: count }, (_, n) => ({
-    from: dayAfter(from, Math.floor((n * days) / count)),
-    to: dayAfter(from, Math.floor(((n + 1) * days) / count) - 1),
+    from: dayOf(Math.floor((n * days) / count)),
+    to: dayOf(Math.floor(((n + 1) * days) / count) - 1),
   }));
 }

@@ -5,7 +5,8 @@ import {
   forecastProducts,
   requestForecast,
 } from '../../domain/forecasting/run';
-import { HORIZON_DAYS, obsoleteRuns } from '../../domain/forecasting/rules';
+import { obsoleteRuns } from '../../domain/forecasting/obsolete-runs';
+import { HORIZON_DAYS } from '../../domain/forecasting/rules';
 import { readForecast, type ForecastView } from '../../domain/forecasting/view';
 import { readJob, requestCancel } from '../../domain/jobs/jobs';
 import { dayAfter } from '../../platform/days';
