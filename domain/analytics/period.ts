@@ -1,8 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { dayAfter, daysAfter } from '../../platform/days';
-import { AppError, sqlState } from '../../platform/errors';
-import { isIanaZone } from '../../platform/iana-zone';
-import { unknownZone } from '../reports/sales';
+import { AppError } from '../../platform/errors';
+import { expectZone, inZone } from '../reports/zones';
 import type { ReadPeriod } from './groups-queries';
 import { openSnapshot, selectBegins, selectPlace, type Place } from './read-queries';
 
@@ -65,7 +64,6 @@ export interface PeriodRead {
 }
 
 const DAY_MS = 86_400_000;
-const INVALID_PARAMETER = '22023';
 
 /**
  * When a period and the one before it, of as many days, begin and end.
@@ -77,14 +75,11 @@ export async function readPeriodOf(
   { from, to, tz }: AnalyticsPeriod,
   { asOf, place, onlyUtc }: { asOf: string; place: Place; onlyUtc: boolean },
 ): Promise<PeriodRead> {
-  if (!isIanaZone(tz)) throw unknownZone(tz);
+  expectZone(tz);
   if (onlyUtc && tz !== 'UTC') throw invalid('tz', 'must be UTC: sums of products are of days of UTC');
   const days = daysAfter(from, to);
   const before = dayAfter(from, -days);
-  const begins = await selectBegins(on, { before, from, to, tz }).catch((error: unknown) => {
-    // PostgreSQL may know fewer time zones than this process.
-    throw sqlState(error) === INVALID_PARAMETER ? unknownZone(tz) : error;
-  });
+  const begins = await inZone(tz, selectBegins(on, { before, from, to, tz }));
   if (!begins.isWholeHours)
     throw new AppError(
       'ZONE_NOT_WHOLE_HOURS',

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Database } from '../../platform/database/database';
 import { dayAfter } from '../../platform/days';
 import { AppError, isAppError } from '../../platform/errors';
-import { isIanaZone } from '../../platform/iana-zone';
 import { derivedId } from '../../platform/ids';
 import { piecesOf } from '../files/probe';
 import { dropUnlessKept, keepFile, openFile, writeFile } from '../files/stored-files';
@@ -23,8 +22,9 @@ import { SCHEDULE, type JobView } from '../jobs/types';
 import { costReport } from './cost';
 import { costCsv, salesCsv } from './csv';
 import { insertFile, selectDaysOver, selectFile } from './file-queries';
-import { dailyReport, monthlyReport, unknownZone } from './sales';
+import { dailyReport, monthlyReport } from './sales';
 import { REPORT_KINDS, type ReportJob } from './types';
+import { expectZone } from './zones';
 
 /** As it is stored with the job. */
 const storedRequest = z.object({ report: z.enum(REPORT_KINDS), period: z.string(), tz: z.string() });
@@ -38,7 +38,7 @@ export function requestReport(
   db: Database,
   { jobId, request, actor }: { jobId: string; request: ReportJob; actor: string },
 ): Promise<JobView> {
-  if (!isIanaZone(request.tz)) throw unknownZone(request.tz);
+  expectZone(request.tz);
   return createJob(db, { id: jobId, type: 'report', input: { ...request }, actor });
 }
 

@@ -1,9 +1,8 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { dayAfter } from '../../platform/days';
-import { AppError, sqlState } from '../../platform/errors';
+import { AppError } from '../../platform/errors';
 import { exact } from '../../platform/exact';
 import { groupBy } from '../../platform/group-by';
-import { isIanaZone } from '../../platform/iana-zone';
 import { readFacts, type Fact } from './facts';
 import { monthAfter } from './rules';
 import {
@@ -20,6 +19,7 @@ import {
 } from './sales-queries';
 import { spansOf, type SpanRange } from './spans';
 import { REPORTED_ORDER_EVENTS, type Figures, type OrderCounts, type SalesReport } from './types';
+import { expectZone, inZone } from './zones';
 
 export interface ReportRequest {
   /** IANA name of the time zone whose days are meant. */
@@ -119,21 +119,8 @@ export async function periodOf(
   on: Queryable,
   days: { first: string; after: string; tz: string },
 ): Promise<PeriodRow> {
-  if (!isIanaZone(days.tz)) throw unknownZone(days.tz);
-  return selectPeriod(on, days).catch((error: unknown) => {
-    // PostgreSQL may know fewer time zones than this process.
-    throw sqlState(error) === INVALID_PARAMETER ? unknownZone(days.tz) : error;
-  });
-}
-
-const INVALID_PARAMETER = '22023';
-
-/** Of a name that is none. */
-export function unknownZone(tz: string): AppError {
-  return new AppError(
-    'UNKNOWN_ZONE',
-    `There is no time zone ${tz}. Give its IANA name, such as Europe/Paris.`,
-  );
+  expectZone(days.tz);
+  return inZone(days.tz, selectPeriod(on, days));
 }
 
 interface Rows {
