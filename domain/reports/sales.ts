@@ -1,11 +1,11 @@
 import type { Database, Queryable } from '../../platform/database/database';
+import { openSnapshot } from '../../platform/database/snapshot';
 import { AppError } from '../../platform/errors';
 import { exact } from '../../platform/exact';
 import { groupBy } from '../../platform/group-by';
 import { readFacts, type Fact } from './facts';
 import { dayAfter, monthAfter } from './rules';
 import {
-  openSnapshot,
   selectOrders,
   selectPeriod,
   selectGroupFigures,
