@@ -1,9 +1,10 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { openSnapshot } from '../../platform/database/snapshot';
 import { dayAfter, daysAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { expectZone, inZone } from '../reports/zones';
 import type { ReadPeriod } from './groups-queries';
-import { openSnapshot, selectBegins, selectPlace, type Place } from './read-queries';
+import { selectBegins, selectPlace, type Place } from './read-queries';
 
 /** Whole days, `YYYY-MM-DD`, of a time zone; `to` is not in it. */
 export interface AnalyticsPeriod {

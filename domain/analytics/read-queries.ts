@@ -1,11 +1,6 @@
-import { execute, one, type Queryable, type Transaction } from '../../platform/database/database';
+import { one, type Queryable } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import { FOLLOWER } from './sums-sql';
-
-/** All statements of this transaction see what was committed at one moment. */
-export function openSnapshot(tx: Transaction): Promise<number> {
-  return execute(tx, 'analytics.snapshot', 'set transaction isolation level repeatable read, read only');
-}
 
 /** How far the sums are, and what they lack. */
 export interface Place {

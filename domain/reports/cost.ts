@@ -1,9 +1,10 @@
 import type { Database, Queryable } from '../../platform/database/database';
+import { openSnapshot } from '../../platform/database/snapshot';
 import { AppError, isAppError } from '../../platform/errors';
 import { exact, type Exact } from '../../platform/exact';
 import { checkAsOf } from '../stock/availability/availability';
 import { monthAfter } from './rules';
-import { openSnapshot, selectCosts, type CostRow } from './sales-queries';
+import { selectCosts, type CostRow } from './sales-queries';
 import { periodOf, sumsOf, reportsBuilding } from './sales';
 
 /** What goods cost that left for customers in a month. */

@@ -1,4 +1,4 @@
-import { execute, many, one, type Queryable, type Transaction } from '../../platform/database/database';
+import { many, one, type Queryable } from '../../platform/database/database';
 import { BYTEWISE, utcMicros } from '../../platform/database/pages';
 import type { Fact } from './facts';
 import { scoped } from './facts-queries';
@@ -12,11 +12,6 @@ import {
   ordersOf,
   type Dimension,
 } from './sums-sql';
-
-/** All statements of this transaction see what was committed at one moment. */
-export function openSnapshot(tx: Transaction): Promise<number> {
-  return execute(tx, 'reports.snapshot', 'set transaction isolation level repeatable read, read only');
-}
 
 export interface PeriodRow {
   from: string;

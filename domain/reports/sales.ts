@@ -1,4 +1,5 @@
 import type { Database, Queryable } from '../../platform/database/database';
+import { openSnapshot } from '../../platform/database/snapshot';
 import { dayAfter } from '../../platform/days';
 import { AppError } from '../../platform/errors';
 import { exact } from '../../platform/exact';
@@ -6,7 +7,6 @@ import { groupBy } from '../../platform/group-by';
 import { readFacts, type Fact } from './facts';
 import { monthAfter } from './rules';
 import {
-  openSnapshot,
   selectOrders,
   selectPeriod,
   selectGroupFigures,
